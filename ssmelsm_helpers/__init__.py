@@ -1,0 +1,29 @@
+"""Helpers for the spike-and-slab mixed-effects location-scale model (SS-MELSM)."""
+
+from importlib import import_module
+
+# Where each public name lives. Modules load when a name is first used, so that `import ssmelsm_helpers`
+# is quick and neither PyMC nor the charts are paid for by those who do not need them.
+_HOMES = {
+    "data": ["students_from_summary", "summarise_schools", "within_between"],
+    "saeb": ["load_saeb", "load_saeb_schools"],
+    "simulate": ["Simulation", "simulate_schools"],
+    "priors": ["Priors"],
+    "models": ["build_model"],
+    "fitting": ["fit", "fit_schools"],
+    "inclusion": ["bayes_factor", "convergence", "fdr_threshold", "pip_table"],
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str):
+    if name in _MODULE_OF:
+        value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

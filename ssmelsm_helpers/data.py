@@ -1,0 +1,289 @@
+"""Load, check and summarise data. Nothing here knows about models.
+
+For the intercept-only model a school's students matter through three numbers (n, mean, SD), so a
+*school summary* (a data frame indexed by school with the columns ``n``, ``mean``, ``sd``) is the
+common currency of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+SUMMARY_COLUMNS = ("n", "mean", "sd")
+
+
+def label_index(labels, name: Hashable = None) -> pd.Index:
+    """An index that keeps every label as it came, tuples included."""
+    labels = list(labels)
+    if any(isinstance(label, tuple) for label in labels):
+        return pd.Index(labels, dtype=object, tupleize_cols=False, name=name)
+    return pd.Index(labels, name=name)
+
+
+def _require_columns(frame, wanted: dict[str, str]) -> None:
+    names = list(frame.collect_schema().names())
+    for argument, column in wanted.items():
+        if column not in names:
+            raise ValueError(f"{argument}={column!r} is not a column of data; its columns are {names}.")
+
+
+def _require_usable_rows(frame, unusable, what: str, missing: str):
+    """Refuse rows that are `unusable`, or drop and report them; returns the remaining frame."""
+    count = int(_collect(frame.select(unusable.sum().alias("count")))["count"][0] or 0)
+    if count == 0:
+        return frame
+    if missing == "drop":
+        print(f"summarise_schools: dropped {count} rows with {what}.")
+        return frame.filter(~unusable)
+    where = ""
+    if isinstance(frame, nw.DataFrame):
+        first = frame.with_row_index("__row").filter(unusable)["__row"].to_list()[:5]
+        where = f" (first rows, counted from 0: {first})"
+    raise ValueError(f"data has {count} rows with {what}{where}; remove them or pass missing='drop'.")
+
+
+def _collect(frame) -> nw.DataFrame:
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def _sorted_if_possible(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort by label; labels that cannot be compared keep the order in which they came."""
+    try:
+        order = sorted(range(len(frame)), key=lambda i: frame.index[i])
+    except TypeError:
+        return frame
+    return frame.iloc[order]
+
+
+def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise") -> pd.DataFrame:
+    """Number of students, mean and SD of the outcome for every school.
+
+    Parameters
+    ----------
+    data : data frame of students, one row each
+        Anything Narwhals reads: pandas, Polars (also lazy), PyArrow, DuckDB, Dask, PySpark. Lazy
+        frames are aggregated where they live; only one row per school is collected.
+    outcome, school : str
+        Names of the score and of the school's label.
+    missing : {"raise", "drop"}, default "raise"
+        What to do with rows whose outcome is missing or not finite, or whose school is missing.
+        "drop" prints how many were dropped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by school (sorted where labels can be compared): ``n`` (students), ``mean`` and ``sd``
+        (outcome's units; ``ddof=1``; NaN for a school of one student).
+
+    Raises
+    ------
+    ValueError
+        A column is absent, the outcome is not numeric, or rows are unusable and ``missing="raise"``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> students = pd.DataFrame({"school": ["a", "a", "b"], "score": [1.0, 3.0, 5.0]})
+    >>> summarise_schools(students, outcome="score", school="school")
+            n  mean        sd
+    school                   
+    a       2   2.0  1.414214
+    b       1   5.0       NaN
+    """
+    if missing not in ("raise", "drop"):
+        raise ValueError(f"missing must be 'raise' or 'drop', not {missing!r}.")
+    frame = nw.from_native(data)
+    _require_columns(frame, {"outcome": outcome, "school": school})
+    dtype = frame.collect_schema()[outcome]
+    if not dtype.is_numeric():
+        raise ValueError(f"outcome={outcome!r} must be numeric; found {dtype}.")
+    score = nw.col(outcome).cast(nw.Float64)
+    frame = frame.select(nw.col(school).alias("__school"), score.alias("__score"))
+    score = nw.col("__score")
+    no_score = score.is_null() | score.is_nan().fill_null(False)
+    frame = _require_usable_rows(frame, no_score, f"a missing {outcome!r}", missing)
+    frame = _require_usable_rows(frame, ~score.is_finite(), f"an infinite {outcome!r}", missing)
+    frame = _require_usable_rows(frame, nw.col("__school").is_null(), f"a missing {school!r}", missing)
+    grouped = frame.group_by("__school").agg(
+        nw.len().alias("n"), score.mean().alias("mean"), score.std(ddof=1).alias("sd")
+    )
+    table = _collect(grouped)
+    labels = label_index(table["__school"].to_list(), name=school)
+    columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
+    return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
+
+
+def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.DataFrame:
+    """A school summary that a model can use: ``n``, ``mean``, ``sd``, or a ValueError that says why not."""
+    if not isinstance(schools, pd.DataFrame):
+        raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
+    if school is not None:
+        if school not in schools.columns:
+            raise ValueError(f"school={school!r} is not a column of schools; its columns are {list(schools.columns)}.")
+        schools = schools.set_axis(label_index(schools[school], name=school))
+    absent = [name for name in SUMMARY_COLUMNS if name not in schools.columns]
+    if absent:
+        raise ValueError(f"schools lacks the columns {absent}; its columns are {list(schools.columns)}.")
+    table = schools.loc[:, list(SUMMARY_COLUMNS)]
+    for name in SUMMARY_COLUMNS:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            raise ValueError(f"schools[{name!r}] must be numeric; found {table[name].dtype}.")
+    _refuse(table.index.isna(), table, "have no label")
+    _refuse(table.index.duplicated(), table, "have a label that occurred before")
+    n, mean, sd = (table[name].to_numpy(dtype=float) for name in SUMMARY_COLUMNS)
+    _refuse(~np.isfinite(n) | (n < 1) | (n != np.floor(n)), table, "have an n that is not a positive whole number", "n")
+    _refuse(~np.isfinite(mean), table, "have a mean that is missing or infinite", "mean")
+    _refuse((n > 1) & ~np.isfinite(sd), table, "have more than one student but no finite sd", "sd")
+    _refuse(sd < 0, table, "have a negative sd", "sd")
+    _refuse((n == 1) & ~np.isnan(sd), table, "have one student and yet an sd (expected NaN)", "sd")
+    if len(table) < 2:
+        raise ValueError(f"schools must hold at least two schools; found {len(table)}.")
+    if (n == 1).all():
+        raise ValueError("every school has a single student: there is no within-school spread to model.")
+    if np.nansum(sd) == 0:
+        same = " and all means are equal" if np.ptp(mean) == 0 else ""
+        raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
+    return table.astype({"n": int, "mean": float, "sd": float})
+
+
+def _refuse(bad, table, problem: str, column: str | None = None) -> None:
+    bad = np.asarray(bad)
+    if bad.any():
+        labels = [repr(label) for label in table.index[bad][:5]]
+        found = "" if column is None else f"; found {table[column].to_numpy()[bad][:5].tolist()}"
+        raise ValueError(f"schools: {bad.sum()} schools {problem}: {', '.join(labels)}{found}.")
+
+
+def sum_of_squares(schools: pd.DataFrame) -> np.ndarray:
+    """S_j, the sum of squared deviations from the school's own mean (0 for one student)."""
+    return (schools["n"] - 1).to_numpy() * np.nan_to_num(schools["sd"].to_numpy(dtype=float)) ** 2
+
+
+def pooled_moments(schools: pd.DataFrame) -> tuple[float, float]:
+    """Mean and SD (ddof=1) of all students' outcomes, from the summary."""
+    n, mean = schools["n"].to_numpy(dtype=float), schools["mean"].to_numpy(dtype=float)
+    grand = np.average(mean, weights=n)
+    total = sum_of_squares(schools).sum() + (n * (mean - grand) ** 2).sum()
+    return float(grand), float(np.sqrt(total / (n.sum() - 1)))
+
+
+def students_from_summary(
+    schools: pd.DataFrame, *, outcome: str = "outcome", covariate: str | None = None, random_seed: int = 0
+) -> pd.DataFrame:
+    """Made-up students whose school summaries are exactly those given.
+
+    The intercept-only model cannot tell them from the real ones. With a covariate, its mean, SD and
+    within-school correlation with the outcome are reproduced as well; nothing else about it is.
+
+    Parameters
+    ----------
+    schools : pandas.DataFrame
+        Indexed by school: ``n``, ``mean``, ``sd`` and, with `covariate`, ``<covariate>_mean``,
+        ``<covariate>_sd``, ``<covariate>_cor``. Other columns are repeated for every student.
+    outcome : str, default "outcome"
+        Name of the outcome in the result.
+    covariate : str, optional
+        Name of one student-level covariate.
+    random_seed : int, default 0
+        Seed of the shapes of the distributions (normal, then standardised within school).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per student: the school's label, the outcome, the covariate, the other columns.
+
+    Raises
+    ------
+    ValueError
+        The summary is malformed (see the message).
+
+    Examples
+    --------
+    >>> schools = pd.DataFrame({"n": [3, 2], "mean": [0.0, 1.0], "sd": [1.0, 2.0]}, index=["a", "b"])
+    >>> students = students_from_summary(schools, outcome="score")
+    >>> summarise_schools(students, outcome="score", school="school").round(6)
+            n  mean   sd
+    school              
+    a       3   0.0  1.0
+    b       2   1.0  2.0
+    """
+    table = check_summary(schools)
+    used = list(SUMMARY_COLUMNS)
+    if covariate is not None:
+        used += [f"{covariate}_{part}" for part in ("mean", "sd", "cor")]
+        absent = [name for name in used if name not in schools.columns]
+        if absent:
+            raise ValueError(f"covariate={covariate!r} needs the columns {absent}, which schools lacks.")
+    rng = np.random.default_rng(random_seed)
+    position = np.repeat(np.arange(len(table)), table["n"])
+    students = schools.drop(columns=used).iloc[position].reset_index(names=table.index.name or "school")
+    shapes = [_orthonormal_pair(rng, n) for n in table["n"]]
+    first = np.concatenate([pair[0] for pair in shapes])
+    spread = np.nan_to_num(table["sd"].to_numpy())
+    students[outcome] = table["mean"].to_numpy()[position] + spread[position] * first
+    if covariate is not None:
+        mean, sd, cor = (np.nan_to_num(schools[name].to_numpy(dtype=float))[position] for name in used[3:])
+        second = np.concatenate([pair[1] for pair in shapes])
+        students[covariate] = mean + sd * (cor * first + np.sqrt(np.clip(1 - cor**2, 0, None)) * second)
+    return students
+
+
+def _orthonormal_pair(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two centred vectors with SD 1 (ddof=1) and correlation 0, as far as n students allow."""
+    first, second = rng.normal(size=(2, n))
+    scale = np.sqrt(n - 1)
+    if n < 2:
+        return np.zeros(n), np.zeros(n)
+    first = first - first.mean()
+    first *= scale / np.linalg.norm(first)
+    if n < 3:
+        return first, np.zeros(n)
+    second = second - second.mean()
+    second -= first * (first @ second) / (first @ first)
+    return first, second * scale / np.linalg.norm(second)
+
+
+def within_between(data: pd.DataFrame, column: str, *, group: str) -> pd.DataFrame:
+    """Split a student-level covariate into its within-school and between-school part.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per student.
+    column, group : str
+        Names of the covariate and of the school's label.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the rows' order: ``<column>_within``, the deviation from the school's mean, and
+        ``<column>_between``, the school's mean minus the mean of all students.
+
+    Raises
+    ------
+    ValueError
+        A column is absent, not numeric, or has missing values.
+
+    Examples
+    --------
+    >>> students = pd.DataFrame({"school": ["a", "a", "b"], "ses": [1.0, 3.0, 5.0]})
+    >>> within_between(students, "ses", group="school")
+       ses_within  ses_between
+    0        -1.0         -1.0
+    1         1.0         -1.0
+    2         0.0          2.0
+    """
+    _require_columns(nw.from_native(data), {"column": column, "group": group})
+    if not pd.api.types.is_numeric_dtype(data[column]):
+        raise ValueError(f"column={column!r} must be numeric; found {data[column].dtype}.")
+    missing = int(data[column].isna().sum() + data[group].isna().sum())
+    if missing:
+        raise ValueError(f"data has {missing} missing values in {column!r} or {group!r}; remove those rows first.")
+    school_mean = data.groupby(group, observed=True)[column].transform("mean")
+    within = (data[column] - school_mean).rename(f"{column}_within")
+    between = (school_mean - data[column].mean()).rename(f"{column}_between")
+    return pd.concat([within, between], axis=1)
