@@ -6,11 +6,22 @@ from importlib import import_module
 # is quick and neither PyMC nor the charts are paid for by those who do not need them.
 _HOMES = {
     "data": ["students_from_summary", "summarise_schools", "within_between"],
-    "saeb": ["load_saeb", "load_saeb_schools"],
+    "saeb": ["load_saeb", "load_saeb_reference", "load_saeb_schools"],
     "simulate": ["Simulation", "simulate_schools"],
     "priors": ["Priors"],
     "models": ["build_model"],
     "fitting": ["fit", "fit_schools"],
+    "spread": ["chance_band", "compare_with_chance", "pooled_sd"],
+    "charts": ["caterpillar_chart", "funnel_chart", "outcome_chart", "pip_chart", "school_sd_chart"],
+    "exercises": [
+        "Feedback",
+        "check_bayes_factor",
+        "check_common_sd",
+        "check_false_flags",
+        "check_log_sd_error",
+        "check_outside_band",
+        "check_single_student",
+    ],
     "inclusion": ["bayes_factor", "convergence", "fdr_threshold", "pip_table"],
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

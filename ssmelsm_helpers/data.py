@@ -107,7 +107,10 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     no_score = score.is_null() | score.is_nan().fill_null(False)
     frame = _require_usable_rows(frame, no_score, f"a missing {outcome!r}", missing)
     frame = _require_usable_rows(frame, ~score.is_finite(), f"an infinite {outcome!r}", missing)
-    frame = _require_usable_rows(frame, nw.col("__school").is_null(), f"a missing {school!r}", missing)
+    no_school = nw.col("__school").is_null()
+    if frame.collect_schema()["__school"].is_float():
+        no_school = no_school | nw.col("__school").is_nan().fill_null(False)
+    frame = _require_usable_rows(frame, no_school, f"a missing {school!r}", missing)
     grouped = frame.group_by("__school").agg(
         nw.len().alias("n"), score.mean().alias("mean"), score.std(ddof=1).alias("sd")
     )

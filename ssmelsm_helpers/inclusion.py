@@ -259,7 +259,8 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
         if importance:
             bulk = tail = fit.attrs["importance_ess"]
         else:
-            bulk, tail = (float(array_stats.ess(draws, method=method, **axes)) for method in ("bulk", "tail"))
+            bulk = float(array_stats.ess(draws, method="bulk", **axes))
+            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
         sd = draws.std(ddof=1)
         record = {"mean": draws.mean(), "sd": sd, "mcse": sd / np.sqrt(bulk), "ess_bulk": bulk, "ess_tail": tail}
         if importance:

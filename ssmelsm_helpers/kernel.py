@@ -32,12 +32,14 @@ LOG_DROP = 16.0
 _LOG_2PI = math.log(2 * math.pi)
 _SCAN_NODES = 16
 _SCAN_ROUNDS = 3
-# (largest tau_t, nodes): more slab SD, more skewness. Each row holds the error in a log Bayes
-# factor below 1e-6 (tests/test_kernel.py measures it over the whole documented range).
+# (largest tau_t, nodes) after a scan: more slab SD, more skewness. Each row holds the error in a log
+# Bayes factor below 1e-6 (tests/test_kernel.py measures it over the whole documented range).
 _NODE_TABLE = ((0.12, 20), (0.45, 44), (1.2, 64), (math.inf, 112))
-# A Gaussian guess of the limits is trusted up to this slab SD, where the integrand is close to one.
-_QUICK_TAU = 0.12
+# Where the integrand is close to a Gaussian, limits are guessed, seven SDs to either side, and twenty
+# nodes do: for a small slab SD always, for a larger one in schools of enough students.
+_QUICK_TAU, _QUICK_SLOPE, _QUICK_N = 0.18, 80, 30
 _GUESSED_SDS = 7.0
+QUICK_NODES = 20
 # |t| beyond 150 is a school SD of e^150: no data ask for it, and exp(2 t) stays finite.
 _LARGEST_T = 150.0
 
@@ -170,23 +172,58 @@ def guess_limits(terms: SchoolTerms, effects: Effects):
     asked = _asked_by_spread(terms, effects, np)
     centre = (from_spread * asked + slope * terms.mean / mean_variance) / curvature
     half_width = _GUESSED_SDS / np.sqrt(curvature)
-    return centre - half_width, centre + half_width
+    bound = _LARGEST_T / effects.tau_t
+    return np.maximum(centre - half_width, -bound), np.minimum(centre + half_width, bound)
 
 
-def unproven(values, effects: Effects):
+def unproven(values, terms: SchoolTerms, effects: Effects):
     """Where guessed limits do not show the whole peak, well resolved: those need `slab_limits`."""
     matters = values > values.max(axis=0) - LOG_DROP
     seen = ~matters[0] & ~matters[-1] & (matters.sum(axis=0) >= len(values) // 2)
-    return ~(seen & (effects.tau_t <= _QUICK_TAU))
+    enough = np.minimum(_QUICK_SLOPE * (effects.tau_t - _QUICK_TAU), _QUICK_N)
+    return ~(seen & (terms.n >= enough))
+
+
+class Piece(NamedTuple):
+    """The slab's quadrature for some of the schools (1-D arrays): those at `where`."""
+
+    where: Any
+    terms: SchoolTerms
+    effects: Effects
+    limits: tuple[np.ndarray, np.ndarray]
+    values: np.ndarray  #: log integrand at the nodes, which stand on the first axis
+
+    @property
+    def log_slab(self) -> np.ndarray:
+        """log p(y_j | slab), without ``terms.constant``."""
+        return log_sum(self.values, self.limits, len(self.values))
+
+
+def select(where, terms: SchoolTerms, effects: Effects) -> tuple[SchoolTerms, Effects]:
+    """Terms and effects (1-D arrays) of some schools."""
+    return SchoolTerms(*(v[where] for v in terms)), Effects(*(v[where] for v in effects))
+
+
+def guessed_piece(terms: SchoolTerms, effects: Effects, where=slice(None)) -> Piece:
+    """Quadrature between guessed limits."""
+    limits = guess_limits(terms, effects)
+    values = log_integrand(nodes_between(limits, QUICK_NODES), terms, effects)
+    return Piece(where, terms, effects, limits, values)
+
+
+def scanned_piece(terms: SchoolTerms, effects: Effects, where=slice(None)) -> Piece:
+    """Quadrature between limits found by scanning: slower, and right for every school."""
+    limits = slab_limits(terms, effects)
+    count = int(node_count(effects.tau_t.max()))
+    return Piece(where, terms, effects, limits, log_integrand(nodes_between(limits, count), terms, effects))
 
 
 class Quadrature(NamedTuple):
-    """log p(y_j | spike), log p(y_j | slab) (without ``terms.constant``) and the slab's integrand."""
+    """log p(y_j | spike) and log p(y_j | slab), without ``terms.constant``, and how the latter was found."""
 
     spike: np.ndarray
     slab: np.ndarray
-    limits: tuple[np.ndarray, np.ndarray]
-    values: np.ndarray  #: log integrand at the nodes, which stand on the first axis
+    pieces: list[Piece]
 
     @property
     def log_bf(self) -> np.ndarray:
@@ -195,14 +232,22 @@ class Quadrature(NamedTuple):
 
 
 def spike_and_slab(terms: SchoolTerms, effects: Effects) -> Quadrature:
-    """Both components' likelihoods, for NumPy arrays."""
-    count = int(np.max(node_count(effects.tau_t)))
-    low, high = limits = guess_limits(terms, effects)
-    values = log_integrand(nodes_between(limits, count), terms, effects)
-    hard = unproven(values, effects)
+    """Both components' likelihoods, for NumPy arrays of any shapes that broadcast.
+
+    The pieces' 1-D arrays run over the flattened result.
+    """
+    shape = np.broadcast_shapes(*(np.shape(v) for v in (*terms, *effects)))
+    flat = [np.broadcast_to(v, shape).ravel() for v in (*terms, *effects)]
+    terms, effects = SchoolTerms(*flat[:5]), Effects(*flat[5:])
+    pieces = [guessed_piece(terms, effects)]
+    hard = unproven(pieces[0].values, terms, effects)
     if hard.any():
-        picked = [np.broadcast_to(v, low.shape)[hard] for v in (*terms, *effects)]
-        terms_there, effects_there = SchoolTerms(*picked[:5]), Effects(*picked[5:])
-        low[hard], high[hard] = there = slab_limits(terms_there, effects_there)
-        values[:, hard] = log_integrand(nodes_between(there, count), terms_there, effects_there)
-    return Quadrature(log_spike(terms, effects), log_sum(values, limits, count), limits, values)
+        easy = ~hard
+        guess = pieces[0]
+        kept = tuple(limit[easy] for limit in guess.limits)
+        pieces = [Piece(easy, *select(easy, terms, effects), kept, guess.values[:, easy])] if easy.any() else []
+        pieces.append(scanned_piece(*select(hard, terms, effects), hard))
+    slab = np.empty(len(terms.n))
+    for piece in pieces:
+        slab[piece.where] = piece.log_slab
+    return Quadrature(log_spike(terms, effects).reshape(shape), slab.reshape(shape), pieces)

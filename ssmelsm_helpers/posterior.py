@@ -125,27 +125,48 @@ class CollapsedPosterior:
         (Fisher's identity), over the same quadrature nodes as the density itself.
         """
         gamma, eta, effects = self.constrain(x)
-        terms = self.terms(gamma, eta)
-        limits = kernel.guess_limits(terms, effects)
-        count = int(kernel.node_count(effects.tau_t))
-        z = kernel.nodes_between(limits, count)
-        density, partial = _integrand_and_partials(z, terms, effects)
-        if kernel.unproven(density, effects).any():
-            limits = kernel.slab_limits(terms, effects)
-            z = kernel.nodes_between(limits, count)
-            density, partial = _integrand_and_partials(z, terms, effects)
+        log_p, gradient = 0.0, np.zeros(SIZE)
+        for schools in blocks(len(self.n), _BLOCK):
+            for terms, nodes in _node_groups(self.terms(gamma, eta, schools), effects):
+                part, part_gradient = self._mixture_and_gradient(terms, effects, *nodes)
+                log_p, gradient = log_p + part, gradient + part_gradient
+        gradient[1] -= self.n.sum()  # the derivative of the constants
+        gradient *= np.array([1.0, 1.0, effects.tau_u, effects.tau_t, 1 - effects.rho**2])
+        return float(log_p + self.log_prior(x)), gradient + self._log_prior_gradient(x)
+
+    def _mixture_and_gradient(self, terms, effects, limits, z, density, partials):
+        """Sum over schools of the log mixture, and its gradient by gamma, eta, tau_u, tau_t, rho."""
         peak = density.max(axis=0)
         weight = np.exp(density - peak)
         total = weight.sum(axis=0)
-        slab = peak + np.log(total * (limits[1] - limits[0]) / (count - 1)) - 0.5 * np.log(2 * np.pi)
-        spike, spike_partial = _integrand_and_partials(0.0, terms, effects._replace(rho=0.0))
+        slab = peak + np.log(total * (limits[1] - limits[0]) / (len(z) - 1)) - 0.5 * np.log(2 * np.pi)
+        uncorrelated = effects._replace(rho=0.0)
+        spike, spike_partials = _integrand_and_partials(0.0, terms, uncorrelated)
         inclusion = expit(slab - spike + logit(self.inclusion_prior))
         weight *= inclusion / total
-        gradient = _contract(weight, z, partial, effects) + _contract(1 - inclusion, 0.0, spike_partial, effects._replace(rho=0.0))
-        gradient[1] -= terms.n.sum()
-        gradient *= np.array([1.0, 1.0, effects.tau_u, effects.tau_t, 1 - effects.rho**2])
-        log_p = self.log_likelihood(terms, spike, slab) + self.log_prior(x)
-        return float(log_p), gradient + self._log_prior_gradient(x)
+        gradient = _contract(weight, z, partials, effects)
+        gradient += _contract(1 - inclusion, 0.0, spike_partials, uncorrelated)
+        return self.log_likelihood(terms, spike, slab), gradient
+
+
+def _node_groups(terms: kernel.SchoolTerms, effects: kernel.Effects):
+    """Schools grouped by how their nodes are found: (terms, (limits, nodes, integrand, partials))."""
+    limits = kernel.guess_limits(terms, effects)
+    z = kernel.nodes_between(limits, kernel.QUICK_NODES)
+    density, partials = _integrand_and_partials(z, terms, effects)
+    hard = kernel.unproven(density, terms, effects)
+    if not hard.any():
+        yield terms, (limits, z, density, partials)
+        return
+    for where, find, count in (
+        (~hard, kernel.guess_limits, kernel.QUICK_NODES),
+        (hard, kernel.slab_limits, int(kernel.node_count(effects.tau_t))),
+    ):
+        if where.any():
+            there = kernel.SchoolTerms(*(value[where] for value in terms))
+            limits = find(there, effects)
+            z = kernel.nodes_between(limits, count)
+            yield there, (limits, z, *_integrand_and_partials(z, there, effects))
 
 
 def _integrand_and_partials(z, terms: kernel.SchoolTerms, effects: kernel.Effects):

@@ -30,7 +30,7 @@ def recover_effects(posterior: CollapsedPosterior, x: np.ndarray, rng, progress=
         terms, effects = posterior.pieces(x[draws], schools)
         found = kernel.spike_and_slab(terms, effects)
         delta = rng.random(found.spike.shape) < expit(found.log_bf + log_odds)
-        t = _draw_t(terms, effects, found, delta, rng)
+        t = _draw_t(found, delta, rng)
         here = (draws, schools)
         result["log_bf"][here], result["delta"][here], result["t"][here] = found.log_bf, delta, t
         result["u"][here] = _draw_u(t, delta, terms, effects, rng)
@@ -38,14 +38,18 @@ def recover_effects(posterior: CollapsedPosterior, x: np.ndarray, rng, progress=
     return result
 
 
-def _draw_t(terms, effects, found, delta, rng) -> np.ndarray:
+def _draw_t(found: kernel.Quadrature, delta, rng) -> np.ndarray:
     """t in the slab where delta is 1, and 0 elsewhere."""
-    t = np.zeros(delta.shape)
-    if delta.any():
-        picked = [np.broadcast_to(value, delta.shape)[delta] for value in (*terms, *effects, *found.limits)]
-        terms, effects = kernel.SchoolTerms(*picked[:5]), kernel.Effects(*picked[5:8])
-        t[delta] = effects.tau_t * draw_slab(terms, effects, picked[8:], found.values[:, delta], rng)
-    return t
+    t = np.zeros(delta.size)
+    positions = np.arange(delta.size)
+    for piece in found.pieces:
+        wanted = delta.ravel()[piece.where]
+        if wanted.any():
+            terms, effects = kernel.select(wanted, piece.terms, piece.effects)
+            limits = tuple(limit[wanted] for limit in piece.limits)
+            z = draw_slab(terms, effects, limits, piece.values[:, wanted], rng)
+            t[positions[piece.where][wanted]] = effects.tau_t * z
+    return t.reshape(delta.shape)
 
 
 def draw_slab(terms: kernel.SchoolTerms, effects: kernel.Effects, limits, values, rng) -> np.ndarray:

@@ -36,9 +36,10 @@ def data_folder() -> Path:
     return Path(pooch.os_cache("ssmelsm_helpers"))
 
 
-def _schools_file() -> Path:
-    packaged = _PACKAGE / "_data" / "saeb_schools.csv"
-    return packaged if packaged.is_file() else _PACKAGE.parent / "data" / "saeb_schools.csv"
+def _committed(folder: str, name: str) -> Path:
+    """A committed table: in the repository's folder, or, in an installed package, in ``_data``."""
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_file() else _PACKAGE.parent / folder / name
 
 
 def load_saeb_schools() -> pd.DataFrame:
@@ -58,7 +59,24 @@ def load_saeb_schools() -> pd.DataFrame:
     >>> len(schools), int(schools["n"].sum())
     (160, 11386)
     """
-    return pd.read_csv(_schools_file(), index_col="school_id")
+    return pd.read_csv(_committed("data", "saeb_schools.csv"), index_col="school_id")
+
+
+def load_saeb_reference() -> pd.DataFrame:
+    """What the reference implementation, the R package `ivd`, found for the Saeb schools.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``school_id``: ``pip``; ``sigma_mean`` and ``sigma_sd``, posterior mean and SD of the school's
+        residual SD; ``pip_n_eff`` and ``pip_rhat``. Intercept-only model, two chains of 3,000 draws.
+
+    Examples
+    --------
+    >>> float(load_saeb_reference()["pip"].max()) > 0.9
+    True
+    """
+    return pd.read_csv(_committed("tests/reference", "ivd_saeb_intercept_only_schools.csv"), index_col="school_id")
 
 
 def load_saeb() -> pd.DataFrame:

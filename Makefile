@@ -1,0 +1,51 @@
+# Every target sets up what it needs: a virtual environment in .venv with the versions of requirements.lock.
+# Write ARGS=... to pass more to a command, as in `make test ARGS="-k data"`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PIP := $(PYTHON) -m pip --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help book test lab bench lock repository clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+$(PYTHON):
+	@python=$$(sh tools/find-python.sh) || exit 1; \
+	echo "Making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python's venv module does not work here; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
+
+# Build isolation would fetch the build tools again; they are in the lock.
+$(INSTALLED): pyproject.toml requirements.lock | $(PYTHON)
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+book: $(INSTALLED) ## build the book; open _build/html/index.html
+	$(PYTHON) tools/build_book.py
+
+test: $(INSTALLED) ## run all tests, those of the built book included
+	$(PYTHON) -m pytest $(ARGS)
+
+lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
+	SSMELSM_OFFLINE=1 $(PYTHON) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+
+bench: $(INSTALLED) ## measure time and memory of the fits
+	$(PYTHON) tests/benchmarks/bench.py $(ARGS)
+
+lock: $(INSTALLED) ## write requirements.lock from what is installed in .venv
+	$(PYTHON) tools/lock.py
+
+repository: $(INSTALLED) ## set the public address: make repository URL=https://github.com/OWNER/NAME
+	$(PYTHON) tools/repository.py "$(URL)"
+
+clean: ## remove what was built; .venv and downloads stay
+	rm -rf _build dist .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

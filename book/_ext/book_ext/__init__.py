@@ -1,0 +1,21 @@
+"""The book's Sphinx extension: charts and mathematics without a network, and an honest execution cache."""
+
+from __future__ import annotations
+
+import os
+
+from .execution_cache import use_keyed_cache
+from .static_files import add_static_files
+
+
+def setup(app) -> dict:
+    """Called by Sphinx."""
+    # The kernels that run the notebooks inherit it: charts become placeholders, progress bars stay silent.
+    os.environ["SSMELSM_STATIC"] = "1"
+    app.connect("config-inited", use_keyed_cache)
+    app.connect("builder-inited", add_static_files, priority=100)
+    for script in ("book-charts.js", "accessible-names.js"):
+        app.add_js_file(script, loading_method="defer")
+    for style in ("book.css", "book-charts.css"):
+        app.add_css_file(style)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,33 @@
+"""Key the cache of notebook outputs by all that decides them.
+
+jupyter-cache itself looks at the cells of a notebook only: a changed package or data file would leave stale
+outputs in the book. So each state of package, data and versions has a cache folder of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from .fingerprint import fingerprint
+
+DECIDES_OUTPUTS = ("ssmelsm_helpers/**/*.py", "data/*.csv", "data/*.rda")
+KEEP = 3  # so that going back to another branch needs no new run
+
+
+def use_keyed_cache(app, config) -> None:
+    """Point myst-nb to the folder of the present state, and remove folders long unused."""
+    root = Path(app.srcdir).resolve()
+    folder = root / "_build" / ".jupyter_cache"
+    current = folder / fingerprint(root, DECIDES_OUTPUTS)
+    current.mkdir(parents=True, exist_ok=True)
+    current.touch()  # most recently used
+    prune(folder, KEEP)
+    config.nb_execution_cache_path = str(current)
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the `keep` most recently used cache folders."""
+    caches = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for path in caches[:-keep]:
+        shutil.rmtree(path)

@@ -1,0 +1,65 @@
+"""Third-party scripts of the pages, taken from installed packages when the book is built.
+
+So the pages ask no other server for anything, and no third-party code is committed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+
+# What MathJax loads from its folder for TeX input and HTML output: itself, its fonts, and TeX extensions
+# (those of \boldsymbol or \cancel, say) when a formula uses them.
+MATHJAX_PARTS = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
+
+
+def add_static_files(app) -> None:
+    """Write the scripts next to the built pages' sources and let Sphinx copy them."""
+    if app.builder.format != "html":
+        return
+    folder = Path(app.outdir).parent / "static"
+    write_once(folder / "vega", vega_tag(), write_vega)
+    write_once(folder / "mathjax", distribution("sphinx-mathjax-offline").version, copy_mathjax)
+    app.config.html_static_path.append(str(folder / "vega"))
+    # A folder's content goes to _static; MathJax belongs into a folder of its own there.
+    app.config.html_static_path.append(str(folder / "mathjax"))
+
+
+def write_once(folder: Path, tag: str, write) -> None:
+    """Call `write(folder)` unless that was done before for the same `tag`."""
+    stamp = folder.with_suffix(".stamp")
+    if stamp.is_file() and stamp.read_text() == tag:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write(folder)
+    stamp.write_text(tag)
+
+
+def vega_tag() -> str:
+    """Versions that decide the bundle."""
+    return f"{distribution('altair').version} {distribution('vl-convert-python').version}"
+
+
+def write_vega(folder: Path) -> None:
+    """Vega, Vega-Lite and vega-embed in one file, at the versions that Altair writes for."""
+    import vl_convert
+    from altair.utils._importers import vl_version_for_vl_convert
+
+    snippet = "window.bookVegaEmbed = vegaEmbed;"
+    bundle = vl_convert.javascript_bundle(snippet, vl_version=vl_version_for_vl_convert())
+    # The bundle declares hundreds of one-letter names at its top: a function keeps them from the page.
+    (folder / "vega-bundle.js").write_text("(function (define, module, exports) {" + bundle + "\n})();\n", "utf8")
+
+
+def copy_mathjax(folder: Path) -> None:
+    """MathJax 3 from the package `sphinx-mathjax-offline`, whose folder's name cannot be imported."""
+    source = Path(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline/static/mathjax"))
+    for part in MATHJAX_PARTS:
+        target = folder / "mathjax" / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target)
+        else:
+            shutil.copy(source / part, target)

@@ -1,0 +1,90 @@
+/* Draws every <figure class="book-chart"> with one shared Vega bundle, loaded only on pages with charts. */
+(function () {
+  "use strict";
+  const bundleUrl = new URL("vega-bundle.js", document.currentScript.src).href;
+
+  /* Axes and text take the page's colour, so that one drawing is right in the light and in the dark theme,
+     and a slider keeps its value when the reader changes the theme. A chart's own settings win. */
+  const ink = "currentColor";
+  const words = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12 };
+  const config = {
+    background: "transparent",
+    axis: { ...words, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.15 },
+    header: words,
+    legend: words,
+    title: { color: ink, subtitleColor: ink },
+    text: { color: ink },
+    rule: { color: ink },
+    view: { stroke: null },
+  };
+
+  let bundle = null;
+  function loadBundle() {
+    bundle = bundle || new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = bundleUrl;
+      script.onload = () => resolve(window.bookVegaEmbed);
+      script.onerror = () => reject(new Error("cannot load " + bundleUrl));
+      document.head.appendChild(script);
+    });
+    return bundle;
+  }
+
+  /* Names for sliders and menus; no roles for Vega's unnamed groups; sideways scrolling by keyboard. */
+  function makeAccessible(figure) {
+    for (const bind of figure.querySelectorAll(".vega-bind")) {
+      const input = bind.querySelector("input, select");
+      const name = bind.querySelector(".vega-bind-name");
+      if (input && name) input.setAttribute("aria-label", name.textContent.trim());
+    }
+    for (const group of figure.querySelectorAll("[role='graphics-symbol']:not([aria-label])")) {
+      group.removeAttribute("role");
+      group.removeAttribute("aria-roledescription");
+    }
+    const scrolls = figure.scrollWidth > figure.clientWidth;
+    if (scrolls) figure.tabIndex = 0;
+    else figure.removeAttribute("tabindex");
+  }
+
+  /* The same words that screen readers hear, for everybody who wants them. */
+  function addDescription(figure) {
+    const details = document.createElement("details");
+    details.className = "book-chart-description";
+    const summary = document.createElement("summary");
+    summary.textContent = "Description of the chart";
+    const text = document.createElement("p");
+    text.textContent = figure.dataset.alt;
+    details.append(summary, text);
+    figure.append(details);
+  }
+
+  async function draw(figure) {
+    if (figure.dataset.state) return;
+    figure.dataset.state = "loading";
+    const place = figure.querySelector(".book-chart-view");
+    try {
+      const embed = await loadBundle();
+      const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+      spec.description = figure.dataset.alt;
+      const options = Object.assign(
+        { mode: "vega-lite", renderer: "svg", actions: false, config: config },
+        JSON.parse(figure.dataset.options || "{}"));
+      const result = await embed(place, spec, options);
+      figure.view = result.view;  // a handle for tests and for curious readers
+      addDescription(figure);
+      makeAccessible(figure);
+      // Vega draws anew when a slider moves or a window gets wider.
+      new MutationObserver(() => makeAccessible(figure)).observe(place, { childList: true, subtree: true });
+      window.addEventListener("resize", () => makeAccessible(figure));
+      figure.dataset.state = "ready";
+    } catch (error) {
+      figure.dataset.state = "error";
+      place.textContent = figure.dataset.alt;
+      console.error(error);
+    }
+  }
+
+  const drawAll = () => document.querySelectorAll("figure.book-chart").forEach(draw);
+  if (document.readyState === "complete") drawAll();
+  else window.addEventListener("load", drawAll);
+})();

@@ -1,0 +1,10 @@
+"""Charts of a fit (Altair), each with a description made from its data.
+
+Direction has a colour and a shape; nothing is jittered; error bars are two Monte Carlo standard errors.
+In the static book, tooltips and the threshold's slider answer without a kernel.
+"""
+
+from .pips import funnel_chart, outcome_chart, pip_chart
+from .spreads import caterpillar_chart, school_sd_chart
+
+__all__ = ["caterpillar_chart", "funnel_chart", "outcome_chart", "pip_chart", "school_sd_chart"]

@@ -1,0 +1,171 @@
+"""Charts with the PIP on the vertical axis."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .style import (
+    GREY,
+    HEIGHT,
+    checked_threshold,
+    flag_summary,
+    rows,
+    threshold_slider,
+    tooltip,
+    verdict_colour,
+    verdict_shape,
+    with_verdict,
+)
+
+_TITLE = "Posterior inclusion probability (PIP)"
+
+
+def _points_at_pip(table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
+    """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
+    base = with_verdict(alt.Chart(table)).encode(x)
+    pip = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title=_TITLE)
+    ends = alt.Y("pip_low:Q", title=_TITLE), alt.Y2("pip_high")
+    bars = base.mark_rule(aria=False, opacity=0.6).encode(*ends, verdict_colour())
+    points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
+        pip, verdict_colour(), verdict_shape(), tooltip=tooltip()
+    )
+    labels = (
+        base.transform_filter("datum.verdict != 'not flagged'")
+        .mark_text(dy=-11, fontSize=11, aria=False)
+        .encode(pip, verdict_colour(), text="label:N")
+    )
+    one = pd.DataFrame({"one": [1]})
+    line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+    chart = alt.layer(line.encode(alt.Y("at:Q", title=_TITLE)), bars, points, labels)
+    chart = chart.add_params(threshold_slider(threshold))
+    return chart.properties(width="container", height=HEIGHT, description=description)
+
+
+def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
+    """The PIP of every school, with the threshold (the method poster's first figure).
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    threshold : float, default 0.75
+        Where the slider starts.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError, TypeError
+        The threshold is not between 0 and 1, or `fit` is no fit.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> sm.pip_chart(result).to_dict()["description"][:35]
+    'Scatter plot of the PIP of 160 scho'
+    """
+    threshold = checked_threshold(threshold)
+    table = rows(fit, threshold)
+    description = (
+        f"Scatter plot of the PIP of {len(table)} schools (vertical, 0 to 1) in the order of the data (horizontal), with a "
+        f"dashed line at the threshold. Most schools lie near the prior probability "
+        f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}. {flag_summary(table, threshold)}"
+    )
+    x = alt.X("position:Q", title="School, in the order of the data", scale=alt.Scale(nice=False, padding=8))
+    return _points_at_pip(table, threshold, x, description)
+
+
+def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
+    """PIP against the within-school SD: the V (the method poster's second figure).
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    threshold : float, default 0.75
+        Where the slider starts.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError, TypeError
+        The threshold is not between 0 and 1, or `fit` is no fit.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> sm.funnel_chart(result, threshold=0.9).params[0].value
+    0.9
+    """
+    threshold = checked_threshold(threshold)
+    table = rows(fit, threshold)
+    low, high = (table.loc[position, "label"] for position in (table["sd"].idxmin(), table["sd"].idxmax()))
+    description = (
+        f"Scatter plot of PIP (vertical) against the posterior mean of the within-school SD (horizontal) for {len(table)} "
+        f"schools. The points form a V: PIPs rise from the middle towards small SDs (down to {table['sd'].min():.2f}, school "
+        f"{low}) and large SDs (up to {table['sd'].max():.2f}, school {high}). {flag_summary(table, threshold)}"
+    )
+    x = alt.X("sd:Q", title="Within-school SD (posterior mean)", scale=alt.Scale(zero=False, padding=12))
+    return _points_at_pip(table, threshold, x, description)
+
+
+def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
+    """Mean score against PIP, coloured by SD ratio: is consistency a matter of level?
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    threshold : float, default 0.75
+        Schools at or above it are labelled.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError, TypeError
+        The threshold is not between 0 and 1, or `fit` is no fit.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> "correlation" in sm.outcome_chart(result).to_dict()["description"]
+    True
+    """
+    threshold = checked_threshold(threshold)
+    table = rows(fit, threshold)
+    cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
+    flagged = table[table["pip"] >= threshold]
+    description = (
+        f"Scatter plot of {len(table)} schools: PIP (vertical) against mean score (horizontal), coloured by the ratio of the "
+        f"school's SD to the common SD. Schools with a PIP of {threshold:g} or more have means from "
+        f"{flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}; the correlation of mean and SD over all schools is {cor:.2f}."
+    )
+    ratio = alt.Color(
+        "sd_ratio:Q",
+        title="SD ratio",
+        scale=alt.Scale(type="log", scheme="blueorange", domainMid=1),
+        legend=alt.Legend(orient="bottom", format=".2f", gradientLength=180),
+    )
+    base = alt.Chart(table).encode(
+        alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=12)),
+        alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)"),
+    )
+    points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=0.6, aria=False).encode(
+        ratio, verdict_shape(), tooltip=tooltip()
+    )
+    labels = base.transform_filter(alt.datum.pip >= threshold).mark_text(dy=-11, fontSize=11, aria=False).encode(text="label:N")
+    return alt.layer(points, labels).properties(width="container", height=HEIGHT, description=description)

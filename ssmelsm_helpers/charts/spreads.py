@@ -1,0 +1,145 @@
+"""Charts of the schools' spread."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..arguments import check_count, check_probability
+from ..data import check_summary
+from ..inclusion import pip_table
+from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
+from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES
+
+
+def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
+    """SD ratios with their intervals, and the spike's mass at a ratio of one.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    schools : int, default 30
+        How many schools to show: those with the highest PIPs, sorted by SD ratio.
+
+    Returns
+    -------
+    altair.LayerChart
+        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
+        a ring at 1 whose area is the spike's mass, 1 - PIP.
+
+    Raises
+    ------
+    ValueError, TypeError
+        `schools` is not a positive whole number, or `fit` is no fit.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> "top 5" in sm.caterpillar_chart(result, schools=5).to_dict()["description"]
+    True
+    """
+    check_count("schools", schools)
+    rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
+    first, last = rows.iloc[0], rows.iloc[-1]
+    description = (
+        f"Interval plot of the SD ratio (horizontal, 1 is a school with the common SD) of the top {len(rows)} schools by PIP "
+        f"(vertical, sorted by ratio): from {first['ratio']:.2f} (school {first['label']}) to {last['ratio']:.2f} (school "
+        f"{last['label']}), each given that the school is in the slab. A ring at 1 shows the probability of no deviation at all; "
+        f"it is smallest for school {rows.loc[rows['pip'].idxmax(), 'label']}."
+    )
+    base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title="School"))
+    opacity = alt.Opacity("pip:Q", scale=alt.Scale(domain=[0, 1], range=[0.15, 1]), legend=None)
+    colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
+    tooltip = [alt.Tooltip("label:N", title="school"), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
+    x = alt.X("lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10))
+    bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), opacity=opacity, color=colour)
+    shape = alt.condition("datum.ratio >= 1", alt.value(SHAPES[0]), alt.value(SHAPES[1]))
+    means = base.mark_point(filled=True, size=55, aria=False).encode(
+        alt.X("ratio:Q"), opacity=opacity, color=colour, shape=shape, tooltip=tooltip
+    )
+    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 260]), title="Spike (1 - PIP)", legend=alt.Legend(orient="bottom"))
+    rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
+        x=alt.datum(1), size=area, tooltip=tooltip
+    )
+    return alt.layer(bars, rings, means).properties(width="container", height=alt.Step(15), description=description)
+
+
+_RATIO_COLUMNS = ["ratio", "lower", "upper", "pip", "spike"]
+
+
+def _slab_ratios(fit) -> pd.DataFrame:
+    """Mean and 95 % interval of exp(t) given delta = 1, per school; NaN where the slab was never visited."""
+    posterior = fit["posterior"].to_dataset()
+    sample = ("chain", "draw")
+    ratio = np.exp(posterior["t"].where(posterior["delta"] == 1))
+    lower, upper = ratio.quantile([0.025, 0.975], dim=sample).to_numpy()
+    table = pip_table(fit)
+    columns = {"ratio": ratio.mean(sample).to_numpy(), "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
+    return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=[str(label) for label in table.index])
+
+
+def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerChart:
+    """Observed school SDs against school size, with the band that chance alone would give.
+
+    Parameters
+    ----------
+    schools : pandas.DataFrame
+        A school summary (n, mean, sd). Schools of a single student have no SD and are left out; the
+        description counts them.
+    level : float, default 0.95
+        Share of schools that the band holds if all had the pooled SD and normal scores.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError, TypeError
+        The summary is malformed, or the level is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> chart = sm.school_sd_chart(sm.load_saeb_schools())
+    >>> "1 school with a single student" in chart.to_dict()["description"]
+    True
+    """
+    check_probability("level", level)
+    table = check_summary(schools)
+    rows = compare_with_chance(table, level=level)
+    rows = rows.assign(label=[str(label) for label in rows.index]).reset_index(drop=True)
+    pooled = pooled_sd(table)
+    single = int((table["n"] == 1).sum())
+    outside = int((rows["position"] != "inside").sum())
+    left_out = f" {single} school{'s' if single > 1 else ''} with a single student left out." if single else ""
+    description = (
+        f"Scatter plot of the observed SD (vertical) against the number of students (horizontal, logarithmic) of {len(rows)} "
+        f"schools, with the band around the pooled SD {pooled:.2f} that would hold {level:.0%} of them by chance. The band narrows "
+        f"as schools grow; {outside} schools lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
+    )
+    sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
+    band = pd.DataFrame({"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, pooled, level=level), strict=True))})
+    x = alt.X("n:Q", title="Students in the school", scale=alt.Scale(type="log", nice=False))
+    sd = alt.Y("low:Q", title="Observed SD of the school", scale=alt.Scale(zero=True))
+    area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
+    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(y=alt.datum(pooled))
+    domain = list(POSITIONS)
+    colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
+    tooltip = [alt.Tooltip("label:N", title="school"), "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]
+    points = (
+        alt.Chart(rows)
+        .mark_point(filled=True, size=55, opacity=0.85, aria=False)
+        .encode(
+            x,
+            alt.Y("sd:Q"),
+            alt.Color("position:N", scale=alt.Scale(domain=domain, range=colours), legend=LEGEND),
+            alt.Shape("position:N", scale=alt.Scale(domain=domain, range=shapes), legend=LEGEND),
+            tooltip=tooltip,
+        )
+    )
+    return alt.layer(area, line, points).properties(width="container", height=HEIGHT, description=description)

@@ -1,0 +1,177 @@
+"""The checks behind the exercises: each answers with a sentence that helps.
+
+The right answer is computed from the data or the fit at hand, never typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import xarray as xr
+
+from .inclusion import bayes_factor, pip_table
+from .saeb import load_saeb_schools
+from .spread import compare_with_chance
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Whether an answer is right, and a sentence about it; shown as a line of text.
+
+    Examples
+    --------
+    >>> Feedback(True, "Yes.")
+    ✓ Yes.
+    """
+
+    correct: bool
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{'✓' if self.correct else '✗'} {self.message}"
+
+
+def _number(answer) -> float | Feedback:
+    """The answer as a number, or feedback for a stub that is still blank."""
+    if answer is ... or answer is None:
+        return Feedback(False, "Nothing to check yet: replace the dots by your answer.")
+    if isinstance(answer, bool) or not isinstance(answer, (Real, np.generic)) or not np.isfinite(answer):
+        return Feedback(False, f"A single number is expected; found {type(answer).__name__}.")
+    return float(answer)
+
+
+def _compare(answer, right: float, yes: str, wrong: dict[float, str], *, tolerance: float) -> Feedback:
+    """Right within a relative tolerance, a known wrong answer, or neither."""
+    value = _number(answer)
+    if isinstance(value, Feedback):
+        return value
+    if np.isclose(value, right, rtol=tolerance, atol=1e-9):
+        return Feedback(True, yes)
+    for mistaken, reason in wrong.items():
+        if np.isclose(value, mistaken, rtol=tolerance, atol=1e-9):
+            return Feedback(False, reason)
+    return Feedback(False, f"Not yet: {value:g} is too {'large' if value > right else 'small'}.")
+
+
+def check_log_sd_error(answer, *, n: int) -> Feedback:
+    """Chapter 6: the standard error of log SD among n students.
+
+    Examples
+    --------
+    >>> check_log_sd_error(0.0845, n=71)
+    ✓ Yes: with 71 students, chance alone moves an SD by about 8 % (one standard error).
+    """
+    right = 1 / np.sqrt(2 * (n - 1))
+    wrong = {
+        1 / np.sqrt(n - 1): "That is the standard error of a mean in SD units; a log SD is better known by a factor √2.",
+        1 / np.sqrt(n): "That is the standard error of a mean in SD units; look at the formula of a log SD again.",
+        1 / (2 * (n - 1)): "That is its variance: take the square root.",
+    }
+    yes = f"Yes: with {n} students, chance alone moves an SD by about {right:.0%} (one standard error)."
+    return _compare(answer, right, yes.replace("%", " %"), wrong, tolerance=0.01)
+
+
+def check_outside_band(answer) -> Feedback:
+    """Chapter 6: how many more Saeb schools lie outside the 95 % chance band than chance would put there.
+
+    Examples
+    --------
+    >>> check_outside_band(...)
+    ✗ Nothing to check yet: replace the dots by your answer.
+    """
+    table = compare_with_chance(load_saeb_schools())
+    outside, expected = int((table["position"] != "inside").sum()), 0.05 * len(table)
+    wrong = {
+        outside: f"{outside} lie outside, but about {expected:.0f} would do so by chance: subtract those.",
+        expected: f"{expected:.0f} is what chance alone would give; how many are there beyond that?",
+        outside - 0.05 * len(load_saeb_schools()): "Nearly: the school with a single student has no SD to be outside.",
+    }
+    yes = f"Yes: {outside} lie outside, chance would put {expected:.2f} there. Which ones are the surplus, the band cannot say."
+    return _compare(answer, outside - expected, yes, wrong, tolerance=0.001)
+
+
+def check_single_student(answer) -> Feedback:
+    """Chapter 6: the label of the Saeb school with one student.
+
+    Examples
+    --------
+    >>> check_single_student(80).correct
+    True
+    """
+    value = _number(answer)
+    if isinstance(value, Feedback):
+        return value
+    schools = load_saeb_schools()
+    label = schools.index[schools["n"] == 1][0]
+    if value == label:
+        return Feedback(True, f"Yes: school {label}. Its mean counts, its SD does not exist.")
+    if value in schools.index:
+        return Feedback(False, f"School {value:g} has {schools.loc[value, 'n']} students; look for n equal to 1.")
+    return Feedback(False, f"There is no school {value:g} in the table.")
+
+
+def check_bayes_factor(answer, fit: xr.DataTree, *, school) -> Feedback:
+    """Chapter 7: the Bayes factor of a school at the fit's prior probability.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> check_bayes_factor(0.96, result, school=39).correct
+    False
+    """
+    pip = pip_table(fit).loc[school, "pip"]
+    prior = fit.attrs["inclusion_prior"]
+    right = bayes_factor(pip, inclusion_prior=prior)
+    wrong = {
+        pip: "That is the PIP. Turn it into odds: p / (1 - p).",
+        1 / right: "That is the Bayes factor for leaving the effect out; turn it round.",
+        pip / prior: "That is a ratio of probabilities; a Bayes factor is a ratio of odds.",
+    }
+    yes = f"Yes: the data raise the odds that school {school} needs its own SD by a factor of {right:.0f}."
+    return _compare(answer, right, yes, wrong, tolerance=0.02)
+
+
+def check_false_flags(answer, fit: xr.DataTree, *, threshold: float = 0.75) -> Feedback:
+    """Chapter 7: the expected number of false flags among the flagged schools.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> check_false_flags(8, result).message[:9]
+    'Not yet: '
+    """
+    pip = pip_table(fit, threshold=threshold)["pip"]
+    flagged = pip[pip >= threshold]
+    right = float((1 - flagged).sum())
+    wrong = {
+        float(flagged.sum()): "That is the expected number of true flags; the false ones are what is missing to the count.",
+        float((1 - pip).sum()): "That sums over all schools; only flagged ones can be false flags.",
+        (1 - threshold) * len(flagged): "That takes every flag to be at the threshold; use each school's own PIP.",
+        right / len(flagged): "That is their share (the Bayesian false discovery rate); the number is asked for.",
+    }
+    yes = f"Yes: of {len(flagged)} schools at or above {threshold:g}, about {right:.1f} are expected to need no SD of their own."
+    return _compare(answer, right, yes, wrong, tolerance=0.01)
+
+
+def check_common_sd(answer, fit: xr.DataTree) -> Feedback:
+    """Chapter 7: the SD of a school with t = 0.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> check_common_sd(0.79, result).correct
+    True
+    """
+    eta = float(fit["posterior"]["eta"].mean())
+    wrong = {
+        eta: "That is eta itself, a log SD; undo the logarithm.",
+        np.exp(2 * eta): "That is the variance; the model's link is the log of the SD.",
+        np.exp(eta / 2): "That treats eta as a log variance; here it is a log SD.",
+    }
+    yes = f"Yes: exp({eta:.3f}) = {np.exp(eta):.3f}, in the units of the test score."
+    return _compare(answer, float(np.exp(eta)), yes, wrong, tolerance=0.01)

@@ -1,0 +1,55 @@
+"""How charts are shown: by Altair's own renderer, offline, or as the static book's placeholders."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+
+import altair as alt
+
+NO_DESCRIPTION = "Chart without a description"
+
+
+def describe(spec: dict) -> str:
+    """Text that stands for a chart: its description, else its title.
+
+    >>> describe({"description": "Two points.", "title": "Points"})
+    'Two points.'
+    >>> describe({"title": {"text": ["Schools", "and students"]}})
+    'Schools and students'
+    """
+    title = spec.get("title")
+    if isinstance(title, dict):
+        title = title.get("text")
+    if isinstance(title, list):
+        title = " ".join(title)
+    return spec.get("description") or title or NO_DESCRIPTION
+
+
+def book_renderer(spec: dict, **options) -> dict[str, str]:
+    """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
+    text = html.escape(describe(spec), quote=True)
+    embed_options = html.escape(json.dumps(options.get("embed_options") or {}), quote=True)
+    # A "</script>" inside a title must not end the script element.
+    data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
+    figure = (
+        f'<figure class="book-chart" data-alt="{text}" data-options="{embed_options}">'
+        '<div class="book-chart-view"></div>'
+        f'<script type="application/json">{data}</script>'
+        f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
+    )
+    return {"text/html": figure, "text/plain": describe(spec)}
+
+
+def enable_renderer() -> None:
+    """Choose the renderer by the environment.
+
+    SSMELSM_STATIC is set while the book is built; SSMELSM_OFFLINE=1 takes Vega from the installed packages,
+    for JupyterLab without a network. Otherwise Altair's default stays, which Binder, Colab and VS Code show.
+    """
+    if os.environ.get("SSMELSM_STATIC"):
+        alt.renderers.register("book", book_renderer)
+        alt.renderers.enable("book")
+    elif os.environ.get("SSMELSM_OFFLINE") == "1":
+        alt.renderers.enable("jupyter", offline=True)

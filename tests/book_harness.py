@@ -1,0 +1,166 @@
+"""The built book, a private web server and Chromium: what the tests of the book share.
+
+By hand, for a look at pages: `.venv/bin/python tests/book_harness.py FOLDER [PAGE ...]` writes screenshots of the
+built book to FOLDER, in desktop and phone width, light and dark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+NO_FADING = "*, *::before, *::after { transition: none !important; animation: none !important; }"
+SETTLED = """() => document.readyState === "complete"
+  && [...document.querySelectorAll("figure.book-chart")].every(f => ["ready", "error"].includes(f.dataset.state))
+  && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
+
+
+def sources() -> list[str]:
+    """Pages of the book in the order of _toc.yml, as paths without suffix."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+
+
+def pages() -> list[str]:
+    """The book's pages, and those that Sphinx adds."""
+    return [*(f"{source}.html" for source in sources()), "genindex.html", "search.html"]
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Folder of the built book, built by the command behind `make book` when its sources changed."""
+    import build_book
+
+    if build_book.build(if_needed=True) != 0:
+        lines = build_book.LOG.read_text().splitlines()
+        problems = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-30:]
+        pytest.fail("The book does not build:\n" + "\n".join(problems), pytrace=False)
+    return SITE
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):
+        pass
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on 127.0.0.1 while the block runs; gives the address."""
+    handler = functools.partial(_QuietHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def chromium_browser() -> Iterator[Browser]:
+    """The system's Chromium, without a window. Skips where there is none; under CI that is a failure."""
+    names = (os.environ.get("SSMELSM_CHROMIUM", "chromium"), "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        reason = "no Chromium here; install it, or name it in SSMELSM_CHROMIUM"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+# A running Playwright occupies the thread's event loop, which others need (nbclient, for one): module scope ends it.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the tests of one module."""
+    with chromium_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Address of the built book."""
+    with serve(site) as found:
+        yield found
+
+
+class Visit:
+    """A page that was opened with the rest of the world cut off, and what it tried and said."""
+
+    def __init__(self, browser: Browser, address: str, path: str, **options):
+        self.address, self.path = address, path
+        self.external: list[str] = []
+        self.errors: list[str] = []
+        context = browser.new_context(**({"viewport": DESKTOP} | options))
+        self.page: Page = context.new_page()
+        self.page.route("**/*", self._let_pass_or_record)
+        self.page.on("pageerror", lambda error: self.errors.append(f"exception: {error}"))
+        self.page.on("console", self._note_console)
+        self.page.goto(f"{address}/{path}", wait_until="load")
+        self.page.add_style_tag(content=NO_FADING)
+        self.settle()
+
+    def _let_pass_or_record(self, route: Route) -> None:
+        url = route.request.url
+        if url.startswith((self.address, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.external.append(url)
+            route.abort()
+
+    def _note_console(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(f"{message.type}: {message.text}")
+
+    def settle(self) -> None:
+        """Wait until charts and mathematics are there, and stay so for two frames."""
+        self.page.wait_for_function(SETTLED, timeout=30_000)
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate("window.MathJax && window.MathJax.startup && window.MathJax.startup.promise")
+
+    def use_theme(self, theme: str) -> None:
+        """Switch to "light" or "dark" as the page's button does."""
+        self.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+    def close(self) -> None:
+        """Close the page and its context."""
+        self.page.context.close()
+
+
+def take_screenshots(folder: Path, paths: list[str]) -> None:
+    """Write pictures of whole pages: desktop and phone, light and dark."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with serve(SITE) as address, chromium_browser() as browser:
+        for path in paths:
+            for width, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+                visit = Visit(browser, address, path, viewport=viewport)
+                for theme in ("light", "dark"):
+                    visit.use_theme(theme)
+                    name = f"{Path(path).stem}-{width}-{theme}.png"
+                    visit.page.screenshot(path=folder / name, full_page=True)
+                    print(folder / name)
+                visit.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    take_screenshots(Path(sys.argv[1]), sys.argv[2:] or pages())

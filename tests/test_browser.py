@@ -1,0 +1,156 @@
+"""The built book in Chromium, with the network cut off: mathematics, charts, sliders, themes, a phone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from book_harness import DESKTOP, PHONE, Visit, address, browser, pages, site  # noqa: F401 (fixtures among them)
+
+pytestmark = pytest.mark.browser
+
+# Texts in charts with too little contrast to what is behind them: WCAG asks for 4.5.
+PALE_TEXTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = c => c.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = rgba(getComputedStyle(node).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const pale = [];
+  for (const text of document.querySelectorAll("figure.book-chart svg text")) {
+    if (!text.textContent.trim()) continue;
+    const [a, b] = [luminance(rgba(getComputedStyle(text).fill)), luminance(behind(text.closest("figure")))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) pale.push(`${text.textContent} (${contrast.toFixed(1)})`);
+  }
+  return pale;
+}"""
+
+
+@pytest.fixture(scope="module", params=pages())
+def visit(request, browser, address):
+    """Each page of the book, opened once for all tests."""
+    found = Visit(browser, address, request.param)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh(visit):
+    """The page as it was opened: wide and light; so again afterwards."""
+    visit.use_theme("light")
+    yield visit
+    visit.use_theme("light")
+    visit.page.set_viewport_size(DESKTOP)
+
+
+def test_asks_no_other_server(visit):
+    assert visit.external == []
+
+
+def test_logs_no_error(visit):
+    assert visit.errors == []
+
+
+def test_mathematics_is_rendered(visit):
+    formulas = visit.page.locator("span.math, div.math").count()
+    assert visit.page.locator("mjx-container").count() >= formulas
+    assert visit.page.locator("mjx-merror, [data-mjx-error]").count() == 0
+
+
+def test_charts_are_drawn_and_described(visit):
+    for figure in visit.page.locator("figure.book-chart").all():
+        assert figure.get_attribute("data-state") == "ready"
+        description = figure.get_attribute("data-alt")
+        assert figure.locator(".book-chart-view").get_attribute("aria-label") == description
+        assert figure.locator(".book-chart-description p").text_content() == description
+        assert figure.locator("svg").count() == 1
+
+
+def test_bound_inputs_have_names(visit):
+    for control in visit.page.locator("figure.book-chart .vega-bind").locator("input, select").all():
+        assert control.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_in_charts_are_readable(fresh, theme):
+    fresh.use_theme(theme)
+    assert fresh.page.evaluate(PALE_TEXTS) == []
+
+
+def test_charts_have_no_card_behind_them_in_the_dark(fresh):
+    fresh.use_theme("dark")
+    brightness = """figures => figures.map(figure => {
+      for (let node = figure; node; node = node.parentElement) {
+        const [r, g, b, alpha = 1] = getComputedStyle(node).backgroundColor.match(/[\\d.]+/g).map(Number);
+        if (alpha > 0) return r + g + b;
+      }
+      return 765;
+    })"""
+    assert all(sum_ < 200 for sum_ in fresh.page.locator("figure.book-chart").evaluate_all(brightness))
+
+
+def test_fits_a_phone(fresh):
+    fresh.page.set_viewport_size(PHONE)
+    fresh.settle()
+    assert fresh.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+    for figure in fresh.page.locator("figure.book-chart").all():
+        box = figure.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        # What is wider than the page can be scrolled with the keyboard.
+        scrolls = figure.evaluate("figure => figure.scrollWidth > figure.clientWidth")
+        assert figure.get_attribute("tabindex") == ("0" if scrolls else None)
+
+
+def test_threshold_sliders_change_the_picture_and_survive_a_change_of_theme(fresh):
+    for figure in fresh.page.locator("figure.book-chart:has(input[name=threshold])").all():
+        slider, picture = figure.locator("input[name=threshold]"), figure.locator("svg")
+        start, largest, before = slider.input_value(), slider.get_attribute("max"), picture.inner_html()
+        slider.fill(largest)
+        figure.evaluate("figure => figure.view.runAsync().then(() => null)")
+        assert picture.inner_html() != before
+        fresh.use_theme("dark")
+        assert slider.input_value() == largest
+        assert figure.evaluate("figure => figure.view.signal('threshold')") == float(largest)
+        slider.fill(start)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_is_accessible(fresh, theme):
+    fresh.use_theme(theme)
+    found = Axe().run(fresh.page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [
+        (violation["id"], node["target"], node["html"][:200])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert serious == []
+
+
+def test_search_finds_a_page(browser, address):
+    visit = Visit(browser, address, "search.html?q=saeb")
+    visit.page.wait_for_selector("#search-results li a", timeout=15_000)
+    assert visit.external == []
+    visit.close()
+
+
+def test_the_theme_button_works(browser, address):
+    visit = Visit(browser, address, pages()[0])
+    seen = set()
+    for _ in range(3):
+        visit.page.locator(".theme-switch-button:visible").first.click()
+        seen.add(visit.page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+    assert visit.errors == []
+    visit.close()

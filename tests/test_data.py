@@ -1,0 +1,186 @@
+"""School summaries: the same from every kind of frame, from any label, and exact for the intercept-only model."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ssmelsm_helpers as sm
+from ssmelsm_helpers.data import check_summary, pooled_moments, sum_of_squares
+
+FRAMES = {
+    "pandas": lambda table: table,
+    "polars": pl.from_pandas,
+    "polars lazy": lambda table: pl.from_pandas(table).lazy(),
+    "pyarrow": lambda table: pa.Table.from_pandas(table, preserve_index=False),
+    "duckdb": lambda table: duckdb.from_arrow(pa.Table.from_pandas(table, preserve_index=False)),
+}
+EAGER = ["pandas", "polars", "pyarrow"]
+LAZY = ["polars lazy", "duckdb"]
+
+
+@pytest.fixture(scope="module")
+def students() -> pd.DataFrame:
+    """Schools of 1 to 30 students, rows shuffled."""
+    simulation = sm.simulate_schools(n_schools=6, n_students=[5, 1, 8, 30, 20, 4], random_seed=1)
+    return simulation.students.sample(frac=1, random_state=1).reset_index(drop=True)
+
+
+def summarise(data, **options):
+    return sm.summarise_schools(data, outcome="score", school="school", **options)
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_every_frame_gives_the_same_summary(kind, students):
+    """Against NumPy, school by school; engines add in different orders, hence the last digit."""
+    found = summarise(FRAMES[kind](students))
+    assert found.index.tolist() == [1, 2, 3, 4, 5, 6]
+    assert found.index.name == "school"
+    assert found["n"].tolist() == [5, 1, 8, 30, 20, 4]
+    for label, row in found.iterrows():
+        scores = students.loc[students["school"] == label, "score"].to_numpy()
+        assert row["mean"] == pytest.approx(scores.mean(), abs=1e-13)
+        if len(scores) > 1:
+            assert row["sd"] == pytest.approx(scores.std(ddof=1), rel=1e-13)
+    assert found["sd"].isna().tolist() == [False, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("kind", EAGER)
+@pytest.mark.parametrize(("problem", "word"), [(np.nan, "missing"), (np.inf, "infinite"), (-np.inf, "infinite")])
+def test_unusable_scores_are_counted_and_located(kind, problem, word, students):
+    broken = students.copy()
+    broken.loc[[3, 7], "score"] = problem
+    expected = rf"data has 2 rows with an? {word} 'score' \(first rows, counted from 0: \[3, 7\]\)"
+    with pytest.raises(ValueError, match=expected + "; remove them or pass missing='drop'"):
+        summarise(FRAMES[kind](broken))
+
+
+@pytest.mark.parametrize("kind", LAZY)
+def test_lazy_frames_count_unusable_scores(kind, students):
+    """Their rows have no order, so there are no row numbers to name."""
+    broken = students.copy()
+    broken.loc[[3, 7], "score"] = np.nan
+    with pytest.raises(ValueError, match="data has 2 rows with a missing 'score'; remove them or pass missing='drop'"):
+        summarise(FRAMES[kind](broken))
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_dropping_is_reported_and_gives_what_remains(kind, students, capsys):
+    broken = students.copy()
+    broken.loc[[3, 7], "score"] = np.nan
+    broken.loc[11, "score"] = np.inf
+    found = summarise(FRAMES[kind](broken), missing="drop")
+    said = capsys.readouterr().out
+    assert "dropped 2 rows with a missing 'score'" in said
+    assert "dropped 1 rows with an infinite 'score'" in said
+    pd.testing.assert_frame_equal(found, summarise(students.drop([3, 7, 11])), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_missing_school_labels_are_refused(kind, students):
+    """Absent, and NaN in a column of floats where a frame tells the two apart."""
+    broken = students.astype({"school": float})
+    broken.loc[2, "school"] = np.nan
+    frames = [FRAMES[kind](broken)]
+    if kind.startswith("polars"):
+        frames.append(pl.from_pandas(broken, nan_to_null=False).lazy())
+    for frame in frames:
+        with pytest.raises(ValueError, match="data has 1 rows with a missing 'school'"):
+            summarise(frame)
+
+
+def as_objects(labels) -> np.ndarray:
+    """An object array of labels, tuples included."""
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+LABELS = {
+    "strings": ["b", "a", "c"],
+    "integers": [30, 1, -2],
+    "floats": [0.5, -1.5, 2.0],
+    "tuples": [("north", 2), ("north", 1), ("south", 1)],
+    "mixed": ["a", 7, ("north", 1)],
+    "sets": [frozenset({1}), frozenset({2}), "b"],
+    "dates": list(pd.to_datetime(["2021-03-01", "2020-01-01", "2022-05-05"])),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_labels_come_back_as_they_came(kind, seed):
+    """Any hashable, in any row order: each label with its own school's numbers, sorted where labels can be."""
+    labels = LABELS[kind]
+    scores = {0: [1.0, 3.0], 1: [5.0, 6.0, 10.0], 2: [-1.0, 0.0, 0.0, 2.0]}
+    table = pd.DataFrame({"place": np.repeat([0, 1, 2], [2, 3, 4]), "score": np.concatenate(list(scores.values()))})
+    table = table.sample(frac=1, random_state=seed)
+    table["school"] = pd.Series(as_objects(labels)[table["place"]], index=table.index)
+    found = summarise(table)
+    assert set(found.index) == set(labels)
+    assert all(type(there) is type(labels[labels.index(there)]) for there in found.index)
+    for place, label in enumerate(labels):
+        row = found.iloc[found.index.tolist().index(label)]
+        assert (row["n"], row["mean"]) == (len(scores[place]), np.mean(scores[place]))
+    if kind not in ("mixed", "sets"):
+        assert found.index.tolist() == sorted(labels)
+
+
+def test_categories_without_students_are_no_schools(students):
+    students = students.assign(school=pd.Categorical(students["school"], categories=range(1, 20)))
+    assert summarise(students)["n"].tolist() == [5, 1, 8, 30, 20, 4]
+
+
+scores = st.lists(st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1, max_size=8)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(schools=st.lists(scores, min_size=2, max_size=6))
+def test_pooled_moments_are_those_of_all_students(schools):
+    """Mean and SD of all students, and sums of squares, from the summary alone."""
+    flat = np.concatenate([np.array(school) for school in schools])
+    table = summarise(pd.DataFrame({"school": np.repeat(range(len(schools)), [len(s) for s in schools]), "score": flat}))
+    mean, sd = pooled_moments(table)
+    assert mean == pytest.approx(flat.mean(), abs=1e-9)
+    assert sd == pytest.approx(flat.std(ddof=1), abs=1e-9)
+    expected = [np.sum((np.array(school) - np.mean(school)) ** 2) for school in schools]
+    np.testing.assert_allclose(sum_of_squares(table), expected, atol=1e-9, rtol=1e-9)
+
+
+def test_made_up_students_have_the_given_summaries(saeb_schools):
+    """n, mean, SD, and the covariate's mean, SD and correlation within every school, to the last digits."""
+    made_up = sm.students_from_summary(saeb_schools, outcome="score", covariate="student_ses")
+    assert len(made_up) == saeb_schools["n"].sum()
+    found = sm.summarise_schools(made_up, outcome="score", school="school_id")
+    pd.testing.assert_frame_equal(found, saeb_schools[["n", "mean", "sd"]], rtol=1e-10, atol=1e-12)
+    by_school = made_up.groupby("school_id")
+    np.testing.assert_allclose(by_school["student_ses"].mean(), saeb_schools["student_ses_mean"], atol=1e-12)
+    np.testing.assert_allclose(by_school["student_ses"].std(), saeb_schools["student_ses_sd"], rtol=1e-10)
+    large = saeb_schools.index[saeb_schools["n"] > 2]
+    found = pd.Series({j: group["score"].corr(group["student_ses"]) for j, group in by_school if j in large})
+    np.testing.assert_allclose(found, saeb_schools.loc[large, "student_ses_cor"], atol=1e-10)
+    assert (by_school["public"].first() == saeb_schools["public"]).all()
+
+
+def test_within_and_between_add_up(students):
+    """Within parts have school mean zero, between parts are constant in a school, the two add up to the covariate."""
+    parts = sm.within_between(students, "score", group="school")
+    assert list(parts) == ["score_within", "score_between"]
+    assert parts.index.equals(students.index)
+    total = parts.sum(axis=1) + students["score"].mean()
+    np.testing.assert_allclose(total, students["score"], atol=1e-12)
+    by_school = parts.groupby(students["school"])
+    np.testing.assert_allclose(by_school["score_within"].mean(), 0, atol=1e-12)
+    assert (by_school["score_between"].nunique() == 1).all()
+
+
+def test_check_summary_keeps_order_and_labels():
+    table = pd.DataFrame({"id": ["z", "a"], "n": [2, 1], "mean": [1, 2], "sd": [0.5, np.nan]})
+    checked = check_summary(table, school="id")
+    assert checked.index.tolist() == ["z", "a"]
+    assert list(checked) == ["n", "mean", "sd"]
+    assert checked["mean"].dtype == float

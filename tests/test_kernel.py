@@ -1,0 +1,222 @@
+"""The quadrature and the school likelihood: against independent integration, over the whole documented range.
+
+Everything else (both samplers, PIPs, verdicts) is a function of these numbers, so they are tested hardest.
+"""
+
+import brute_force
+import numpy as np
+import pytest
+from brute_force import Case
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ssmelsm_helpers import kernel
+
+# The documented accuracy of a log Bayes factor, relative to max(1, |log_bf|).
+ACCURACY = 1e-6
+# The documented range; n and tau_t on both sides of every edge where the kernel changes its ways. Deviations of a
+# school's mean in units of the SD that the model gives it in the spike: three of them hold 99.7 % of all schools.
+RANGE = {
+    "n": [1.0, 2.0, 3.0, 10.0, 29.0, 30.0, 300.0, 10_000.0, 100_000.0],
+    "tau_t": [0.01, 0.05, 0.12, 0.121, 0.2, 0.201, 0.3, 0.45, 0.451, 1.2, 1.21, 3.0],
+    "rho": [-0.95, -0.5, 0.0, 0.3, 0.95],
+    "sd_ratio": [0.2, 0.5, 1.0, 1.4, 5.0],
+    "deviation": [0.0, 1.0, 3.0],
+    "tau_u": [0.05, 0.35, 1.5],
+}
+GAMMA, ETA = 0.1, -0.25
+
+
+@pytest.fixture(scope="module")
+def cases() -> Case:
+    """Every combination of `RANGE`, one array entry each."""
+    grid = np.meshgrid(*RANGE.values(), indexing="ij")
+    n, tau_t, rho, sd_ratio, deviation, tau_u = (values.ravel() for values in grid)
+    sum_squares = (n - 1) * (sd_ratio * np.exp(ETA)) ** 2
+    mean = GAMMA + deviation * np.sqrt(tau_u**2 + np.exp(2 * ETA) / n)
+    same = np.ones_like(n)
+    return Case(n, mean, sum_squares, GAMMA * same, ETA * same, tau_u, tau_t, rho)
+
+
+@pytest.fixture(scope="module")
+def exact_log_bf(cases) -> np.ndarray:
+    """log Bayes factors by the dense sum."""
+    return brute_force.log_slab_dense(cases, count=401) - brute_force.log_spike(cases)
+
+
+def pick(values, where):
+    """The same kind of tuple, every array cut down to `where`."""
+    return type(values)(*(value[where] for value in values))
+
+
+def package_terms(case: Case):
+    """The package's view of a case."""
+    terms = kernel.intercept_terms(case.n, case.mean, case.sum_squares, case.gamma, case.eta)
+    return terms, kernel.Effects(case.tau_u, case.tau_t, case.rho)
+
+
+def quick_path(terms, effects):
+    """What NumPy's samplers use: guessed limits where they prove themselves."""
+    return kernel.spike_and_slab(terms, effects).log_bf
+
+
+def full_scan(terms, effects):
+    """What the PyMC model uses: limits by scanning, everywhere."""
+    count = int(np.max(kernel.node_count(effects.tau_t)))
+    slab = kernel.log_slab(terms, effects, kernel.slab_limits(terms, effects), count)
+    return slab - kernel.log_spike(terms, effects)
+
+
+def by_tau(path, case: Case) -> np.ndarray:
+    """Evaluate one tau_t at a time: in a mixed batch the hardest entry would give all others its nodes."""
+    found = np.empty(len(case.n))
+    for value in np.unique(case.tau_t):
+        where = case.tau_t == value
+        found[where] = path(*package_terms(pick(case, where)))
+    return found
+
+
+def relative_error(found, exact) -> np.ndarray:
+    return np.abs(found - exact) / np.maximum(1, np.abs(exact))
+
+
+@pytest.mark.parametrize("path", [quick_path, full_scan])
+def test_log_bayes_factors_are_accurate_over_the_whole_range(path, cases, exact_log_bf):
+    error = relative_error(by_tau(path, cases), exact_log_bf)
+    worst = {name: float(value[error.argmax()]) for name, value in cases._asdict().items()}
+    assert error.max() <= ACCURACY, worst
+
+
+def test_the_dense_reference_agrees_with_adaptive_quadrature(cases, exact_log_bf):
+    """300 random cases by `scipy.integrate.quad`: the factorial's reference is a hundred times as good as it must be."""
+    chosen = np.random.default_rng(1).choice(len(cases.n), 300, replace=False)
+    exact = np.array([brute_force.log_slab_quad(pick(cases, i)) for i in chosen])
+    exact -= brute_force.log_spike(pick(cases, chosen))
+    assert relative_error(exact_log_bf[chosen], exact).max() <= ACCURACY / 100
+
+
+def test_guessed_limits_are_used_and_scanned_ones_where_they_fail(cases):
+    """The fast lane must not be empty, and must not be trusted blindly either."""
+    terms, effects = package_terms(pick(cases, cases.tau_t == 0.12))
+    guessed, scanned = kernel.spike_and_slab(terms, effects).pieces
+    assert len(guessed.values) == kernel.QUICK_NODES
+    assert len(guessed.terms.n) > len(scanned.terms.n) > 0
+
+
+TINY_SCHOOLS = [[0.4], [1.9], [-0.3, 0.1], [0.2, 0.2], [-1.0, 0.3, 2.1], [-0.2, 0.0, 0.1, 0.15]]
+TINY_SETTINGS = [
+    {"tau_u": 0.35, "tau_t": 0.08, "rho": -0.1},
+    {"tau_u": 0.35, "tau_t": 0.5, "rho": 0.6},
+    {"tau_u": 1.0, "tau_t": 1.0, "rho": -0.9},
+]
+
+
+@pytest.mark.parametrize("scores", TINY_SCHOOLS)
+@pytest.mark.parametrize("setting", TINY_SETTINGS)
+def test_likelihood_of_students_is_right_with_all_constants(scores, setting):
+    """Two-dimensional integration over (u, t) of the product of student densities; constants included."""
+    exact = brute_force.integrate_students(scores, GAMMA, ETA, **setting, count=601)
+    mean = np.mean(scores)
+    sum_squares = np.sum((scores - mean) ** 2)
+    case = Case(*(np.array([float(v)]) for v in (len(scores), mean, sum_squares, GAMMA, ETA, *setting.values())))
+    terms, effects = package_terms(case)
+    found = kernel.spike_and_slab(terms, effects)
+    assert found.spike[0] + terms.constant[0] == pytest.approx(exact.log_spike, abs=1e-6)
+    assert found.slab[0] + terms.constant[0] == pytest.approx(exact.log_slab, abs=1e-6)
+    mixture = kernel.log_mixture(found.spike, found.slab, 0.3)[0] + terms.constant[0]
+    assert mixture == pytest.approx(np.log(0.3 * np.exp(exact.log_slab) + 0.7 * np.exp(exact.log_spike)), abs=1e-6)
+
+
+def test_numpy_and_pytensor_give_the_same_numbers(cases):
+    """One formula serves both: spike, limits, slab, mixture and node counts."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    some = pick(cases, np.random.default_rng(2).choice(len(cases.n), 500, replace=False))
+    symbols = Case(*(pt.dvector(name) for name in Case._fields))
+    count = 112
+
+    def outputs(terms, effects, xp):
+        limits = kernel.slab_limits(terms, effects, xp)
+        spike, slab = kernel.log_spike(terms, effects, xp), kernel.log_slab(terms, effects, limits, count, xp)
+        return [spike, slab, *limits, kernel.log_mixture(spike, slab, 0.2, xp), kernel.node_count(effects.tau_t, xp)]
+
+    terms = kernel.intercept_terms(*symbols[:5], pt)
+    graph = outputs(terms, kernel.Effects(*symbols[5:]), pt)
+    from_pytensor = pytensor.function(list(symbols), graph, mode="FAST_COMPILE")(*some)
+    from_numpy = outputs(*package_terms(some), np)
+    for there, here in zip(from_pytensor, from_numpy, strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-10)
+
+
+def number(low, high):
+    return st.floats(low, high, allow_nan=False, allow_subnormal=False)
+
+
+# Spreads that lie within a school's reach; the accuracy itself is measured above.
+schools = st.fixed_dictionaries(
+    {
+        "n": st.integers(1, 5000),
+        "mean": number(-1.0, 1.0),
+        "sd": number(0.1, 3.0),
+        "gamma": number(-0.5, 0.5),
+        "eta": number(-1.0, 1.0),
+        "tau_u": number(0.2, 2.0),
+        "tau_t": number(0.01, 2.0),
+        "rho": number(-0.9, 0.9),
+    }
+)
+
+
+def log_bf(n, mean, sd, gamma, eta, tau_u, tau_t, rho) -> float:
+    case = Case(*(np.array([float(v)]) for v in (n, mean, (n - 1) * sd**2, gamma, eta, tau_u, tau_t, rho)))
+    return float(quick_path(*package_terms(case))[0])
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(school=schools, shift=number(-50, 50), log_scale=number(-5, 5))
+def test_log_bayes_factor_ignores_the_outcomes_units(school, shift, log_scale):
+    """y -> a + c y with gamma -> a + c gamma, eta -> eta + log c, tau_u -> c tau_u is the same evidence."""
+    scale = np.exp(log_scale)
+    moved = school | {
+        "mean": shift + scale * school["mean"],
+        "gamma": shift + scale * school["gamma"],
+        "sd": scale * school["sd"],
+        "eta": school["eta"] + log_scale,
+        "tau_u": scale * school["tau_u"],
+    }
+    before, after = log_bf(**school), log_bf(**moved)
+    # The shift loses digits of the mean when the scale is small, and n of them multiply what is left.
+    lost = 1e-13 * school["n"] * (1 + abs(shift) / scale) * (1 + abs(before))
+    assert after == pytest.approx(before, abs=ACCURACY * max(1, abs(before)) + lost)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(school=schools)
+def test_log_bayes_factor_ignores_the_outcomes_sign(school):
+    mirrored = school | {"mean": -school["mean"], "gamma": -school["gamma"], "rho": -school["rho"]}
+    before = log_bf(**school)
+    assert log_bf(**mirrored) == pytest.approx(before, abs=2 * ACCURACY * max(1, abs(before)))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    n=st.integers(1, 1_000_000),
+    mean=number(-100, 100),
+    sd=number(0, 100),
+    gamma=number(-10, 10),
+    eta=number(-3, 4),
+    tau_u=number(1e-4, 20),
+    tau_t=number(1e-4, 10),
+    rho=number(-0.999, 0.999),
+)
+def test_log_bayes_factor_is_finite_far_beyond_the_range(**school):
+    """Wild values, a school without spread among them, must not break a sampler that strays there."""
+    assume(school["sd"] == 0 or school["sd"] > 1e-6)
+    assert np.isfinite(log_bf(**school))
+
+
+def test_a_single_student_says_nothing_when_effects_are_uncorrelated_and_t_is_small():
+    """n = 1: t and noise are told apart by the mean alone, so the evidence fades with tau_t."""
+    found = [log_bf(1, 0.8, 0.0, GAMMA, ETA, 0.34, tau_t, 0.0) for tau_t in (0.1, 0.01, 0.001)]
+    assert abs(found[0]) < 0.02 and abs(found[1]) < 2e-4 and abs(found[2]) < 2e-6

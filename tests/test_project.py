@@ -1,0 +1,164 @@
+"""The project's files agree with each other: dependencies, pins, versions, the public address."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+import pytest
+import repository
+import yaml
+from book_harness import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+CORE = [Requirement(line) for line in PROJECT["dependencies"]]
+EXTRAS = {
+    name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()
+}
+LOCK = ROOT / "requirements.lock"
+
+
+def pins() -> dict[str, str]:
+    """Versions of requirements.lock."""
+    lines = [line for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+
+
+def conda_requirements() -> dict[str, Requirement]:
+    """What environment.yml installs, its pip section included."""
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(line["pip"] for line in lines if isinstance(line, dict))
+    plain = [line for line in lines if isinstance(line, str) and not line.startswith("python=") and line != "pip"]
+    return {canonicalize_name(found.name): found for found in map(Requirement, [*plain, *pip])}
+
+
+@pytest.mark.parametrize("requirement", [*CORE, *sum(EXTRAS.values(), [])], ids=lambda r: r.name)
+def test_lock_pins_every_dependency(requirement):
+    version = pins()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version)
+
+
+def test_lock_is_plain():
+    text = LOCK.read_text()
+    assert "://" not in text
+    assert canonicalize_name(PROJECT["name"]) not in pins()
+    assert re.fullmatch(r"(#.*\n|[a-z0-9-]+==[\w.!]+\n)+", text)
+
+
+def test_environment_for_binder_lists_the_same_dependencies():
+    expected = {canonicalize_name(found.name): found.specifier for found in [*CORE, *EXTRAS["book"]]}
+    assert {name: found.specifier for name, found in conda_requirements().items()} == expected
+
+
+def test_environment_has_the_same_python():
+    python = (ROOT / ".python-version").read_text().strip()
+    assert f"python={python}" in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert PROJECT["requires-python"] == f">={python}"
+
+
+def imported_by_the_package() -> set[str]:
+    """Top-level names of all modules that the package imports, wherever in its files."""
+    names = set()
+    for path in (ROOT / "ssmelsm_helpers").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(node.module.split(".")[0])
+    return names - sys.stdlib_module_names - {PROJECT["name"]}
+
+
+def test_what_the_package_imports_is_declared():
+    declared = {canonicalize_name(found.name) for found in CORE}
+    providers = packages_distributions()
+    for module in imported_by_the_package():
+        names = {canonicalize_name(name) for name in providers[module]}
+        assert names & declared, f"{module} is imported and not among the dependencies of pyproject.toml"
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"]
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_citation_names_the_method():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert "10.3102/10769986261426004" in [reference.get("doi") for reference in citation["references"]]
+
+
+def test_address_is_the_same_everywhere():
+    assert repository.disagreements() == []
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The files that name the address, in a folder of their own."""
+    for path in repository.files(ROOT):
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return tmp_path
+
+
+@pytest.mark.parametrize("url", ["https://github.com/some-one/a.book", "https://github.com/x/y/", "https://github.com/x/y.git"])
+def test_address_can_be_changed_everywhere(copy, url):
+    old = repository.slug(repository.address())
+    changed = {path.relative_to(copy).as_posix() for path in repository.set_address(url, copy)}
+    assert {"pyproject.toml", "_config.yml", "CITATION.cff", "CONTRIBUTING.md", "README.md"} <= changed
+    assert repository.slug(repository.address(copy)) == repository.slug(url)
+    assert [path.name for path in repository.files(copy) if f"/{old}" in path.read_text("utf8")] == []
+
+
+def test_changing_the_address_back_restores_the_files(copy):
+    before = {path: path.read_bytes() for path in repository.files(copy)}
+    original = repository.address(copy)
+    repository.set_address("https://github.com/x/y", copy)
+    assert repository.disagreements(copy) == []
+    repository.set_address(original, copy)
+    assert {path: path.read_bytes() for path in repository.files(copy)} == before
+
+
+def test_a_stale_address_is_found(copy):
+    readme = copy / "README.md"
+    readme.write_text(readme.read_text("utf8").replace("mybinder.org/v2/gh/", "mybinder.org/v2/gh/stale-"), "utf8")
+    assert any("README.md" in line for line in repository.disagreements(copy))
+
+
+@pytest.mark.parametrize("url", ["", "github.com/x/y", "https://gitlab.com/x/y", "https://github.com/x", "http://github.com/x/y"])
+def test_bad_address_is_refused(copy, url):
+    before = {path: path.read_bytes() for path in repository.files(copy)}
+    with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
+        repository.set_address(url, copy)
+    assert {path: path.read_bytes() for path in repository.files(copy)} == before
+
+
+def test_scripts_can_be_executed():
+    assert [name for name in ("postBuild", ".ci/run") if not os.access(ROOT / name, os.X_OK)] == []
+
+
+def test_no_python_is_reported_clearly(tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")  # too old, or a pyenv without that version
+    (tmp_path / "python").chmod(0o755)
+    found = subprocess.run(
+        ["/bin/sh", ROOT / "tools" / "find-python.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert found.returncode == 1
+    assert "No Python 3.12 or newer found" in found.stderr
+
+
+def test_a_new_enough_python_is_found():
+    path = f"{os.environ['PATH']}:{os.path.dirname(sys.executable)}"
+    found = subprocess.run(
+        ["/bin/sh", ROOT / "tools" / "find-python.sh"], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    version = subprocess.run([found.stdout.strip(), "--version"], capture_output=True, text=True, check=True).stdout
+    assert tuple(map(int, version.split()[1].split(".")[:2])) >= (3, 12)
