@@ -13,6 +13,7 @@ _HOMES = {
     "fitting": ["fit", "fit_schools"],
     "spread": ["chance_band", "compare_with_chance", "pooled_sd"],
     "charts": ["caterpillar_chart", "funnel_chart", "outcome_chart", "pip_chart", "school_sd_chart"],
+    "prose": ["glue"],
     "exercises": [
         "Feedback",
         "check_bayes_factor",

@@ -206,12 +206,12 @@ def students_from_summary(
 
     Examples
     --------
-    >>> schools = pd.DataFrame({"n": [3, 2], "mean": [0.0, 1.0], "sd": [1.0, 2.0]}, index=["a", "b"])
+    >>> schools = pd.DataFrame({"n": [3, 2], "mean": [3.0, 1.0], "sd": [1.0, 2.0]}, index=["a", "b"])
     >>> students = students_from_summary(schools, outcome="score")
     >>> summarise_schools(students, outcome="score", school="school").round(6)
             n  mean   sd
     school              
-    a       3   0.0  1.0
+    a       3   3.0  1.0
     b       2   1.0  2.0
     """
     table = check_summary(schools)

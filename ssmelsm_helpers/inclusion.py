@@ -81,10 +81,10 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
     >>> table = pip_table(result)
     >>> table.loc[[39, 9], ["n", "verdict"]]
-              n        verdict
-    school_id                 
-    39         91  less variable
-    9          84  more variable
+                 n        verdict
+    school_id                    
+    39         191  more variable
+    9          291  less variable
     """
     check_probability("threshold", threshold)
     posterior = _posterior(fit)
@@ -113,7 +113,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
             "sd_ratio": np.exp(t).mean(sample).to_numpy(),
             "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
         },
-        index=label_index(posterior["school"].to_numpy().tolist(), name=_school_name(fit)),
+        index=label_index(posterior.indexes["school"], name=_school_name(fit)),
     )
     table["verdict"] = verdicts(table, threshold=threshold)
     table.attrs["threshold"] = float(threshold)

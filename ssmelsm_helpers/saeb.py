@@ -135,6 +135,7 @@ def _find_students(folder: str) -> tuple[Path | None, str]:
     import pooch
     import requests
 
+    pooch.get_logger().setLevel("WARNING")  # it would announce the download on stderr
     try:
         # pooch checks a temporary file and moves it only when the checksum is right.
         downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)

@@ -3,6 +3,7 @@
 Nothing here comes from the package, so that an error in its kernel cannot hide in the comparison.
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ def log_slab_integrand(case: Case, z):
 
 
 def widest(case: Case):
-    """An interval of z that surely holds the slab's mass: the prior's bulk, what the SD asks for, what the mean does."""
+    """An interval of z that surely holds the slab's mass: the prior's bulk, and what SD and mean ask for."""
     df = np.maximum(case.n - 1, 1)
     own = np.where(case.n > 1, 0.5 * np.log(np.maximum(case.sum_squares, 1e-300) / df) - case.eta, 0.0) / case.tau_t
     by_mean = np.minimum(np.abs(case.mean - case.gamma) / case.tau_u, 30.0)
@@ -90,7 +91,7 @@ def log_slab_quad(case: Case) -> float:
     breaks = sorted({*np.interp(np.linspace(0, 1, 9), np.linspace(0, 1, 4001), z), z[values.argmax()]})
     parts = [
         quad(lambda at: np.exp(log_slab_integrand(case, at) - peak), *ends, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-        for ends in zip(breaks[:-1], breaks[1:])
+        for ends in pairwise(breaks)
     ]
     return float(peak + np.log(sum(parts)))
 

@@ -87,6 +87,7 @@ def test_launch_buttons_open_existing_notebooks(html, site):
     for path, _, address in links(html):
         if file := launched_file(address):
             assert (ROOT / file).is_file(), f"{path.name} launches {file}"
+            assert file.endswith(".ipynb"), f"{path.name} launches {file}, which Colab cannot open"
             launched[path].add(urlsplit(address).netloc)
     for notebook in NOTEBOOKS:
         page = site / "notebooks" / f"{notebook.stem}.html"

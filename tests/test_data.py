@@ -143,7 +143,9 @@ scores = st.lists(st.floats(-100, 100, allow_subnormal=False).map(lambda x: roun
 def test_pooled_moments_are_those_of_all_students(schools):
     """Mean and SD of all students, and sums of squares, from the summary alone."""
     flat = np.concatenate([np.array(school) for school in schools])
-    table = summarise(pd.DataFrame({"school": np.repeat(range(len(schools)), [len(s) for s in schools]), "score": flat}))
+    table = summarise(
+        pd.DataFrame({"school": np.repeat(range(len(schools)), [len(s) for s in schools]), "score": flat})
+    )
     mean, sd = pooled_moments(table)
     assert mean == pytest.approx(flat.mean(), abs=1e-9)
     assert sd == pytest.approx(flat.std(ddof=1), abs=1e-9)

@@ -48,7 +48,8 @@ STUDENTS = {
     "booleans": (students(score=[True, False] * 3), "outcome='score' must be numeric; found Boolean."),
     "missing": (
         students(score=[1.0, np.nan, 3.0, None, 2.0, 2.5]),
-        "data has 2 rows with a missing 'score' (first rows, counted from 0: [1, 3]); remove them or pass missing='drop'.",
+        "data has 2 rows with a missing 'score' (first rows, counted from 0: [1, 3]); "
+        "remove them or pass missing='drop'.",
     ),
     "infinite": (
         students(score=[1.0, 2.0, np.inf, 5.0, 2.0, -np.inf]),
@@ -57,7 +58,8 @@ STUDENTS = {
     ),
     "no label": (
         students(school=["a", "a", None, "b", "c", "c"]),
-        "data has 1 rows with a missing 'school' (first rows, counted from 0: [2]); remove them or pass missing='drop'.",
+        "data has 1 rows with a missing 'school' (first rows, counted from 0: [2]); "
+        "remove them or pass missing='drop'.",
     ),
     "no rows": (students().iloc[:0], "schools must hold at least two schools; found 0."),
     "one school": (students(school="a"), "schools must hold at least two schools; found 1."),
@@ -98,7 +100,10 @@ SCHOOLS = {
         schools(n=[10, -3, 1]),
         "schools: 1 schools have an n that is not a positive whole number: 'b'; found [-3].",
     ),
-    "zero n": (schools(n=[0, 20, 1]), "schools: 1 schools have an n that is not a positive whole number: 'a'; found [0]."),
+    "zero n": (
+        schools(n=[0, 20, 1]),
+        "schools: 1 schools have an n that is not a positive whole number: 'a'; found [0].",
+    ),
     "fractional n": (
         schools(n=[10.5, 2.5, 1]),
         "schools: 2 schools have an n that is not a positive whole number: 'a', 'b'; found [10.5, 2.5].",
@@ -151,14 +156,18 @@ def test_malformed_summaries(case):
 def test_long_lists_of_bad_schools_are_cut():
     """The count, and the first five: a sentence, not a page."""
     table = pd.DataFrame({"n": 5, "mean": 0.0, "sd": [-1.0] * 9}, index=list("abcdefghi"))
-    with pytest.raises(ValueError, match=r"9 schools have a negative sd: 'a', 'b', 'c', 'd', 'e'; found \[(-1.0(, )?){5}\]"):
+    with pytest.raises(
+        ValueError, match=r"9 schools have a negative sd: 'a', 'b', 'c', 'd', 'e'; found \[(-1.0(, )?){5}\]"
+    ):
         sm.fit_schools(table)
 
 
 def test_a_summary_must_be_a_table():
     with pytest.raises(TypeError, match="schools must be a pandas DataFrame with columns n, mean, sd; found dict"):
         sm.fit_schools({"n": [1]})
-    with pytest.raises(ValueError, match=r"school='id' is not a column of schools; its columns are \['n', 'mean', 'sd'\]"):
+    with pytest.raises(
+        ValueError, match=r"school='id' is not a column of schools; its columns are \['n', 'mean', 'sd'\]"
+    ):
         sm.fit_schools(schools(), school="id")
 
 
@@ -234,7 +243,9 @@ def test_students_cannot_be_made_of_a_malformed_summary():
 
 
 def test_within_between_refuses_what_it_cannot_split():
-    with pytest.raises(ValueError, match=r"column='ses' is not a column of data; its columns are \['school', 'score'\]"):
+    with pytest.raises(
+        ValueError, match=r"column='ses' is not a column of data; its columns are \['school', 'score'\]"
+    ):
         sm.within_between(students(), "ses", group="school")
     with pytest.raises(ValueError, match="column='school' must be numeric; found"):
         sm.within_between(students(), "school", group="school")

@@ -134,7 +134,8 @@ def test_reported_monte_carlo_error_is_honest(small_schools, sampler, options, s
     """
     schools = small_schools.iloc[-8:]
     fits = [
-        sm.fit_schools(schools, sampler=sampler, random_seed=seed, progressbar=False, **options) for seed in range(seeds)
+        sm.fit_schools(schools, sampler=sampler, random_seed=seed, progressbar=False, **options)
+        for seed in range(seeds)
     ]
     tables = pd.concat([sm.pip_table(fit) for fit in fits], keys=range(seeds))
     pip, mcse = (tables[column].unstack().to_numpy() for column in ("pip", "pip_mcse"))

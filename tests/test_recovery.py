@@ -77,7 +77,7 @@ def test_rejection_bound_holds_wherever_there_is_mass():
     Elsewhere the sampler would be off by less than such cells hold. The range is the kernel's documented one.
     """
     grid = np.meshgrid(
-        [1.0, 2.0, 3.0, 5.0, 10.0, 29.0, 30.0, 300.0, 10_000.0, 100_000.0],
+        [1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 300.0, 10_000.0, 100_000.0],
         [-0.95, -0.5, 0.0, 0.3, 0.95],
         [0.2, 0.5, 1.0, 1.4, 5.0],
         [0.0, 1.0, 3.0],
@@ -88,7 +88,7 @@ def test_rejection_bound_holds_wherever_there_is_mass():
     mean = deviation * np.sqrt(tau_u**2 + np.exp(2 * ETA) / n)
     terms = kernel.intercept_terms(n, mean, (n - 1) * (sd_ratio * np.exp(ETA)) ** 2, 0.0, np.full_like(n, ETA))
     worst = {}
-    for tau_t in (0.01, 0.05, 0.12, 0.121, 0.2, 0.201, 0.3, 0.45, 0.451, 0.8, 1.2, 1.21, 3.0):
+    for tau_t in (0.01, 0.05, 0.12, 0.121, 0.19, 0.25, 0.3, 0.42, 0.45, 0.451, 0.55, 1.2, 1.21, 3.0):
         effects = kernel.Effects(tau_u, np.full_like(n, tau_t), rho)
         worst[tau_t] = max(largest_ratio(piece) for piece in kernel.spike_and_slab(terms, effects).pieces)
     assert max(worst.values()) <= recovery._BOUND, worst
@@ -160,7 +160,7 @@ def test_u_given_t_is_normal_with_the_right_moments(small, recovered):
 
 
 def test_share_of_slab_draws_is_the_inclusion_probability(nuts_fit):
-    """Given its draw, delta is an independent coin: over 4,000 tosses the sum stays within 4.5 of its SDs, 160 times."""
+    """Given its draw, delta is an independent coin: the sum of 4,000 tosses stays within 4.5 of its SDs."""
     posterior = nuts_fit["posterior"]
     p = expit(posterior["log_bf"].values).reshape(-1, 160)
     surplus = (posterior["delta"].values.reshape(-1, 160) - p).sum(axis=0)

@@ -75,7 +75,10 @@ def test_extremes_are_allowed():
         ({"n_students": 0}, "n_students must be whole numbers of at least 1, one or 4; found 0."),
         ({"n_students": 7.5}, "n_students must be whole numbers of at least 1, one or 4; found 7.5."),
         ({"n_students": [5, 5]}, "n_students must be whole numbers of at least 1, one or 4; found [5, 5]."),
-        ({"n_students": [5, 5, -1, 5]}, "n_students must be whole numbers of at least 1, one or 4; found [5, 5, -1, 5]."),
+        (
+            {"n_students": [5, 5, -1, 5]},
+            "n_students must be whole numbers of at least 1, one or 4; found [5, 5, -1, 5].",
+        ),
         ({"tau_u": -0.1}, "tau_u must be a finite number of at least 0; found -0.1."),
         ({"tau_t": np.inf}, "tau_t must be a finite number of at least 0; found inf."),
         ({"rho": 1.1}, "rho must lie between -1 and 1; found 1.1."),

@@ -26,8 +26,8 @@ PLACES = ("github.com/", "mybinder.org/v2/gh/", "colab.research.google.com/githu
 VALID = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+)")
 # Links of these kinds are about this repository, never about another one.
 OURS = re.compile(
-    r"(?:mybinder\.org/v2/gh/|colab\.research\.google\.com/github/|git\+https://github\.com/|git clone https://github\.com/)"
-    r"([\w.-]+/[\w-]+)"
+    r"(?:mybinder\.org/v2/gh/|colab\.research\.google\.com/github/|git(?:\+| clone )https://github\.com/)"
+    r"([\w.-]+/[\w.-]+?)(?=\.git\b|[^\w.-]|$)"
 )
 
 

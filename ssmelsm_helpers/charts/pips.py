@@ -35,7 +35,7 @@ def _points_at_pip(table: pd.DataFrame, threshold: float, x: alt.X, description:
     labels = (
         base.transform_filter("datum.verdict != 'not flagged'")
         .mark_text(dy=-11, fontSize=11, aria=False)
-        .encode(pip, verdict_colour(), text="label:N")
+        .encode(pip, text="label:N")
     )
     one = pd.DataFrame({"one": [1]})
     line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(strokeDash=[6, 4], color=GREY, aria=False)

@@ -65,7 +65,7 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
         x=alt.datum(1), size=area, tooltip=tooltip
     )
-    return alt.layer(bars, rings, means).properties(width="container", height=alt.Step(15), description=description)
+    return alt.layer(bars, rings, means).properties(width="container", height=15 * len(rows), description=description)
 
 
 _RATIO_COLUMNS = ["ratio", "lower", "upper", "pip", "spike"]

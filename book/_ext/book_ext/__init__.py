@@ -1,10 +1,11 @@
-"""The book's Sphinx extension: charts and mathematics without a network, and an honest execution cache."""
+"""The book's Sphinx extension: charts and mathematics without a network, and an execution cache that is never stale."""
 
 from __future__ import annotations
 
 import os
 
 from .execution_cache import use_keyed_cache
+from .launch_buttons import keep_on_notebooks_only
 from .static_files import add_static_files
 
 
@@ -14,6 +15,8 @@ def setup(app) -> dict:
     os.environ["SSMELSM_STATIC"] = "1"
     app.connect("config-inited", use_keyed_cache)
     app.connect("builder-inited", add_static_files, priority=100)
+    # The theme adds the buttons with priority 501.
+    app.connect("html-page-context", keep_on_notebooks_only, priority=502)
     for script in ("book-charts.js", "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
     for style in ("book.css", "book-charts.css"):
