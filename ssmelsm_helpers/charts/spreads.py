@@ -52,7 +52,7 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
         f"it is smallest for school {rows.loc[rows['pip'].idxmax(), 'label']}."
     )
     base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title="School"))
-    opacity = alt.Opacity("pip:Q", scale=alt.Scale(domain=[0, 1], range=[0.15, 1]), legend=None)
+    opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
     colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
     tooltip = [alt.Tooltip("label:N", title="school"), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
     x = alt.X("lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10))
