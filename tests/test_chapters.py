@@ -85,6 +85,8 @@ def test_grammar_of_a_chapter(path):
     assert len(re.findall(r":::\{exercise\}", text)) in (2, 3, 4)
     assert text.count("*What to notice:*") == sum(source.count("_chart(") for source in code), "every figure has a caption"
     assert all(len(source.splitlines()) <= 20 for source in code)
+    visible = [c.source for c in cells if c.cell_type == "code" and "remove-cell" not in c.metadata.get("tags", [])]
+    assert max(len(line) for source in visible for line in source.splitlines()) <= 88
     assert not any(re.search(r"^\s*(def|class) ", source, flags=re.M) for source in code)
     for source in code:
         for call in ("sm.fit(", "sm.fit_schools(", "simulate_schools("):

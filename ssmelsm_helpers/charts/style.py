@@ -12,8 +12,8 @@ from ..rendering import enable_renderer
 
 enable_renderer()
 
-# Okabe & Ito's vermillion and blue keep apart for colour-blind readers; the shapes say the same.
-COLOURS = ["#D55E00", "#0072B2", "#9A6FB0", "#8A8A8A"]
+# Vermillion and blue keep apart for colour-blind readers, on white as on black; the shapes say the same.
+COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
 GREY = COLOURS[3]
 HEIGHT = 320
