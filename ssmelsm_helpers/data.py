@@ -13,6 +13,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from .arguments import counted
+
 SUMMARY_COLUMNS = ("n", "mean", "sd")
 
 
@@ -37,13 +39,13 @@ def _require_usable_rows(frame, unusable, what: str, missing: str):
     if count == 0:
         return frame
     if missing == "drop":
-        print(f"summarise_schools: dropped {count} rows with {what}.")
+        print(f"summarise_schools: dropped {counted(count, "row")} with {what}.")
         return frame.filter(~unusable)
     where = ""
     if isinstance(frame, nw.DataFrame):
         first = frame.with_row_index("__row").filter(unusable)["__row"].to_list()[:5]
         where = f" (first rows, counted from 0: {first})"
-    raise ValueError(f"data has {count} rows with {what}{where}; remove them or pass missing='drop'.")
+    raise ValueError(f"data has {counted(count, "row")} with {what}{where}; remove them or pass missing='drop'.")
 
 
 def _collect(frame) -> nw.DataFrame:
@@ -135,14 +137,14 @@ def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.Dat
     for name in SUMMARY_COLUMNS:
         if not pd.api.types.is_numeric_dtype(table[name]):
             raise ValueError(f"schools[{name!r}] must be numeric; found {table[name].dtype}.")
-    _refuse(table.index.isna(), table, "have no label")
-    _refuse(table.index.duplicated(), table, "have a label that occurred before")
+    _refuse(table.index.isna(), table, "without a label")
+    _refuse(table.index.duplicated(), table, "with a label that occurred before")
     n, mean, sd = (table[name].to_numpy(dtype=float) for name in SUMMARY_COLUMNS)
-    _refuse(~np.isfinite(n) | (n < 1) | (n != np.floor(n)), table, "have an n that is not a positive whole number", "n")
-    _refuse(~np.isfinite(mean), table, "have a mean that is missing or infinite", "mean")
-    _refuse((n > 1) & ~np.isfinite(sd), table, "have more than one student but no finite sd", "sd")
-    _refuse(sd < 0, table, "have a negative sd", "sd")
-    _refuse((n == 1) & ~np.isnan(sd), table, "have one student and yet an sd (expected NaN)", "sd")
+    _refuse(~np.isfinite(n) | (n < 1) | (n != np.floor(n)), table, "with an n that is not a positive whole number", "n")
+    _refuse(~np.isfinite(mean), table, "with a mean that is missing or infinite", "mean")
+    _refuse((n > 1) & ~np.isfinite(sd), table, "with more than one student but no finite sd", "sd")
+    _refuse(sd < 0, table, "with a negative sd", "sd")
+    _refuse((n == 1) & ~np.isnan(sd), table, "with one student and yet an sd (expected NaN)", "sd")
     if len(table) < 2:
         raise ValueError(f"schools must hold at least two schools; found {len(table)}.")
     if (n == 1).all():
@@ -158,7 +160,7 @@ def _refuse(bad, table, problem: str, column: str | None = None) -> None:
     if bad.any():
         labels = [repr(label) for label in table.index[bad][:5]]
         found = "" if column is None else f"; found {table[column].to_numpy()[bad][:5].tolist()}"
-        raise ValueError(f"schools: {bad.sum()} schools {problem}: {', '.join(labels)}{found}.")
+        raise ValueError(f"schools: {counted(bad.sum(), "school")} {problem}: {', '.join(labels)}{found}.")
 
 
 def sum_of_squares(schools: pd.DataFrame) -> np.ndarray:

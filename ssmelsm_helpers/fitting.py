@@ -17,7 +17,7 @@ from .data import check_summary, summarise_schools
 from .design import parse_intercept_only
 from .models import COORDS, check_formulation
 from .posterior import CollapsedPosterior
-from .priors import Priors
+from .priors import Priors, check_priors
 from .sampling import Sampled, draws_kept, run_importance, run_nuts
 
 
@@ -166,6 +166,7 @@ def fit_schools(
     if sampler not in ("nuts", "importance"):
         raise ValueError(f"sampler must be 'nuts' or 'importance'; found {sampler!r}.")
     check_probability("inclusion_prior", inclusion_prior)
+    check_priors(priors)
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", 1 if keep is None else keep)):
         check_count(name, value)
     seed = _seed(random_seed)

@@ -10,6 +10,8 @@ from scipy.special import expit, logit
 from .arguments import check_probability
 from .data import label_index
 
+# With fewer draws per chain, neither an effective sample size nor an error can be estimated.
+_LEAST_DRAWS = 4
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
 GOOD_RHAT, GOOD_ESS, GOOD_PARETO_K = 1.01, 400, 0.7
 
@@ -28,7 +30,10 @@ def inclusion_draws(fit: xr.DataTree) -> xr.DataArray:
 def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
     """Monte Carlo standard error of the mean over (chain, draw), per school."""
     values = draws.transpose("chain", "draw", ...).to_numpy()
+    if values.shape[1] < _LEAST_DRAWS:
+        return np.full(values.shape[2:], np.nan)
     if fit.attrs["sampler"] == "importance":
+        # Halton points make the means less noisy than this says: the error is on the safe side.
         return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
     from arviz_stats.base import array_stats
 
@@ -258,16 +263,18 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     for draws in rows.values():
         if importance:
             bulk = tail = fit.attrs["importance_ess"]
+        elif draws.shape[1] < _LEAST_DRAWS:
+            bulk = tail = np.nan
         else:
             bulk = float(array_stats.ess(draws, method="bulk", **axes))
             tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
-        sd = draws.std(ddof=1)
+        sd = draws.std(ddof=1) if draws.size > 1 else np.nan
         record = {"mean": draws.mean(), "sd": sd, "mcse": sd / np.sqrt(bulk), "ess_bulk": bulk, "ess_tail": tail}
         if importance:
             record["pareto_k"] = fit.attrs["pareto_k"]
             trusted = record["pareto_k"] <= GOOD_PARETO_K
         else:
-            record["r_hat"] = float(array_stats.rhat(draws, **axes))
+            record["r_hat"] = float(array_stats.rhat(draws, **axes)) if bulk == bulk else np.nan
             trusted = record["r_hat"] <= GOOD_RHAT
         records.append(record | {"ok": trusted and min(bulk, tail) >= GOOD_ESS})
     table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))

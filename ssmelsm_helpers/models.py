@@ -10,7 +10,7 @@ from . import kernel
 from .arguments import check_probability
 from .data import check_summary, pooled_moments, sum_of_squares, summarise_schools
 from .design import parse_intercept_only
-from .priors import Priors, log_lkj_pair
+from .priors import Priors, check_priors, log_lkj_pair
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -60,6 +60,7 @@ def build_model(
     design = parse_intercept_only(location, scale)
     check_formulation(formulation)
     check_probability("inclusion_prior", inclusion_prior)
+    check_priors(priors)
     schools = summarise_schools(data, outcome=design.outcome, school=design.school, missing=missing)
     return collapsed_model(check_summary(schools), inclusion_prior=inclusion_prior, priors=priors)
 

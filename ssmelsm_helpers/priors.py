@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Real
 
 import numpy as np
 
@@ -55,7 +56,8 @@ class Priors:
             if value is None and field.default is None:
                 continue
             positive = field.name != "gamma_intercept_mean"
-            if not isinstance(value, (int, float)) or not math.isfinite(value) or (positive and value <= 0):
+            number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+            if not number or (positive and value <= 0):
                 expected = "a positive finite number" if positive else "a finite number"
                 raise ValueError(f"Priors: {field.name} must be {expected}; found {value!r}.")
 
@@ -67,7 +69,13 @@ class Priors:
 
     def as_dict(self) -> dict[str, float]:
         """The numbers by name (for a fit's attributes)."""
-        return asdict(self)
+        return {name: None if value is None else float(value) for name, value in asdict(self).items()}
+
+
+def check_priors(priors) -> None:
+    """A Priors object, or None for the defaults."""
+    if not isinstance(priors, Priors | None):
+        raise TypeError(f"priors must be a Priors object or None; found {type(priors).__name__}.")
 
 
 def log_normal(x, mean, sd):

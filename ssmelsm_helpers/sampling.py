@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from .importance import GOOD_PARETO_K, adapt, find_mode, resample, weigh
 from .posterior import SIZE, CollapsedPosterior
 from .recovery import recover_effects
 
+_PACKAGE = str(Path(__file__).parent)
+# Fewer proposals than this say nothing about the tail of their weights.
+_LEAST_PROPOSALS = 1000
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
 _KEPT_VALUES = 16_000_000
 
@@ -34,18 +38,18 @@ def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
     proposal = adapt(posterior, rng)
     # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
-    x = proposal.sample(draws * chains, rng)
+    x = proposal.sample(max(draws * chains, _LEAST_PROPOSALS), rng)
     x = x[np.argsort(x[:, 3])]
     # School effects come in the same pass over the schools, unless they are too many to keep.
     effects = recover_effects(posterior, x, rng, progress) if kept == draws else {}
     log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
     weighted = weigh(x, log_density - proposal.log_density(x))
-    if weighted.pareto_k > GOOD_PARETO_K:
+    if not weighted.pareto_k <= GOOD_PARETO_K:
         warnings.warn(
             f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
             "Use sampler='nuts'.",
             RuntimeWarning,
-            stacklevel=4,
+            skip_file_prefixes=(_PACKAGE,),
         )
     chosen = resample(weighted, kept * chains, rng)
     if effects:

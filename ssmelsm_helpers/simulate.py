@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .arguments import check_count
+from .arguments import check_count, check_number
 from .data import summarise_schools
 
 
@@ -68,13 +68,15 @@ def simulate_schools(
     counts = np.broadcast_to(np.asarray(n_students), n_schools) if np.ndim(n_students) == 0 else np.asarray(n_students)
     if counts.shape != (n_schools,) or not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any():
         raise ValueError(f"n_students must be whole numbers of at least 1, one or {n_schools}; found {n_students!r}.")
-    for name, value in (("tau_u", tau_u), ("tau_t", tau_t)):
-        if not (np.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}.")
-    if not -1 <= rho <= 1:
-        raise ValueError(f"rho must lie between -1 and 1; found {rho!r}.")
-    if not 0 <= inclusion <= 1:
-        raise ValueError(f"inclusion must lie between 0 and 1; found {inclusion!r}.")
+    for name, value, low, high in (
+        ("gamma", gamma, -np.inf, np.inf),
+        ("eta", eta, -np.inf, np.inf),
+        ("tau_u", tau_u, 0, np.inf),
+        ("tau_t", tau_t, 0, np.inf),
+        ("rho", rho, -1, 1),
+        ("inclusion", inclusion, 0, 1),
+    ):
+        check_number(name, value, low=low, high=high)
     rng = np.random.default_rng(random_seed)
     z = rng.normal(size=(2, n_schools))
     delta = rng.random(n_schools) < inclusion

@@ -65,7 +65,7 @@ def chance_band(n, sd: float, *, level: float = 0.95) -> tuple[np.ndarray, np.nd
     --------
     >>> low, high = chance_band(71, 1.0)
     >>> round(float(low), 2), round(float(high), 2)
-    (0.83, 1.16)
+    (0.83, 1.17)
     """
     check_probability("level", level)
     df = np.asarray(n, dtype=float) - 1
@@ -102,7 +102,7 @@ def compare_with_chance(schools: pd.DataFrame, *, level: float = 0.95) -> pd.Dat
     --------
     >>> import ssmelsm_helpers as sm
     >>> compare_with_chance(sm.load_saeb_schools())["position"].value_counts().loc["inside"]
-    np.int64(133)
+    np.int64(140)
     """
     table = check_summary(schools)
     several = table.loc[table["n"] > 1, ["n", "sd"]]

@@ -76,7 +76,7 @@ def test_dropping_is_reported_and_gives_what_remains(kind, students, capsys):
     found = summarise(FRAMES[kind](broken), missing="drop")
     said = capsys.readouterr().out
     assert "dropped 2 rows with a missing 'score'" in said
-    assert "dropped 1 rows with an infinite 'score'" in said
+    assert "dropped 1 row with an infinite 'score'" in said
     pd.testing.assert_frame_equal(found, summarise(students.drop([3, 7, 11])), rtol=1e-12)
 
 
@@ -89,7 +89,7 @@ def test_missing_school_labels_are_refused(kind, students):
     if kind.startswith("polars"):
         frames.append(pl.from_pandas(broken, nan_to_null=False).lazy())
     for frame in frames:
-        with pytest.raises(ValueError, match="data has 1 rows with a missing 'school'"):
+        with pytest.raises(ValueError, match="data has 1 row with a missing 'school'"):
             summarise(frame)
 
 

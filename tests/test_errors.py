@@ -58,7 +58,7 @@ STUDENTS = {
     ),
     "no label": (
         students(school=["a", "a", None, "b", "c", "c"]),
-        "data has 1 rows with a missing 'school' (first rows, counted from 0: [2]); "
+        "data has 1 row with a missing 'school' (first rows, counted from 0: [2]); "
         "remove them or pass missing='drop'.",
     ),
     "no rows": (students().iloc[:0], "schools must hold at least two schools; found 0."),
@@ -98,42 +98,42 @@ SCHOOLS = {
     "text n": (schools(n=list("123")), "schools['n'] must be numeric; found"),
     "negative n": (
         schools(n=[10, -3, 1]),
-        "schools: 1 schools have an n that is not a positive whole number: 'b'; found [-3].",
+        "schools: 1 school with an n that is not a positive whole number: 'b'; found [-3].",
     ),
     "zero n": (
         schools(n=[0, 20, 1]),
-        "schools: 1 schools have an n that is not a positive whole number: 'a'; found [0].",
+        "schools: 1 school with an n that is not a positive whole number: 'a'; found [0].",
     ),
     "fractional n": (
         schools(n=[10.5, 2.5, 1]),
-        "schools: 2 schools have an n that is not a positive whole number: 'a', 'b'; found [10.5, 2.5].",
+        "schools: 2 schools with an n that is not a positive whole number: 'a', 'b'; found [10.5, 2.5].",
     ),
     "missing n": (
         schools(n=[10, np.nan, 1]),
-        "schools: 1 schools have an n that is not a positive whole number: 'b'; found [nan].",
+        "schools: 1 school with an n that is not a positive whole number: 'b'; found [nan].",
     ),
     "missing mean": (
         schools(mean=[0.0, np.nan, 1.0]),
-        "schools: 1 schools have a mean that is missing or infinite: 'b'; found [nan].",
+        "schools: 1 school with a mean that is missing or infinite: 'b'; found [nan].",
     ),
     "missing sd": (
         schools(sd=[1.0, np.nan, np.nan]),
-        "schools: 1 schools have more than one student but no finite sd: 'b'; found [nan].",
+        "schools: 1 school with more than one student but no finite sd: 'b'; found [nan].",
     ),
-    "negative sd": (schools(sd=[1.0, -0.5, np.nan]), "schools: 1 schools have a negative sd: 'b'; found [-0.5]."),
+    "negative sd": (schools(sd=[1.0, -0.5, np.nan]), "schools: 1 school with a negative sd: 'b'; found [-0.5]."),
     "sd of one student": (
         schools(sd=[1.0, 0.8, 0.3]),
-        "schools: 1 schools have one student and yet an sd (expected NaN): 'c'; found [0.3].",
+        "schools: 1 school with one student and yet an sd (expected NaN): 'c'; found [0.3].",
     ),
     "duplicates": (
         schools(index=("a", "b", "a")),
-        "schools: 1 schools have a label that occurred before: 'a'.",
+        "schools: 1 school with a label that occurred before: 'a'.",
     ),
     "duplicate tuples": (
         schools(index=(("a", 1), ("a", 1), ("b", 1))),
-        "schools: 1 schools have a label that occurred before: ('a', 1).",
+        "schools: 1 school with a label that occurred before: ('a', 1).",
     ),
-    "missing label": (schools(index=("a", None, "b")), "schools: 1 schools have no label:"),
+    "missing label": (schools(index=("a", None, "b")), "schools: 1 school without a label:"),
     "one school": (schools().iloc[:1], "schools must hold at least two schools; found 1."),
     "single students": (
         schools(n=1, sd=np.nan),
@@ -157,7 +157,7 @@ def test_long_lists_of_bad_schools_are_cut():
     """The count, and the first five: a sentence, not a page."""
     table = pd.DataFrame({"n": 5, "mean": 0.0, "sd": [-1.0] * 9}, index=list("abcdefghi"))
     with pytest.raises(
-        ValueError, match=r"9 schools have a negative sd: 'a', 'b', 'c', 'd', 'e'; found \[(-1.0(, )?){5}\]"
+        ValueError, match=r"9 schools with a negative sd: 'a', 'b', 'c', 'd', 'e'; found \[(-1.0(, )?){5}\]"
     ):
         sm.fit_schools(table)
 
@@ -236,7 +236,7 @@ def test_unknown_effect(importance_fit):
 
 
 def test_students_cannot_be_made_of_a_malformed_summary():
-    with pytest.raises(ValueError, match="have a negative sd: 'b'"):
+    with pytest.raises(ValueError, match="with a negative sd: 'b'"):
         sm.students_from_summary(schools(sd=[1.0, -0.5, np.nan]))
     with pytest.raises(ValueError, match=r"covariate='ses' needs the columns \['ses_mean', 'ses_sd', 'ses_cor'\]"):
         sm.students_from_summary(schools(), covariate="ses")
@@ -251,3 +251,12 @@ def test_within_between_refuses_what_it_cannot_split():
         sm.within_between(students(), "school", group="school")
     with pytest.raises(ValueError, match="data has 1 missing values in 'score' or 'school'; remove those rows first"):
         sm.within_between(students(score=[1.0, None, 3.0, 5.0, 2.0, 2.5]), "score", group="school")
+
+
+def test_priors_take_any_real_number_and_nothing_else():
+    assert sm.Priors(tau_df=np.int64(4)).as_dict()["tau_df"] == 4.0
+    for wrong in (True, "1", np.nan, 0, None):
+        with pytest.raises(ValueError, match="Priors: tau_t_scale must be a positive finite number"):
+            sm.Priors(tau_t_scale=wrong)
+    with pytest.raises(TypeError, match="priors must be a Priors object or None; found dict"):
+        sm.fit_schools(sm.load_saeb_schools(), priors={"tau_t_scale": 1.0})

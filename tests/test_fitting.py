@@ -290,3 +290,30 @@ def test_few_data_leave_wild_proposals_that_do_no_harm(seed):
     schools = sm.simulate_schools(n_schools=6, n_students=[5, 1, 8, 30, 20, 4], inclusion=0.5, random_seed=1).schools
     fit = quick(schools, draws=500, random_seed=seed)
     assert np.isfinite(fit["posterior"].to_dataset().to_array()).all()
+
+
+@pytest.mark.parametrize("sampler", ["nuts", "importance"])
+def test_a_handful_of_draws_is_possible_and_not_trusted(saeb_schools, sampler):
+    """One draw has no spread: errors are NaN, the verdict claims nothing about them, nothing warns."""
+    fit = sm.fit_schools(saeb_schools, sampler=sampler, draws=1, tune=5, chains=1, random_seed=1, progressbar=False)
+    table = sm.pip_table(fit)
+    assert table["pip_mcse"].isna().all() and table["pip"].between(0, 1).all()
+    if sampler == "nuts":
+        assert not sm.convergence(fit)["ok"].any()
+    else:
+        # Weights are judged on at least a thousand proposals, however few draws are asked for.
+        assert fit.attrs["importance_ess"] > 400
+
+
+@pytest.mark.parametrize("entry", ["fit", "fit_schools"])
+def test_unreliable_weights_warn_where_the_user_called(entry, monkeypatch):
+    """The warning points at the user's line, not into the package."""
+    monkeypatch.setattr("ssmelsm_helpers.sampling.GOOD_PARETO_K", -9.0)
+    simulation = sm.simulate_schools(n_schools=20, n_students=20, random_seed=1)
+    settings = {"sampler": "importance", "random_seed": 1, "progressbar": False}
+    with pytest.warns(RuntimeWarning, match="k-hat") as caught:
+        if entry == "fit":
+            sm.fit("score ~ 1 + (1 | school)", "~ 1 + (1 | school)", simulation.students, **settings)
+        else:
+            sm.fit_schools(simulation.schools, **settings)
+    assert caught[0].filename == __file__

@@ -81,9 +81,9 @@ def test_extremes_are_allowed():
         ),
         ({"tau_u": -0.1}, "tau_u must be a finite number of at least 0; found -0.1."),
         ({"tau_t": np.inf}, "tau_t must be a finite number of at least 0; found inf."),
-        ({"rho": 1.1}, "rho must lie between -1 and 1; found 1.1."),
-        ({"rho": np.nan}, "rho must lie between -1 and 1; found nan."),
-        ({"inclusion": -0.1}, "inclusion must lie between 0 and 1; found -0.1."),
+        ({"rho": 1.1}, "rho must be a finite number from -1 to 1; found 1.1."),
+        ({"rho": np.nan}, "rho must be a finite number from -1 to 1; found nan."),
+        ({"inclusion": -0.1}, "inclusion must be a finite number from 0 to 1; found -0.1."),
     ],
 )
 def test_malformed_settings(arguments, message):

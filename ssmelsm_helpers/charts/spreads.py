@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability
+from ..arguments import check_count, check_probability, counted
 from ..data import check_summary
 from ..inclusion import pip_table
 from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
@@ -116,7 +116,7 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerC
     pooled = pooled_sd(table)
     single = int((table["n"] == 1).sum())
     outside = int((rows["position"] != "inside").sum())
-    left_out = f" {single} school{'s' if single > 1 else ''} with a single student left out." if single else ""
+    left_out = f" {counted(single, 'school')} with a single student left out." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against the number of students (horizontal, logarithmic) of {len(rows)} "
         f"schools, with the band around the pooled SD {pooled:.2f} that would hold {level:.0%} of them by chance. The band narrows "
