@@ -67,7 +67,8 @@ def fit(
         Students without an outcome or school: refused, or dropped and reported.
     keep : int, optional
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
-        16 million values; beyond that a thinned set is kept, and the result's ``thinned_from`` says so.
+        16 million values; beyond that fewer are kept (thinned by NUTS, chosen from twice as many proposals by
+        importance sampling), and the result's ``thinned_from`` says so.
 
     Returns
     -------

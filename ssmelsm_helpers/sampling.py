@@ -37,8 +37,10 @@ def draws_kept(draws: int, chains: int, keep: int | None, n_schools: int) -> int
 def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress) -> Sampled:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
     proposal = adapt(posterior, rng)
+    # Where fewer draws are kept than asked for, twice as many proposals are enough to choose from.
+    proposals = draws * chains if kept == draws else min(2 * kept, draws) * chains
     # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
-    x = proposal.sample(max(draws * chains, _LEAST_PROPOSALS), rng)
+    x = proposal.sample(max(proposals, _LEAST_PROPOSALS), rng)
     x = x[np.argsort(x[:, 3])]
     # School effects come in the same pass over the schools, unless they are too many to keep.
     effects = recover_effects(posterior, x, rng, progress) if kept == draws else {}
