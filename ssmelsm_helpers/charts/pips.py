@@ -158,13 +158,13 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
         "sd_ratio:Q",
         title="SD ratio",
         scale=alt.Scale(type="log", scheme="blueorange", domainMid=1),
-        legend=alt.Legend(orient="bottom", format=".2f", gradientLength=180),
+        legend=alt.Legend(orient="top", format=".2f", gradientLength=160),
     )
     base = alt.Chart(table).encode(
         alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=12)),
         alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)"),
     )
-    points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=0.6, aria=False).encode(
+    points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=1, aria=False).encode(
         ratio, verdict_shape(), tooltip=tooltip()
     )
     labels = base.transform_filter(alt.datum.pip >= threshold).mark_text(dy=-11, fontSize=11, aria=False).encode(text="label:N")

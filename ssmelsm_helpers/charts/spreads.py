@@ -61,7 +61,8 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     means = base.mark_point(filled=True, size=55, aria=False).encode(
         alt.X("ratio:Q"), opacity=opacity, color=colour, shape=shape, tooltip=tooltip
     )
-    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 260]), title="Spike (1 - PIP)", legend=alt.Legend(orient="bottom"))
+    legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
+    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
     rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
         x=alt.datum(1), size=area, tooltip=tooltip
     )
