@@ -39,13 +39,13 @@ def _require_usable_rows(frame, unusable, what: str, missing: str):
     if count == 0:
         return frame
     if missing == "drop":
-        print(f"summarise_schools: dropped {counted(count, "row")} with {what}.")
+        print(f"summarise_schools: dropped {counted(count, 'row')} with {what}.")
         return frame.filter(~unusable)
     where = ""
     if isinstance(frame, nw.DataFrame):
         first = frame.with_row_index("__row").filter(unusable)["__row"].to_list()[:5]
         where = f" (first rows, counted from 0: {first})"
-    raise ValueError(f"data has {counted(count, "row")} with {what}{where}; remove them or pass missing='drop'.")
+    raise ValueError(f"data has {counted(count, 'row')} with {what}{where}; remove them or pass missing='drop'.")
 
 
 def _collect(frame) -> nw.DataFrame:
@@ -92,7 +92,7 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     >>> students = pd.DataFrame({"school": ["a", "a", "b"], "score": [1.0, 3.0, 5.0]})
     >>> summarise_schools(students, outcome="score", school="school")
             n  mean        sd
-    school                   
+    school
     a       2   2.0  1.414214
     b       1   5.0       NaN
     """
@@ -160,7 +160,7 @@ def _refuse(bad, table, problem: str, column: str | None = None) -> None:
     if bad.any():
         labels = [repr(label) for label in table.index[bad][:5]]
         found = "" if column is None else f"; found {table[column].to_numpy()[bad][:5].tolist()}"
-        raise ValueError(f"schools: {counted(bad.sum(), "school")} {problem}: {', '.join(labels)}{found}.")
+        raise ValueError(f"schools: {counted(bad.sum(), 'school')} {problem}: {', '.join(labels)}{found}.")
 
 
 def sum_of_squares(schools: pd.DataFrame) -> np.ndarray:
@@ -212,7 +212,7 @@ def students_from_summary(
     >>> students = students_from_summary(schools, outcome="score")
     >>> summarise_schools(students, outcome="score", school="school").round(6)
             n  mean   sd
-    school              
+    school
     a       3   3.0  1.0
     b       2   1.0  2.0
     """

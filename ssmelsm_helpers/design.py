@@ -26,7 +26,9 @@ def parse_intercept_only(location: str, scale: str) -> InterceptDesign:
         if not isinstance(formula, str):
             raise TypeError(f"{name} must be a formula (a string); found {type(formula).__name__}.")
     if "~" not in location:
-        raise ValueError(f"location must be a formula with an outcome, like 'y ~ 1 + (1 | school)'; found {location!r}.")
+        raise ValueError(
+            f"location must be a formula with an outcome, like 'y ~ 1 + (1 | school)'; found {location!r}."
+        )
     outcome, location_side = (side.strip() for side in location.split("~", 1))
     response, _, scale_side = scale.rpartition("~")
     if response.strip():

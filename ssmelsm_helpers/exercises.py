@@ -65,7 +65,8 @@ def check_log_sd_error(answer, *, n: int) -> Feedback:
     """
     right = 1 / np.sqrt(2 * (n - 1))
     wrong = {
-        1 / np.sqrt(n - 1): "That is the standard error of a mean in SD units; a log SD is better known by a factor √2.",
+        1
+        / np.sqrt(n - 1): "That is the standard error of a mean in SD units; a log SD is better known by a factor √2.",
         1 / np.sqrt(n): "That is the standard error of a mean in SD units; look at the formula of a log SD again.",
         1 / (2 * (n - 1)): "That is its variance: take the square root.",
     }
@@ -148,7 +149,9 @@ def check_false_flags(answer, fit: xr.DataTree, *, threshold: float = 0.75) -> F
     flagged = pip[pip >= threshold]
     right = float((1 - flagged).sum())
     wrong = {
-        float(flagged.sum()): "That is the expected number of true flags; the false ones are what is missing to the count.",
+        float(
+            flagged.sum()
+        ): "That is the expected number of true flags; the false ones are what is missing to the count.",
         float((1 - pip).sum()): "That sums over all schools; only flagged ones can be false flags.",
         (1 - threshold) * len(flagged): "That takes every flag to be at the threshold; use each school's own PIP.",
         right / len(flagged): "That is their share (the Bayesian false discovery rate); the number is asked for.",

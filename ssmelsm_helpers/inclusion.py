@@ -87,7 +87,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     >>> table = pip_table(result)
     >>> table.loc[[39, 9], ["n", "verdict"]]
                  n        verdict
-    school_id                    
+    school_id
     39         191  more variable
     9          291  less variable
     """

@@ -74,7 +74,7 @@ class CollapsedPosterior:
             + log_half_student_t(effects.tau_t, p.tau_df, p.tau_t_scale)
             + log_lkj_pair(effects.rho, p.omega_shape)
             + np.log(effects.tau_u * effects.tau_t)
-            + np.log1p(-effects.rho**2)
+            + np.log1p(-(effects.rho**2))
         )
 
     def _log_prior_gradient(self, x):

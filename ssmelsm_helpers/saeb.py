@@ -16,10 +16,7 @@ import pandas as pd
 from .data import students_from_summary, summarise_schools
 
 SHA256 = "3e9b6eedc8343f3d01d5e9f6f47bf603d9efecffac6d1892fc53ce98a5bf83f9"
-URL = (
-    "https://raw.githubusercontent.com/consistentlyBetter/ivd/"
-    "bbfedafcb007f60d980f8afce1d5903ef0a0c3a6/data/saeb.rda"
-)
+URL = "https://raw.githubusercontent.com/consistentlyBetter/ivd/bbfedafcb007f60d980f8afce1d5903ef0a0c3a6/data/saeb.rda"
 _PACKAGE = Path(__file__).resolve().parent
 _COLUMNS = ["school_id", "public", "student_ses", "math_proficiency", "location"]
 
@@ -154,7 +151,7 @@ def _read(path: Path) -> pd.DataFrame:
         # The file holds a data.table; rdata reads it as the data frame it also is, and warns.
         warnings.filterwarnings("ignore", message="Missing constructor", category=UserWarning)
         table = rdata.read_rda(path)["saeb"]
-    integers = {name: int for name in ("school_id", "public", "location")}
+    integers = dict.fromkeys(("school_id", "public", "location"), int)
     return table[_COLUMNS].astype(integers | {"student_ses": float, "math_proficiency": float}).reset_index(drop=True)
 
 

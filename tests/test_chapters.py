@@ -3,6 +3,7 @@
 import copy
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -29,8 +30,8 @@ def with_solutions(notebook):
     solved.cells, label = [], None
     for cell in notebook.cells:
         solved.cells.append(cell)
-        if found := EXERCISE.search(cell.source) if cell.cell_type == "markdown" else None:
-            label = EXERCISE.findall(cell.source)[-1]
+        if cell.cell_type == "markdown" and (labels := EXERCISE.findall(cell.source)):
+            label = labels[-1]
             assert label in solutions, f"{label} has no worked solution"
         if is_stub(cell):
             check = cell.source.split("\n", 1)[1]
@@ -66,8 +67,6 @@ def _seconds(cell) -> float:
     times = cell.metadata.get("execution", {})
     if "iopub.execute_input" not in times or "shell.execute_reply" not in times:
         return 0.0
-    from datetime import datetime
-
     begin, end = (datetime.fromisoformat(times[key]) for key in ("iopub.execute_input", "shell.execute_reply"))
     return (end - begin).total_seconds()
 
@@ -80,10 +79,14 @@ def test_grammar_of_a_chapter(path):
     outside_code = re.sub(r"```.*?```", "", text, flags=re.S)
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     assert len(re.findall(r"^# ", outside_code, flags=re.M)) == 1
-    assert "What you will be able to do" in text and "## Recap" in text and "**Time:**" in text
+    assert "What you will be able to do" in text
+    assert "## Recap" in text
+    assert "**Time:**" in text
     assert text.count("Predict before you run") >= 3
     assert len(re.findall(r":::\{exercise\}", text)) in (2, 3, 4)
-    assert text.count("*What to notice:*") == sum(source.count("_chart(") for source in code), "every figure has a caption"
+    assert text.count("*What to notice:*") == sum(source.count("_chart(") for source in code), (
+        "every figure has a caption"
+    )
     assert all(len(source.splitlines()) <= 20 for source in code)
     visible = [c.source for c in cells if c.cell_type == "code" and "remove-cell" not in c.metadata.get("tags", [])]
     assert max(len(line) for source in visible for line in source.splitlines()) <= 88

@@ -40,14 +40,16 @@ def test_nothing_is_jittered(importance_fit, charts):
     table = sm.pip_table(importance_fit)
     np.testing.assert_allclose([row["pip"] for row in rows], table["pip"])
     np.testing.assert_allclose([row["sd"] for row in rows], table["sd"])
-    half = [(row["pip_high"] - row["pip_low"]) / 2 for row in rows if 0 < row["pip_low"] and row["pip_high"] < 1]
+    half = [(row["pip_high"] - row["pip_low"]) / 2 for row in rows if row["pip_low"] > 0 and row["pip_high"] < 1]
     assert np.allclose(half, 2 * table["pip_mcse"][[0 < p < 1 for p in table["pip"]]], atol=1e-12)
 
 
 def test_slider_starts_at_the_threshold(importance_fit):
     for make in (sm.pip_chart, sm.funnel_chart):
         (parameter,) = make(importance_fit, threshold=0.8).to_dict()["params"]
-        assert parameter["name"] == "threshold" and parameter["value"] == 0.8 and parameter["bind"]["input"] == "range"
+        assert parameter["name"] == "threshold"
+        assert parameter["value"] == 0.8
+        assert parameter["bind"]["input"] == "range"
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7513, 0.75, 0.9, 0.99])
@@ -67,7 +69,8 @@ def test_verdict_expression_is_that_of_the_table(importance_fit, threshold):
 def test_caterpillar_shows_slab_and_spike_apart(importance_fit, charts):
     rows = pd.DataFrame(_data_with(charts["caterpillar_chart"], "ratio"))
     assert len(rows) == 30
-    assert (rows["lower"] < rows["ratio"]).all() and (rows["ratio"] < rows["upper"]).all()
+    assert (rows["lower"] < rows["ratio"]).all()
+    assert (rows["ratio"] < rows["upper"]).all()
     np.testing.assert_allclose(rows["spike"], 1 - rows["pip"])
 
 

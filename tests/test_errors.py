@@ -58,8 +58,7 @@ STUDENTS = {
     ),
     "no label": (
         students(school=["a", "a", None, "b", "c", "c"]),
-        "data has 1 row with a missing 'school' (first rows, counted from 0: [2]); "
-        "remove them or pass missing='drop'.",
+        "data has 1 row with a missing 'school' (first rows, counted from 0: [2]); remove them or pass missing='drop'.",
     ),
     "no rows": (students().iloc[:0], "schools must hold at least two schools; found 0."),
     "one school": (students(school="a"), "schools must hold at least two schools; found 1."),

@@ -29,7 +29,11 @@ def cases(importance_fit, saeb_schools):
         "bayes factor": (
             lambda answer: sm.check_bayes_factor(answer, importance_fit, school=46),
             pip[46] / (1 - pip[46]),
-            {pip[46]: "the PIP", (1 - pip[46]) / pip[46]: "leaving the effect out", pip[46] / 0.5: "ratio of probabilities"},
+            {
+                pip[46]: "the PIP",
+                (1 - pip[46]) / pip[46]: "leaving the effect out",
+                pip[46] / 0.5: "ratio of probabilities",
+            },
         ),
         "false flags": (
             lambda answer: sm.check_false_flags(answer, importance_fit),
@@ -46,7 +50,8 @@ NAMES = ["single", "error", "outside", "common sd", "bayes factor", "false flags
 def test_blank_stub_fails(cases, name):
     for blank in (..., None):
         feedback = cases[name][0](blank)
-        assert not feedback.correct and "replace the dots" in feedback.message
+        assert not feedback.correct
+        assert "replace the dots" in feedback.message
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,4 +73,5 @@ def test_common_mistakes_get_their_reason(cases, name):
 def test_not_a_number(cases, name):
     for answer in ("80", [1, 2], np.nan, True):
         feedback = cases[name][0](answer)
-        assert not feedback.correct and "number is expected" in feedback.message
+        assert not feedback.correct
+        assert "number is expected" in feedback.message

@@ -20,9 +20,7 @@ from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
-EXTRAS = {
-    name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()
-}
+EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 LOCK = ROOT / "requirements.lock"
 
 
@@ -40,7 +38,9 @@ def conda_requirements() -> dict[str, Requirement]:
     return {canonicalize_name(found.name): found for found in map(Requirement, [*plain, *pip])}
 
 
-@pytest.mark.parametrize("requirement", [*CORE, *sum(EXTRAS.values(), [])], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "requirement", [*CORE, *(one for extra in EXTRAS.values() for one in extra)], ids=lambda r: r.name
+)
 def test_lock_pins_every_dependency(requirement):
     version = pins()[canonicalize_name(requirement.name)]
     assert requirement.specifier.contains(version)
@@ -151,7 +151,7 @@ def test_a_stale_address_is_found(copy):
 )
 def test_bad_address_is_refused(copy, url):
     before = {path: path.read_bytes() for path in repository.files(copy)}
-    with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
+    with pytest.raises(ValueError, match=r"https://github\.com/OWNER/NAME"):
         repository.set_address(url, copy)
     assert {path: path.read_bytes() for path in repository.files(copy)} == before
 

@@ -167,5 +167,9 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
     points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=1, aria=False).encode(
         ratio, verdict_shape(), tooltip=tooltip()
     )
-    labels = base.transform_filter(alt.datum.pip >= threshold).mark_text(dy=-11, fontSize=11, aria=False).encode(text="label:N")
+    labels = (
+        base.transform_filter(alt.datum.pip >= threshold)
+        .mark_text(dy=-11, fontSize=11, aria=False)
+        .encode(text="label:N")
+    )
     return alt.layer(points, labels).properties(width="container", height=HEIGHT, description=description)

@@ -55,7 +55,9 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
     colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
     tooltip = [alt.Tooltip("label:N", title="school"), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
-    x = alt.X("lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10))
+    x = alt.X(
+        "lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10)
+    )
     bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), opacity=opacity, color=colour)
     shape = alt.condition("datum.ratio >= 1", alt.value(SHAPES[0]), alt.value(SHAPES[1]))
     means = base.mark_point(filled=True, size=55, aria=False).encode(
@@ -124,11 +126,17 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerC
         f"as schools grow; {outside} schools lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
-    band = pd.DataFrame({"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, pooled, level=level), strict=True))})
+    band = pd.DataFrame(
+        {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, pooled, level=level), strict=True))}
+    )
     x = alt.X("n:Q", title="Students in the school", scale=alt.Scale(type="log", nice=False))
     sd = alt.Y("low:Q", title="Observed SD of the school", scale=alt.Scale(zero=True))
     area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
-    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(y=alt.datum(pooled))
+    line = (
+        alt.Chart(pd.DataFrame({"one": [1]}))
+        .mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+        .encode(y=alt.datum(pooled))
+    )
     domain = list(POSITIONS)
     colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
     tooltip = [alt.Tooltip("label:N", title="school"), "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]

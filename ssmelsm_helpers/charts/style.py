@@ -64,7 +64,12 @@ def verdict_shape() -> alt.Shape:
 
 def tooltip() -> list[alt.Tooltip]:
     """What a point tells when it is touched."""
-    numbers = {"mean": "mean score", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio", "bayes_factor": "Bayes factor"}
+    numbers = {
+        "mean": "mean score",
+        "sd": "SD (posterior mean)",
+        "sd_ratio": "SD ratio",
+        "bayes_factor": "Bayes factor",
+    }
     return [
         alt.Tooltip("label:N", title="school"),
         alt.Tooltip("n:Q", title="students"),

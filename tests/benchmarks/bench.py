@@ -63,7 +63,9 @@ def import_time() -> tuple[float, bool]:
         "import time, sys; begin = time.perf_counter(); import ssmelsm_helpers;"
         "print(time.perf_counter() - begin, 'pymc' in sys.modules)"
     )
-    seconds, pymc = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    seconds, pymc = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
     return float(seconds), pymc == "True"
 
 
