@@ -31,6 +31,8 @@ def book_renderer(spec: dict, **options) -> dict[str, str]:
     """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
     text = html.escape(describe(spec), quote=True)
     embed_options = html.escape(json.dumps(options.get("embed_options") or {}), quote=True)
+    if isinstance(spec.get("width"), int | float):
+        spec = spec | {"width": "container"}  # as wide as the page, on a phone too
     # A "</script>" inside a title must not end the script element.
     data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
     figure = (

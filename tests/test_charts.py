@@ -23,7 +23,6 @@ def test_every_chart_is_valid_and_describes_itself(charts):
     descriptions = [chart.to_dict()["description"] for chart in charts.values()]
     assert len(set(descriptions)) == len(descriptions)
     assert all(len(text) > 120 for text in descriptions)
-    assert all(chart.to_dict()["width"] == "container" for chart in charts.values())
 
 
 def test_descriptions_come_from_the_data(importance_fit):

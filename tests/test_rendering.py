@@ -65,3 +65,9 @@ def test_elsewhere_the_default_stays(renderers, monkeypatch):
     before = renderers.active
     enable_renderer()
     assert renderers.active == before
+
+
+def test_book_fits_charts_to_the_page():
+    """A fixed width, which notebooks need, becomes the page's; a chart without one keeps its own."""
+    assert '"width":"container"' in book_renderer({"width": 600, "description": "Wide."})["text/html"]
+    assert "width" not in book_renderer({"description": "Free."})["text/html"]

@@ -10,6 +10,7 @@ import xarray as xr
 from .style import (
     GREY,
     HEIGHT,
+    WIDTH,
     checked_threshold,
     flag_summary,
     rows,
@@ -41,7 +42,7 @@ def _points_at_pip(table: pd.DataFrame, threshold: float, x: alt.X, description:
     line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
     chart = alt.layer(line.encode(alt.Y("at:Q", title=_TITLE)), bars, points, labels)
     chart = chart.add_params(threshold_slider(threshold))
-    return chart.properties(width="container", height=HEIGHT, description=description)
+    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
 
 
 def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
@@ -172,4 +173,4 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
         .mark_text(dy=-11, fontSize=11, aria=False)
         .encode(text="label:N")
     )
-    return alt.layer(points, labels).properties(width="container", height=HEIGHT, description=description)
+    return alt.layer(points, labels).properties(width=WIDTH, height=HEIGHT, description=description)

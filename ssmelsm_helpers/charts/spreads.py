@@ -11,7 +11,7 @@ from ..arguments import check_count, check_probability, counted
 from ..data import check_summary
 from ..inclusion import pip_table
 from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
-from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES
+from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES, WIDTH
 
 
 def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
@@ -68,7 +68,7 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
         x=alt.datum(1), size=area, tooltip=tooltip
     )
-    return alt.layer(bars, rings, means).properties(width="container", height=15 * len(rows), description=description)
+    return alt.layer(bars, rings, means).properties(width=WIDTH, height=15 * len(rows), description=description)
 
 
 _RATIO_COLUMNS = ["ratio", "lower", "upper", "pip", "spike"]
@@ -151,4 +151,4 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerC
             tooltip=tooltip,
         )
     )
-    return alt.layer(area, line, points).properties(width="container", height=HEIGHT, description=description)
+    return alt.layer(area, line, points).properties(width=WIDTH, height=HEIGHT, description=description)

@@ -17,6 +17,7 @@ COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
 GREY = COLOURS[3]
 HEIGHT = 320
+WIDTH = 600  # in a notebook; the built book fits charts to its page
 LEGEND = alt.Legend(orient="bottom", title=None, columns=2, symbolLimit=4)
 
 
