@@ -9,11 +9,12 @@ from scipy.special import expit, logit
 
 from .arguments import check_probability
 from .data import label_index
+from .importance import GOOD_PARETO_K
 
 # With fewer draws per chain, neither an effective sample size nor an error can be estimated.
 _LEAST_DRAWS = 4
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
-GOOD_RHAT, GOOD_ESS, GOOD_PARETO_K = 1.01, 400, 0.7
+GOOD_RHAT, GOOD_ESS = 1.01, 400
 
 
 def _posterior(fit: xr.DataTree) -> xr.Dataset:
