@@ -7,12 +7,20 @@ from importlib import import_module
 _HOMES = {
     "data": ["students_from_summary", "summarise_schools", "within_between"],
     "saeb": ["load_saeb", "load_saeb_reference", "load_saeb_schools"],
-    "simulate": ["Simulation", "simulate_schools"],
-    "priors": ["Priors"],
+    "simulate": ["Simulation", "simulate_outcomes", "simulate_schools"],
+    "priors": ["Beta", "Priors"],
     "models": ["build_model"],
     "fitting": ["fit", "fit_schools"],
     "spread": ["chance_band", "compare_with_chance", "pooled_sd"],
-    "charts": ["caterpillar_chart", "funnel_chart", "outcome_chart", "pip_chart", "school_sd_chart"],
+    "charts": [
+        "caterpillar_chart",
+        "common_own_sd_chart",
+        "funnel_chart",
+        "outcome_chart",
+        "pip_chart",
+        "school_sd_chart",
+        "two_effect_chart",
+    ],
     "prose": ["glue"],
     "exercises": [
         "Feedback",
@@ -23,7 +31,20 @@ _HOMES = {
         "check_outside_band",
         "check_single_student",
     ],
-    "inclusion": ["bayes_factor", "convergence", "fdr_threshold", "pip_table"],
+    "exercises_effects": [
+        "check_any_effect",
+        "check_average_sd",
+        "check_correlations",
+        "check_effect_bayes_factor",
+        "check_scale_formula",
+        "check_student_sd",
+        "check_variance_coefficient",
+    ],
+    "inclusion": ["bayes_factor", "fdr_threshold", "pip_table"],
+    "checks": ["convergence", "replicated_sds"],
+    "comparison": ["heterogeneity", "pointwise_log_likelihood"],
+    "sensitivity": ["sensitivity_table", "with_inclusion_prior"],
+    "prediction": ["predict_school", "prior_predictive"],
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_MODULE_OF)

@@ -26,6 +26,17 @@ def label_index(labels, name: Hashable = None) -> pd.Index:
     return pd.Index(labels, name=name)
 
 
+def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
+    """A data frame of any kind, through Narwhals."""
+    try:
+        return nw.from_native(data)
+    except Exception as error:
+        found = type(data).__name__
+        why = " ".join(str(error).split()).rstrip(" .") if hasattr(data, "columns") else ""
+        found += f" whose columns cannot be read: {why}" if why else ""
+        raise TypeError(f"{argument} must be a data frame (pandas, Polars, ...); found {found}.") from None
+
+
 def _require_columns(frame, wanted: dict[str, str]) -> None:
     names = list(frame.collect_schema().names())
     for argument, column in wanted.items():
@@ -98,11 +109,12 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     """
     if missing not in ("raise", "drop"):
         raise ValueError(f"missing must be 'raise' or 'drop', not {missing!r}.")
-    frame = nw.from_native(data)
+    frame = data_frame(data)
     _require_columns(frame, {"outcome": outcome, "school": school})
     dtype = frame.collect_schema()[outcome]
     if not dtype.is_numeric():
-        raise ValueError(f"outcome={outcome!r} must be numeric; found {dtype}.")
+        found = getattr(frame.to_native(), "dtypes", {}).get(outcome, dtype) if dtype == nw.Unknown else dtype
+        raise ValueError(f"outcome={outcome!r} must be numeric; found {found}.")
     score = nw.col(outcome).cast(nw.Float64)
     frame = frame.select(nw.col(school).alias("__school"), score.alias("__score"))
     score = nw.col("__score")
@@ -113,10 +125,15 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     if frame.collect_schema()["__school"].is_float():
         no_school = no_school | nw.col("__school").is_nan().fill_null(False)
     frame = _require_usable_rows(frame, no_school, f"a missing {school!r}", missing)
-    grouped = frame.group_by("__school").agg(
-        nw.len().alias("n"), score.mean().alias("mean"), score.std(ddof=1).alias("sd")
-    )
-    table = _collect(grouped)
+    try:
+        grouped = frame.group_by("__school").agg(
+            nw.len().alias("n"), score.mean().alias("mean"), score.std(ddof=1).alias("sd")
+        )
+        table = _collect(grouped)
+    except TypeError:
+        raise ValueError(
+            f"school={school!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
+        ) from None
     labels = label_index(table["__school"].to_list(), name=school)
     columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
     return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
@@ -282,7 +299,7 @@ def within_between(data: pd.DataFrame, column: str, *, group: str) -> pd.DataFra
     1         1.0         -1.0
     2         0.0          2.0
     """
-    _require_columns(nw.from_native(data), {"column": column, "group": group})
+    _require_columns(data_frame(data), {"column": column, "group": group})
     if not pd.api.types.is_numeric_dtype(data[column]):
         raise ValueError(f"column={column!r} must be numeric; found {data[column].dtype}.")
     missing = int(data[column].isna().sum() + data[group].isna().sum())

@@ -6,19 +6,21 @@ import json
 import os
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
-from .arguments import check_count, check_probability
+from .arguments import check_count, check_seed
+from .choices import Choices, check_inclusion_prior, check_one_of, check_options, choose
 from .data import check_summary, summarise_schools
-from .design import parse_intercept_only
-from .models import COORDS, check_formulation
-from .posterior import CollapsedPosterior
-from .priors import Priors, check_priors
-from .sampling import Sampled, draws_kept, run_importance, run_nuts
+from .design import Design, build_design, parse_formulas, selected_effects
+from .posterior import design_posterior, summary_posterior
+from .priors import Beta, Priors, check_priors
+from .sampling import draws_kept, run_importance, run_nuts
+from .tree import INTERCEPT_ONLY, Draws, assemble, names_of, school_summary
 
 
 def fit(
@@ -26,12 +28,15 @@ def fit(
     scale: str,
     data,
     *,
-    formulation: str = "collapsed",
+    formulation: str | None = None,
     sampler: str = "nuts",
-    inclusion_prior: float = 0.5,
+    inclusion_prior=0.5,
     priors: Priors | None = None,
+    family: str = "normal",
+    select="scale",
+    indicator: str = "after",
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | None = None,
     chains: int = 4,
     random_seed: int | None = None,
     progressbar: bool = True,
@@ -43,28 +48,43 @@ def fit(
     Parameters
     ----------
     location, scale : str
-        ``"outcome ~ 1 + (1 | school)"`` and ``"~ 1 + (1 | school)"``, in lme4's notation.
+        Formulas in lme4's notation: ``"score ~ ses + (1 | school)"`` and ``"~ ses + (1 | school)"``. The scale
+        formula models the log of the residual SD. Both need the same grouping factor. Effects of the first group
+        term of each formula share one correlation matrix; ``(x || school)`` is ``(1 | school) + (0 + x | school)``,
+        whose second term stands alone.
     data : data frame
-        One row per student; any frame that `summarise_schools` reads.
-    formulation : {"collapsed"}
-        u, t and delta are integrated out, and recovered afterwards.
+        One row per student; pandas, Polars, or anything else that Narwhals reads.
+    formulation : {None, "collapsed", "marginal", "sampled"}
+        What is sampled of the one posterior. "collapsed": only the hyperparameters (random intercept in the scale,
+        normal family). "marginal": all but delta (at most four selected effects). "sampled": everything,
+        as the model is written. None (default): the first of these that applies. The result records it.
     sampler : {"nuts", "importance"}
-        NUTS (`nutpie`), or Pareto-smoothed importance sampling from the Laplace approximation:
-        faster, and it says when it is not to be trusted (k-hat above 0.7).
-    inclusion_prior : float, default 0.5
-        pi, the prior probability that a school's scale effect is in the slab.
+        NUTS (`nutpie`), or Pareto-smoothed importance sampling from the Laplace approximation: faster, for the
+        collapsed formulation, and it says when it is not to be trusted (k-hat above 0.7). The sampled formulation
+        uses PyMC's compound step: NUTS, and Gibbs-Metropolis for delta.
+    inclusion_prior : float, sequence or dict of float, or Beta; default 0.5
+        pi, the prior probability that a selected effect is in the slab: one for all, one per effect, or
+        ``sm.Beta(a, b)``, with which one pi is learned.
     priors : Priors, optional
         Defaults to ``Priors()``.
+    family : {"normal", "student"}
+        Distribution of a student's score. Student's t (degrees of freedom nu > 2 estimated) with the same SD.
+    select : {"scale", "location", "both"} or sequence of str
+        The random effects that get an indicator; names as in the result's `effect`, like ``"scale[Intercept]"``.
+    indicator : {"after", "before"}
+        Where delta stands: after the Cholesky product (the model), or before it, as ``tau L (delta z)``, for
+        comparison; the latter in the sampled formulation only.
     draws, chains : int, default 1000 and 4
         Posterior draws per chain, and chains. Importance sampling makes ``draws * chains`` proposals.
-    tune : int, default 1000
-        Warm-up draws per chain (NUTS).
+    tune : int, optional
+        Warm-up draws per chain. Default: 500 for the collapsed formulation, whose chains start in units of the
+        Laplace approximation, and 1000 for the others.
     random_seed : int, optional
         Recorded in the result; drawn and recorded where None.
     progressbar : bool, default True
         Shown when it takes longer than two seconds; never while the book is built.
     missing : {"raise", "drop"}, default "raise"
-        Students without an outcome or school: refused, or dropped and reported.
+        Rows with a missing value in any column used: refused, or dropped for both submodels and reported.
     keep : int, optional
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
         16 million values; beyond that fewer are kept (thinned by NUTS, chosen from twice as many proposals by
@@ -73,9 +93,11 @@ def fit(
     Returns
     -------
     xarray.DataTree
-        ``posterior``: gamma (outcome's units), eta (log SD), tau, rho, and per school log_bf (log Bayes
-        factor of inclusion, per draw), u, t, delta. ``sample_stats``, ``observed_data`` (n, mean, sd).
-        Attributes: formulas, formulation, sampler, inclusion_prior, priors, seed, versions.
+        ``posterior``: gamma (outcome's units), eta (log SD), tau (dim `effect`), rho (two effects) or omega (more),
+        and per school u, t (in force: zero where delta is), delta, log_bf (log Bayes factor of inclusion, per draw);
+        pi and nu where they are estimated. ``sample_stats``, ``observed_data`` (n, mean, sd), ``constant_data``
+        (the design, unless the schools' summaries were enough). Attributes: formulas, formulation, sampler,
+        inclusion_prior, priors, seed, versions.
 
     Raises
     ------
@@ -93,38 +115,36 @@ def fit(
     >>> students = sm.simulate_schools(n_schools=30, n_students=40, random_seed=1).students
     >>> result = sm.fit("score ~ 1 + (1 | school)", "~ 1 + (1 | school)", students,
     ...                 sampler="importance", random_seed=1)
-    >>> result["posterior"].sizes["school"]
-    30
+    >>> result["posterior"].sizes["school"], result.attrs["formulation"]
+    (30, 'collapsed')
     """
-    design = parse_intercept_only(location, scale)
-    schools = summarise_schools(data, outcome=design.outcome, school=design.school, missing=missing)
-    result = fit_schools(
-        schools,
-        formulation=formulation,
-        sampler=sampler,
-        inclusion_prior=inclusion_prior,
-        priors=priors,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        random_seed=random_seed,
-        progressbar=progressbar,
-        keep=keep,
-    )
-    result.attrs |= {"location": location, "scale": scale}
-    return result
+    formulas = parse_formulas(location, scale)
+    check_options(formulation, sampler, family, indicator)
+    check_one_of("missing", missing, ("raise", "drop"))
+    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
+    plain = formulation in (None, "collapsed") and family == "normal" and indicator == "after"
+    if formulas.intercept_only and plain and _selects_the_scale(select):
+        schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
+        tree = _fit_summary(schools, sampler, inclusion_prior, run)
+    else:
+        design = build_design(formulas, data, missing=missing)
+        selected = selected_effects(select, design.effects)
+        choices = choose(design, formulation, sampler, selected, inclusion_prior, family, indicator)
+        tree = _fit_design(design, choices, run)
+    tree.attrs |= {"location": location, "scale": scale}
+    return tree
 
 
 def fit_schools(
     schools: pd.DataFrame,
     *,
     school: str | None = None,
-    formulation: str = "collapsed",
+    formulation: str | None = None,
     sampler: str = "nuts",
-    inclusion_prior: float = 0.5,
+    inclusion_prior=0.5,
     priors: Priors | None = None,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | None = None,
     chains: int = 4,
     random_seed: int | None = None,
     progressbar: bool = True,
@@ -141,7 +161,9 @@ def fit_schools(
         the labels, unless `school` names a column.
     school : str, optional
         Column of the labels.
-    formulation, sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, keep
+    formulation : {None, "collapsed"}
+        The others need students.
+    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, keep
         As in `fit`.
 
     Returns
@@ -163,70 +185,107 @@ def fit_schools(
     'importance'
     """
     table = check_summary(schools, school=school)
-    check_formulation(formulation)
-    if sampler not in ("nuts", "importance"):
-        raise ValueError(f"sampler must be 'nuts' or 'importance'; found {sampler!r}.")
-    check_probability("inclusion_prior", inclusion_prior)
-    check_priors(priors)
-    for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", 1 if keep is None else keep)):
-        check_count(name, value)
-    seed = _seed(random_seed)
-    posterior = CollapsedPosterior(table, float(inclusion_prior), priors or Priors())
-    rng = np.random.default_rng(seed)
-    kept = draws_kept(draws, chains, keep, len(table))
-    show = progressbar and not os.environ.get("SSMELSM_STATIC")
-    with tqdm(total=1, desc="schools", disable=not show, delay=2, leave=False, bar_format="{l_bar}{bar}") as progress:
-        if sampler == "nuts":
-            sampled = run_nuts(posterior, draws, tune, chains, kept, rng, progress, show)
-        else:
-            sampled = run_importance(posterior, draws, chains, kept, rng, progress)
-    tree = _assemble(posterior, table, sampled, chains)
-    tree.attrs |= {
-        "school": str(table.index.name or "school"),
-        "location": f"outcome ~ 1 + (1 | {table.index.name or 'school'})",
-        "scale": f"~ 1 + (1 | {table.index.name or 'school'})",
-        "formulation": formulation,
-        "sampler": sampler,
-        "inclusion_prior": float(inclusion_prior),
-        "priors": json.dumps(posterior.priors.as_dict()),
-        "random_seed": seed,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": json.dumps({name: version(name) for name in ("ssmelsm_helpers", "numpy", "nutpie", "arviz")}),
-        **sampled.attributes,
-        **({"thinned_from": draws} if kept < draws else {}),
-    }
+    check_one_of("sampler", sampler, ("nuts", "importance"))
+    if formulation not in (None, "collapsed"):
+        raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
+    tree = _fit_summary(
+        table, sampler, inclusion_prior, _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
+    )
+    name = tree.attrs["school"]
+    tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}
     return tree
 
 
-def _seed(random_seed) -> int:
-    if random_seed is None:
-        return int(np.random.SeedSequence().entropy % 2**63)
-    if isinstance(random_seed, bool) or not isinstance(random_seed, (int, np.integer)) or not 0 <= random_seed < 2**63:
-        raise ValueError(f"random_seed must be None or a whole number from 0 to 2^63 - 1; found {random_seed!r}.")
-    return int(random_seed)
+class _Run(NamedTuple):
+    """How long, from which seed, with which priors."""
+
+    draws: int
+    tune: int | None
+    chains: int
+    keep: int | None
+    seed: int
+    show: bool
+    priors: Priors
 
 
-def _assemble(posterior, table, sampled: Sampled, chains: int) -> xr.DataTree:
-    """Name every axis: ArviZ's chain and draw, the schools by their labels."""
-    gamma, eta, effects = posterior.constrain(sampled.x)
-    arrays = {
-        "gamma": (gamma[:, None], ("location_term",)),
-        "eta": (eta[:, None], ("scale_term",)),
-        "tau": (np.stack([effects.tau_u, effects.tau_t], axis=-1), ("effect",)),
-        "rho": (effects.rho, ()),
+def _selects_the_scale(select) -> bool:
+    """Whether the indicator is that of the scale's intercept, which is then the only effect there."""
+    return select == "scale" if isinstance(select, str) else isinstance(select, list | tuple) and list(select) == ["scale[Intercept]"]
+
+
+def _run_options(draws, tune, chains, keep, random_seed, progressbar, priors) -> _Run:
+    check_priors(priors)
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep)):
+        if value is not None or name in ("draws", "chains"):
+            check_count(name, value)
+    show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
+    return _Run(draws, tune, chains, keep, _seed(random_seed), show, priors or Priors())
+
+
+def _fit_summary(schools: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) -> xr.DataTree:
+    """The intercept-only model from a school summary."""
+    table = check_summary(schools)
+    names = INTERCEPT_ONLY
+    prior = check_inclusion_prior(inclusion_prior, names.selected)
+    choices = Choices("collapsed", sampler, (1,), prior, "normal", "after")
+    posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors)
+    tree = assemble(_sample_collapsed(posterior, sampler, run), names, table)
+    tree.attrs = _attributes(choices, names, table.index.name, posterior.priors, run) | tree.attrs
+    return tree
+
+
+def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
+    """Any model, from its design."""
+    names = names_of(design, choices.selected)
+    prior = choices.inclusion_prior
+    if choices.formulation == "collapsed":
+        posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors)
+        draws, priors = _sample_collapsed(posterior, choices.sampler, run), posterior.priors
+    else:
+        from .pymc_sampling import sample_design
+
+        priors = run.priors.resolve(float(design.y.mean()), float(design.y.std(ddof=1)))
+        kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
+        draws = sample_design(design, choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show)
+    tree = assemble(draws, names, school_summary(design), design)
+    tree.attrs = _attributes(choices, names, design.labels.name, priors, run) | tree.attrs
+    tree.attrs["blocks"] = json.dumps(design.blocks)
+    return tree
+
+
+def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
+    """Draws of a collapsed posterior by either sampler."""
+    rng = np.random.default_rng(run.seed)
+    kept = draws_kept(run.draws, run.chains, run.keep, posterior.n_schools)
+    bar = {"desc": "schools", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
+    with tqdm(total=1, disable=not run.show, **bar) as progress:
+        if sampler == "nuts":
+            return run_nuts(posterior, run.draws, run.tune or 500, run.chains, kept, rng, progress, run.show)
+        return run_importance(posterior, run.draws, run.chains, kept, rng, progress)
+
+
+def _attributes(choices: Choices, names, school, priors: Priors, run: _Run) -> dict:
+    """What a saved fit says of itself."""
+    prior = choices.inclusion_prior
+    learned = isinstance(prior, Beta)
+    several = not learned and len(set(prior)) > 1
+    packages = ("ssmelsm_helpers", "numpy", "nutpie", "arviz", "pymc")
+    return {
+        "school": str(school or "school"),
+        "formulation": choices.formulation,
+        "sampler": choices.sampler,
+        "family": choices.family,
+        "indicator": choices.indicator,
+        "select": json.dumps(names.selected),
+        "inclusion_prior": prior.mean if learned else list(prior) if several else float(prior[0]),
+        **({"inclusion_beta": [float(prior.a), float(prior.b)]} if learned else {}),
+        "priors": json.dumps(priors.as_dict()),
+        "random_seed": run.seed,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": json.dumps({name: version(name) for name in packages}),
     }
-    arrays |= {name: (value, ("school",)) for name, value in sampled.effects.items()}
 
-    def by_chain(value, dims):
-        return ("chain", "draw", *dims), value.reshape(chains, -1, *value.shape[1:])
 
-    draws = len(sampled.x) // chains
-    index = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    school = {"school": ("school", table.index)}
-    return xr.DataTree.from_dict(
-        {
-            "posterior": xr.Dataset({k: by_chain(*v) for k, v in arrays.items()}, coords=index | COORDS | school),
-            "sample_stats": xr.Dataset({k: by_chain(v, ()) for k, v in sampled.statistics.items()}, coords=index),
-            "observed_data": xr.Dataset({c: ("school", table[c].to_numpy()) for c in table}, coords=school),
-        }
-    )
+def _seed(random_seed) -> int:
+    seed = check_seed(random_seed)
+    return int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed

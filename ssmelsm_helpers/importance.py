@@ -18,8 +18,7 @@ from .posterior import CollapsedPosterior
 
 GOOD_PARETO_K = 0.7
 _DF = 7.0
-_PILOT_DRAWS = 500
-_PILOT_ROUNDS = 2
+_LEAST_PILOT_DRAWS = 500
 
 
 class WeightedDraws(NamedTuple):
@@ -39,21 +38,22 @@ class WeightedDraws(NamedTuple):
 def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
     """The mode of the unconstrained posterior and the Laplace approximation's covariance."""
 
-    def negative(x):
-        value, gradient = posterior.log_density_and_gradient(x)
-        return -value, -gradient
+    start, factor = posterior.start()
 
-    start = posterior.start()
+    def negative(y):
+        value, gradient = posterior.log_density_and_gradient(start + factor @ y)
+        return -value, -(factor.T @ gradient)
+
     # Far from the mode a step may leave the floating-point range; the line search then turns back.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        mode = minimize(negative, start, jac=True, method="BFGS").x
+        mode = minimize(negative, np.zeros(len(start)), jac=True, method="BFGS").x
     step = 1e-4
     columns = [(negative(mode + step * e)[1] - negative(mode - step * e)[1]) / (2 * step) for e in np.eye(len(mode))]
     hessian = np.array(columns)
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     # A direction the data leave flat gets a wide but finite proposal.
-    values = np.maximum(values, 0.1)
-    return mode, vectors / values @ vectors.T
+    vectors = factor @ vectors
+    return start + factor @ mode, vectors / np.maximum(values, 0.01) @ vectors.T
 
 
 class Proposal(NamedTuple):
@@ -85,8 +85,10 @@ class Proposal(NamedTuple):
 def adapt(posterior: CollapsedPosterior, rng) -> Proposal:
     """A proposal from the Laplace approximation, improved by weighted pilot draws."""
     proposal = Proposal.matching(*find_mode(posterior))
-    for _ in range(_PILOT_ROUNDS):
-        x = proposal.sample(_PILOT_DRAWS, rng)
+    # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
+    draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
+    for _ in range(2 if posterior.size <= 6 else 3):
+        x = proposal.sample(draws, rng)
         weights = np.exp(weigh(x, posterior.log_density(x) - proposal.log_density(x)).log_weights)
         mean = weights @ x
         proposal = Proposal.matching(mean, (x - mean).T * weights @ (x - mean))

@@ -1,6 +1,8 @@
-"""From a fit to statements about schools: PIPs, Bayes factors, verdicts, and whether to believe them."""
+"""From a fit to statements about schools: PIPs, Bayes factors, verdicts, with their errors."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -9,31 +11,89 @@ from scipy.special import expit, logit
 
 from .arguments import check_probability
 from .data import label_index
-from .importance import GOOD_PARETO_K
 
 # With fewer draws per chain, neither an effective sample size nor an error can be estimated.
-_LEAST_DRAWS = 4
+LEAST_DRAWS = 4
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
-GOOD_RHAT, GOOD_ESS = 1.01, 400
 
 
-def _posterior(fit: xr.DataTree) -> xr.Dataset:
+def posterior_of_fit(fit: xr.DataTree) -> xr.Dataset:
     if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children:
         raise TypeError(f"fit must be a DataTree as fit() returns it; found {type(fit).__name__}.")
     return fit["posterior"].to_dataset()
 
 
-def inclusion_draws(fit: xr.DataTree) -> xr.DataArray:
-    """P(delta_j = 1 | y, hyperparameters) for every draw and school."""
-    return expit(_posterior(fit)["log_bf"] + logit(fit.attrs["inclusion_prior"]))
+def _selected_dim(posterior: xr.Dataset) -> str | None:
+    """The axis of the selected effects, where there are several."""
+    return next((dim for dim in ("scale_effect", "selected_effect") if dim in posterior["delta"].dims), None)
+
+
+def selected_names(fit: xr.DataTree) -> list[str]:
+    """Names of the effects with an indicator."""
+    return json.loads(fit.attrs.get("select", '["scale[Intercept]"]'))
+
+
+def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
+    """Prior probability of inclusion (its prior mean, where pi is learned)."""
+    prior = np.atleast_1d(fit.attrs["inclusion_prior"])
+    return float(prior[selected_names(fit).index(effect) if len(prior) > 1 else 0])
+
+
+def check_effect(fit: xr.DataTree, effect: str | None) -> str:
+    """The selected effect meant: the only one, or the one named."""
+    known = selected_names(fit)
+    if effect is None and len(known) > 1:
+        raise ValueError(f"effect must name one of the selected effects {known}; found None.")
+    if effect is not None and effect not in known:
+        raise ValueError(f"effect must be one of {known}; found {effect!r}.")
+    return known[0] if effect is None else effect
+
+
+def inclusion_draws(fit: xr.DataTree, effect: str | None = None) -> xr.DataArray:
+    """P(delta_j = 1 | y, rest of the draw) per draw and school; in the sampled formulation, delta itself."""
+    effect = check_effect(fit, effect)
+    posterior = posterior_of_fit(fit)
+    dim = _selected_dim(posterior)
+    where = {} if dim is None else {dim: effect}
+    if "log_bf" not in posterior:
+        return posterior["delta"].sel(where, drop=True).astype(float)
+    pi = posterior["pi"] if "pi" in posterior else prior_inclusion(fit, effect)
+    return expit(posterior["log_bf"].sel(where, drop=True) + logit(pi))
+
+
+def _effect_draws(fit: xr.DataTree, effect: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """The effect in force (u or t) and its indicator, per draw and school."""
+    posterior = posterior_of_fit(fit)
+    variable, dim = ("t", "random_scale_effect") if effect.startswith("scale[") else ("u", "location_effect")
+    values = posterior[variable]
+    if dim in values.dims:
+        values = values.sel({dim: effect.split("[", 1)[1][:-1]}, drop=True)
+    axis = _selected_dim(posterior)
+    delta = posterior["delta"] if axis is None else posterior["delta"].sel({axis: effect}, drop=True)
+    return values, delta
+
+
+def school_log_sd(fit: xr.DataTree) -> xr.DataArray:
+    """log residual SD per draw and school: the mean of log sigma over the school's students."""
+    posterior = posterior_of_fit(fit)
+    if "constant_data" not in fit.children:
+        return posterior["eta"].isel(scale_term=0, drop=True) + posterior["t"]
+    data = fit["constant_data"].to_dataset()
+    position = xr.DataArray(data["school_position"].to_numpy(), dims="student", name="school")
+    fixed = data["W"].groupby(position).mean().assign_coords(school=posterior["school"])
+    t = posterior["t"]
+    if "random_scale_effect" in t.dims:
+        columns = data["S"].groupby(position).mean().rename(s_column="random_scale_effect")
+        t = xr.dot(t, columns.assign_coords(school=posterior["school"]), dim="random_scale_effect")
+    return xr.dot(posterior["eta"], fixed, dim="scale_term") + t
 
 
 def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
     """Monte Carlo standard error of the mean over (chain, draw), per school."""
     values = draws.transpose("chain", "draw", ...).to_numpy()
-    if values.shape[1] < _LEAST_DRAWS:
+    if values.shape[1] < LEAST_DRAWS:
         return np.full(values.shape[2:], np.nan)
-    if fit.attrs["sampler"] == "importance":
+    if "importance_ess" in fit.attrs:
         # Halton points make the means less noisy than this says: the error is on the safe side.
         return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
     from arviz_stats.base import array_stats
@@ -54,7 +114,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     threshold : float, default 0.75
         A school is flagged when its PIP reaches this value.
     effect : str, optional
-        The selected scale effect; needed only where a model has several.
+        The selected effect, such as ``"scale[Intercept]"``; needed only where a model has several.
 
     Returns
     -------
@@ -66,9 +126,10 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
         its Monte Carlo standard error
         ``bayes_factor`` : posterior odds over prior odds of inclusion
         ``sd``, ``sd_lower``, ``sd_upper`` : posterior mean and central 95 % interval of the school's residual
-        SD (outcome's units), spike and slab together
-        ``sd_ratio`` : posterior mean of exp(t), the SD relative to a school with t = 0
-        ``prob_more_variable`` : P(t > 0) if the school is in the slab (NaN if no draw is)
+        SD (outcome's units; with scale covariates, the geometric mean over its students), spike and slab together
+        ``sd_ratio`` : posterior mean of exp(t), the SD relative to a school with t = 0 (of a slope: per unit of
+        its covariate; absent for a location effect)
+        ``prob_more_variable`` : P(t > 0) if the school is in the slab (NaN if no draw is); of a location effect, P(u > 0)
         ``verdict`` : "more variable", "less variable" (flagged), "not flagged", or "unresolved" where the
         threshold lies within two Monte Carlo standard errors of the PIP
 
@@ -93,34 +154,31 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     9          291  less variable
     """
     check_probability("threshold", threshold)
-    posterior = _posterior(fit)
-    known = [str(name) for name in posterior["effect"].to_numpy() if str(name).startswith("scale[")]
-    if effect is not None and effect not in known:
-        raise ValueError(f"effect must be one of {known}; found {effect!r}.")
+    posterior = posterior_of_fit(fit)
     sample = ("chain", "draw")
-    observed = fit["observed_data"]
-    inclusion = inclusion_draws(fit)
-    t, delta = posterior["t"], posterior["delta"]
-    sd = np.exp(posterior["eta"].isel(scale_term=0) + t)
+    effect = check_effect(fit, effect)
+    inclusion = inclusion_draws(fit, effect)
+    value, delta = _effect_draws(fit, effect)
+    sd = np.exp(school_log_sd(fit)).transpose(*sample, "school")
     lower, upper = sd.quantile([0.025, 0.975], dim=sample).to_numpy()
     in_slab = delta.sum(sample).to_numpy()
-    more = ((t > 0) & (delta == 1)).sum(sample).to_numpy()
+    more = ((value > 0) & (delta == 1)).sum(sample).to_numpy()
     pip = inclusion.mean(sample).to_numpy()
-    table = pd.DataFrame(
-        {
-            "n": observed["n"].to_numpy(),
-            "mean": observed["mean"].to_numpy(),
-            "pip": pip,
-            "pip_mcse": mcse_of_mean(fit, inclusion),
-            "bayes_factor": bayes_factor(pip, inclusion_prior=fit.attrs["inclusion_prior"]),
-            "sd": sd.mean(sample).to_numpy(),
-            "sd_lower": lower,
-            "sd_upper": upper,
-            "sd_ratio": np.exp(t).mean(sample).to_numpy(),
-            "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
-        },
-        index=label_index(posterior.indexes["school"], name=_school_name(fit)),
-    )
+    columns = {
+        "n": fit["observed_data"]["n"].to_numpy(),
+        "mean": fit["observed_data"]["mean"].to_numpy(),
+        "pip": pip,
+        "pip_mcse": mcse_of_mean(fit, inclusion),
+        "bayes_factor": bayes_factor(pip, inclusion_prior=prior_inclusion(fit, effect)),
+        "sd": sd.mean(sample).to_numpy(),
+        "sd_lower": lower,
+        "sd_upper": upper,
+        "sd_ratio": np.exp(value).mean(sample).to_numpy(),
+        "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
+    }
+    if effect.startswith("location["):
+        del columns["sd_ratio"]
+    table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=_school_name(fit)))
     table["verdict"] = verdicts(table, threshold=threshold)
     table.attrs["threshold"] = float(threshold)
     return table
@@ -216,68 +274,3 @@ def fdr_threshold(pip, *, level: float = 0.05) -> float:
     last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
     allowed = ordered[(rate <= level) & last_of_tie]
     return float(allowed[-1]) if len(allowed) else np.inf
-
-
-def convergence(fit: xr.DataTree) -> pd.DataFrame:
-    """Did the sampler converge? One row per hyperparameter.
-
-    Parameters
-    ----------
-    fit : xarray.DataTree
-        What `fit` or `fit_schools` returned.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by parameter: ``mean``, ``sd``, ``mcse`` (of the mean), ``ess_bulk``, ``ess_tail``, ``r_hat`` (NUTS) or
-        ``pareto_k`` (importance sampling, which has no chains), and ``ok``: R-hat at most 1.01 or k-hat
-        at most 0.7, and at least 400 effective draws. ``attrs["divergences"]`` counts NUTS's.
-
-    Raises
-    ------
-    TypeError
-        `fit` is no fit.
-
-    References
-    ----------
-    Vehtari et al. (2021), *Bayesian Analysis*, 16(2), 667-718; Vehtari et al. (2024), *JMLR*, 25(72).
-
-    Examples
-    --------
-    >>> import ssmelsm_helpers as sm
-    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
-    >>> bool(convergence(result)["ok"].all())
-    True
-    """
-    from arviz_stats.base import array_stats
-
-    posterior = _posterior(fit)
-    rows = {}
-    for name in ("gamma", "eta", "tau", "rho"):
-        stacked = posterior[name].transpose("chain", "draw", ...)
-        labels = [""] if stacked.ndim == 2 else [f"[{label}]" for label in stacked[stacked.dims[2]].to_numpy()]
-        for position, label in enumerate(labels):
-            rows[name + label] = stacked.to_numpy().reshape(*stacked.shape[:2], -1)[..., position]
-    axes = {"chain_axis": 0, "draw_axis": 1}
-    importance = fit.attrs["sampler"] == "importance"
-    records = []
-    for draws in rows.values():
-        if importance:
-            bulk = tail = fit.attrs["importance_ess"]
-        elif draws.shape[1] < _LEAST_DRAWS:
-            bulk = tail = np.nan
-        else:
-            bulk = float(array_stats.ess(draws, method="bulk", **axes))
-            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
-        sd = draws.std(ddof=1) if draws.size > 1 else np.nan
-        record = {"mean": draws.mean(), "sd": sd, "mcse": sd / np.sqrt(bulk), "ess_bulk": bulk, "ess_tail": tail}
-        if importance:
-            record["pareto_k"] = fit.attrs["pareto_k"]
-            trusted = record["pareto_k"] <= GOOD_PARETO_K
-        else:
-            record["r_hat"] = float(array_stats.rhat(draws, **axes)) if bulk == bulk else np.nan
-            trusted = record["r_hat"] <= GOOD_RHAT
-        records.append(record | {"ok": trusted and min(bulk, tail) >= GOOD_ESS})
-    table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))
-    table.attrs["divergences"] = 0 if importance else int(fit["sample_stats"]["diverging"].sum())
-    return table

@@ -1,12 +1,17 @@
-"""Priors of the model, as numbers, so that every engine reads the same ones."""
+"""Priors of the model: numbers, or PyMC distributions in their place, that every engine reads alike."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from scipy.special import expit, gammaln, log_expit
+
+from .arguments import shown
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -29,6 +34,10 @@ class Priors:
         Their scales: location effects (outcome's units), scale effects (log-SD units).
     omega_shape : float, default 1
         LKJ shape of the effects' correlation matrix; 1 is uniform.
+    nu_shape, nu_rate : float, default 2 and 0.1
+        Gamma prior of nu - 2, where nu are the degrees of freedom of ``family="student"``.
+    gamma_intercept, gamma, eta, tau_u, tau_t, nu : PyMC distribution, optional
+        Univariate, made by ``.dist()``, such as ``pm.HalfNormal.dist(0.3)``: replaces the numbers above.
 
     Raises
     ------
@@ -49,17 +58,28 @@ class Priors:
     tau_u_scale: float = 1.0
     tau_t_scale: float = 1.0
     omega_shape: float = 1.0
+    nu_shape: float = 2.0
+    nu_rate: float = 0.1
+    gamma_intercept: Any = None
+    gamma: Any = None
+    eta: Any = None
+    tau_u: Any = None
+    tau_t: Any = None
+    nu: Any = None
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name in _DISTRIBUTIONS:
+                _check_distribution(field.name, value)
+                continue
             if value is None and field.default is None:
                 continue
             positive = field.name != "gamma_intercept_mean"
             number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
             if not number or (positive and value <= 0):
                 expected = "a positive finite number" if positive else "a finite number"
-                raise ValueError(f"Priors: {field.name} must be {expected}; found {value!r}.")
+                raise ValueError(f"Priors: {field.name} must be {expected}; found {shown(value)}.")
 
     def resolve(self, mean: float, sd: float) -> Priors:
         """The same priors with the data-based defaults filled in."""
@@ -67,26 +87,161 @@ class Priors:
         intercept_sd = 3 * sd if self.gamma_intercept_sd is None else self.gamma_intercept_sd
         return replace(self, gamma_intercept_mean=float(intercept_mean), gamma_intercept_sd=float(intercept_sd))
 
-    def as_dict(self) -> dict[str, float]:
-        """The numbers by name (for a fit's attributes)."""
-        return {name: None if value is None else float(value) for name, value in asdict(self).items()}
+    def as_dict(self) -> dict[str, float | str | None]:
+        """The numbers by name, distributions as text (for a fit's attributes)."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v if v is None else _describe(v) if k in _DISTRIBUTIONS else float(v) for k, v in values.items()}
+
+    def of_coefficients(self, location_terms, n_scale_terms: int) -> list[ScalarPrior]:
+        """Priors of gamma and eta, one per coefficient; the data-based numbers must be filled in."""
+        mean, sd = self.gamma_intercept_mean, self.gamma_intercept_sd
+        intercept = NormalPrior(mean, sd) if self.gamma_intercept is None else DistributionPrior(self.gamma_intercept)
+        other = NormalPrior(0.0, self.gamma_sd) if self.gamma is None else DistributionPrior(self.gamma)
+        scale = NormalPrior(0.0, self.eta_sd) if self.eta is None else DistributionPrior(self.eta)
+        return [intercept if term == "Intercept" else other for term in location_terms] + n_scale_terms * [scale]
+
+    def of_taus(self, n_location: int, n_scale: int) -> list[ScalarPrior]:
+        """Priors of tau, one per effect, location effects first."""
+        u = HalfStudentTPrior(self.tau_df, self.tau_u_scale) if self.tau_u is None else DistributionPrior(self.tau_u)
+        t = HalfStudentTPrior(self.tau_df, self.tau_t_scale) if self.tau_t is None else DistributionPrior(self.tau_t)
+        return n_location * [u] + n_scale * [t]
+
+
+_DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
+
+
+def _check_distribution(name: str, value) -> None:
+    """None, or a univariate continuous PyMC distribution; on positive values where only those make sense."""
+    if value is None:
+        return
+    if getattr(value, "owner", None) is None or value.ndim != 0 or not str(value.dtype).startswith("float"):
+        raise ValueError(
+            f"Priors: {name} must be None or a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3); "
+            f"found {shown(value)}."
+        )
+    if name in ("tau_u", "tau_t", "nu"):
+        below = 2.0 if name == "nu" else 0.0
+        if np.isfinite(DistributionPrior(value).log_density(below - np.array([1e-6, 0.1, 0.5, 2.0, 10.0]))).any():
+            raise ValueError(f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}.")
+
+
+def _describe(distribution) -> str:
+    """A PyMC distribution as text: its name and parameters."""
+    node = distribution.owner
+    name = getattr(node.op, "_print_name", (type(node.op).__name__,))[0]
+    parameters = node.op.dist_params(node) if hasattr(node.op, "dist_params") else ()
+    return f"{name}({', '.join(f'{float(p.eval()):g}' for p in parameters)})"
+
+
+class NormalPrior:
+    """Normal(mean, sd): log density and its derivative."""
+
+    def __init__(self, mean: float, sd: float):
+        self.mean, self.sd = mean, sd
+
+    def log_density(self, x):
+        """log density at x, any shape."""
+        return -0.5 * ((x - self.mean) / self.sd) ** 2 - math.log(self.sd) - 0.5 * _LOG_2PI
+
+    def gradient(self, x):
+        """Its derivative."""
+        return (self.mean - x) / self.sd**2
+
+
+class HalfStudentTPrior:
+    """Half-Student-t(df, scale) on x > 0."""
+
+    def __init__(self, df: float, scale: float):
+        self.df, self.scale = df, scale
+        self._constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
+
+    def log_density(self, x):
+        """log density at x > 0, any shape."""
+        tail = (self.df + 1) / 2 * np.log1p((x / self.scale) ** 2 / self.df)
+        return self._constant + math.log(2 / self.scale) - tail
+
+    def gradient(self, x):
+        """Its derivative."""
+        return -(self.df + 1) * x / (self.df * self.scale**2 + x * x)
+
+
+class DistributionPrior:
+    """A univariate PyMC distribution."""
+
+    def __init__(self, distribution):
+        self.distribution = distribution
+
+    @cached_property
+    def _compiled(self):
+        import pymc as pm
+        import pytensor
+        import pytensor.tensor as pt
+
+        x = pt.dvector("x")
+        log_density = pm.logp(self.distribution, x)
+        slope = pytensor.grad(log_density.sum(), x)
+        # A few scalars are evaluated, often: compiling to machine code would not pay.
+        return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
+
+    def log_density(self, x):
+        """log density at x, any shape."""
+        return np.reshape(self._compiled[0](np.atleast_1d(np.ravel(x))), np.shape(x))
+
+    def gradient(self, x):
+        """Its derivative."""
+        return np.reshape(self._compiled[1](np.atleast_1d(np.ravel(x))), np.shape(x))
+
+
+ScalarPrior = NormalPrior | HalfStudentTPrior | DistributionPrior
+
+
+@dataclass(frozen=True)
+class Beta:
+    """A Beta(a, b) prior on pi, which the data then inform.
+
+    Parameters
+    ----------
+    a, b : float
+        Positive; a / (a + b) is the prior mean of pi.
+
+    Raises
+    ------
+    ValueError
+        A parameter is not a positive finite number.
+
+    Examples
+    --------
+    >>> Beta(1, 3).mean
+    0.25
+    """
+
+    a: float
+    b: float
+
+    def __post_init__(self):
+        for name, value in (("a", self.a), ("b", self.b)):
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+                raise ValueError(f"Beta: {name} must be a positive finite number; found {shown(value)}.")
+
+    @property
+    def mean(self) -> float:
+        """Prior mean of pi."""
+        return self.a / (self.a + self.b)
+
+    def log_density_of_logit(self, x):
+        """log density of x = logit pi."""
+        log_beta = gammaln(self.a) + gammaln(self.b) - gammaln(self.a + self.b)
+        return self.a * log_expit(x) + self.b * log_expit(-x) - log_beta
+
+    def gradient_by_logit(self, x):
+        """Its derivative."""
+        return self.a - (self.a + self.b) * expit(x)
 
 
 def check_priors(priors) -> None:
     """A Priors object, or None for the defaults."""
     if not isinstance(priors, Priors | None):
         raise TypeError(f"priors must be a Priors object or None; found {type(priors).__name__}.")
-
-
-def log_normal(x, mean, sd):
-    """log density of Normal(mean, sd)."""
-    return -0.5 * ((x - mean) / sd) ** 2 - np.log(sd) - 0.5 * _LOG_2PI
-
-
-def log_half_student_t(x, df, scale):
-    """log density of the half-Student-t on x > 0."""
-    constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi) + math.log(2 / scale)
-    return constant - (df + 1) / 2 * np.log1p((x / scale) ** 2 / df)
 
 
 def log_lkj_pair(rho, shape, xp=np):

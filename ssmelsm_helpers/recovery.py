@@ -8,51 +8,54 @@ accepted so that the result follows the density itself, not the nodes. ``u`` giv
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from . import kernel
-from .posterior import CollapsedPosterior
+from . import kernel, quadrature
+from .kernel import Component
+from .linear import cholesky, solve_lower, solve_upper
+from .posterior import CollapsedPosterior, Local
 
 # Upper bound of density / interpolation wherever the slab holds mass (tests/test_recovery.py).
 _BOUND = 1.2
 
 
 def recover_effects(posterior: CollapsedPosterior, x: np.ndarray, rng, progress=None) -> dict[str, np.ndarray]:
-    """Per draw of x (S, 5) and school: log_bf, delta, t and u, arrays (S, J); and log_density (S,).
+    """Per draw of x (S, size) and school: log_bf, delta, t (S, J) and u (S, J, K); and log_density (S,).
 
     ``t`` and ``u`` are the effects in force: ``t`` is exactly zero where ``delta`` is.
     """
-    shape = (len(x), len(posterior.n))
-    result = {name: np.empty(shape) for name in ("log_bf", "u", "t")}
+    shape = (len(x), posterior.n_schools)
+    result = {name: np.empty(shape) for name in ("log_bf", "t")}
+    result["u"] = np.empty((*shape, posterior.covariance.effects - 1))
     result |= {"delta": np.empty(shape, dtype=np.int8), "log_density": posterior.log_prior(x)}
-    log_odds = logit(posterior.inclusion_prior)
+    log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((len(x), 1))
     for draws, schools in posterior.blocks(len(x), progress):
-        terms, effects = posterior.pieces(x[draws], schools)
-        found = kernel.spike_and_slab(terms, effects)
-        delta = rng.random(found.spike.shape) < expit(found.log_bf + log_odds)
+        local = posterior.at(x[draws], schools)
+        found = quadrature.spike_and_slab(local.both)
+        delta = rng.random(found.spike.shape) < expit(found.log_bf + log_odds[draws])
         t = _draw_t(found, delta, rng)
         here = (draws, schools)
         result["log_bf"][here], result["delta"][here], result["t"][here] = found.log_bf, delta, t
-        result["u"][here] = _draw_u(t, delta, terms, effects, rng)
-        result["log_density"][draws] += posterior.log_likelihood(terms, found.spike, found.slab)
+        result["u"][here] = _draw_u(t, delta, local, rng)
+        result["log_density"][draws] += posterior.log_likelihood(x[draws], local, found).sum(axis=-1)
     return result
 
 
-def _draw_t(found: kernel.Quadrature, delta, rng) -> np.ndarray:
+def _draw_t(found: quadrature.Quadrature, delta, rng) -> np.ndarray:
     """t in the slab where delta is 1, and 0 elsewhere."""
     t = np.zeros(delta.size)
     positions = np.arange(delta.size)
     for piece in found.pieces:
         wanted = delta.ravel()[piece.where]
         if wanted.any():
-            terms, effects = kernel.select(wanted, piece.terms, piece.effects)
+            slab = quadrature.select(wanted, piece.slab)
             limits = tuple(limit[wanted] for limit in piece.limits)
-            z = draw_slab(terms, effects, limits, piece.values[:, wanted], rng)
-            t[positions[piece.where][wanted]] = effects.tau_t * z
+            z = draw_slab(slab, limits, piece.values[:, wanted], rng)
+            t[positions[piece.where][wanted]] = slab.tau_t * z
     return t.reshape(delta.shape)
 
 
-def draw_slab(terms: kernel.SchoolTerms, effects: kernel.Effects, limits, values, rng) -> np.ndarray:
+def draw_slab(slab: Component, limits, values, rng) -> np.ndarray:
     """One z per school (1-D arrays) from the slab's density, by rejection.
 
     `values` (nodes, schools) is the log integrand at equally spaced nodes between the limits.
@@ -74,19 +77,31 @@ def draw_slab(terms: kernel.SchoolTerms, effects: kernel.Effects, limits, values
         # Inverse of a linear density's distribution function, in the form without cancellation.
         fraction = share * (left + right) / (left + np.sqrt(left**2 + share * (right**2 - left**2)))
         proposal = low[waiting] + (cell + fraction) * step[waiting]
-        here = kernel.SchoolTerms(*(v[waiting] for v in terms)), kernel.Effects(*(v[waiting] for v in effects))
-        target = np.exp(kernel.log_integrand(proposal, *here) - peak[waiting])
+        here = quadrature.select(waiting, slab)
+        target = np.exp(kernel.log_integrand(proposal, here) - peak[waiting])
         accepted = accept * _BOUND * (left + fraction * (right - left)) < target
         z[waiting[accepted]] = proposal[accepted]
         waiting = waiting[~accepted]
     return z
 
 
-def _draw_u(t, delta, terms, effects, rng) -> np.ndarray:
-    """u given t: its conditional Normal prior, updated by the school's mean."""
-    slope = np.where(delta, effects.tau_u * effects.rho / effects.tau_t, 0.0)
-    prior_variance = effects.tau_u**2 * np.where(delta, 1 - effects.rho**2, 1.0)
-    data_precision = terms.precision * np.exp(-2 * t)
-    variance = 1 / (data_precision + 1 / prior_variance)
-    mean = variance * (data_precision * terms.mean + slope * t / prior_variance)
-    return mean + np.sqrt(variance) * rng.normal(size=t.shape)
+def _draw_u(t, delta, local: Local, rng) -> np.ndarray:
+    """u given t (..., K): its conditional Normal prior, updated by what the school's students say.
+
+    With prior covariance V = A A' and information s R R': u = mean + A w, and w has precision I + s A' R R' A.
+    """
+    sums, conditional = local.sums, local.conditional
+    slab = delta[..., None, None]
+    root = np.where(slab, cholesky(conditional.slab), cholesky(conditional.spike))
+    z = t / conditional.tau_t  # zero in the spike
+    prior_mean = conditional.slope * z[..., None]
+    turned = np.swapaxes(sums.factor, -1, -2)
+    seen = turned @ root
+    s = np.exp(-2 * t)[..., None]
+    surprise = sums.projection - (turned @ prior_mean[..., None])[..., 0]
+    pull = s * (np.swapaxes(seen, -1, -2) @ surprise[..., None])[..., 0]
+    size = prior_mean.shape[-1]
+    factor = cholesky(np.eye(size) + s[..., None] * (np.swapaxes(seen, -1, -2) @ seen))
+    noise = rng.normal(size=pull.shape)
+    w = solve_upper(factor, solve_lower(factor, pull) + noise)
+    return prior_mean + (root @ w[..., None])[..., 0]

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from .importance import GOOD_PARETO_K, adapt, find_mode, resample, weigh
-from .posterior import SIZE, CollapsedPosterior
+from .posterior import CollapsedPosterior
+from .priors import Beta
 from .recovery import recover_effects
+from .tree import Draws
 
-_PACKAGE = str(Path(__file__).parent)
+PACKAGE = str(Path(__file__).parent)
 # Fewer proposals than this say nothing about the tail of their weights.
 _LEAST_PROPOSALS = 1000
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
 _KEPT_VALUES = 16_000_000
 
 
-class Sampled(NamedTuple):
-    """Hyperparameters x (S, 5), school effects (S, J), statistics (S,), attributes; chains share S."""
+def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, chains: int) -> Draws:
+    """Hyperparameters x (S, size), school effects and statistics (S, ...) as named draws; chains share S."""
+    tau, factor = posterior.covariance.constrain(x[:, posterior.effects])
+    omega = factor @ np.swapaxes(factor, -1, -2)
+    arrays = {"gamma": x[:, posterior.gamma], "eta": x[:, posterior.eta], "tau": tau}
+    arrays |= {"rho": omega[:, 0, 1]} if posterior.covariance.effects == 2 else {"omega": omega}
+    arrays |= {"pi": expit(posterior.log_odds(x))} if isinstance(posterior.inclusion_prior, Beta) else {}
+    u = effects["u"]
+    arrays |= effects | {"u": u[..., 0] if u.shape[-1] == 1 else u}
 
-    x: np.ndarray
-    effects: dict[str, np.ndarray]
-    statistics: dict[str, np.ndarray]
-    attributes: dict
+    def by_chain(value):
+        return value.reshape(chains, -1, *value.shape[1:])
+
+    arrays = {name: by_chain(value) for name, value in arrays.items()}
+    return Draws(arrays, {name: by_chain(value) for name, value in statistics.items()}, attributes)
 
 
 def draws_kept(draws: int, chains: int, keep: int | None, n_schools: int) -> int:
@@ -34,14 +44,18 @@ def draws_kept(draws: int, chains: int, keep: int | None, n_schools: int) -> int
     return min(draws, max(most // chains, 1))
 
 
-def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress) -> Sampled:
+def _thinned(draws: int, kept: int) -> dict:
+    return {"thinned_from": draws} if kept < draws else {}
+
+
+def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
     proposal = adapt(posterior, rng)
     # Where fewer draws are kept than asked for, twice as many proposals are enough to choose from.
     proposals = draws * chains if kept == draws else min(2 * kept, draws) * chains
     # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
     x = proposal.sample(max(proposals, _LEAST_PROPOSALS), rng)
-    x = x[np.argsort(x[:, 3])]
+    x = x[np.argsort(x[:, posterior.tau_t])]
     # School effects come in the same pass over the schools, unless they are too many to keep.
     effects = recover_effects(posterior, x, rng, progress) if kept == draws else {}
     log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
@@ -51,7 +65,7 @@ def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept:
             f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
             "Use sampler='nuts'.",
             RuntimeWarning,
-            skip_file_prefixes=(_PACKAGE,),
+            skip_file_prefixes=(PACKAGE,),
         )
     chosen = resample(weighted, kept * chains, rng)
     if effects:
@@ -63,53 +77,56 @@ def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept:
         "pareto_k": weighted.pareto_k,
         "importance_ess": weighted.ess,
         "log_evidence": weighted.log_evidence,
+        **_thinned(draws, kept),
     }
-    return Sampled(x[chosen], effects, {"log_weight": weighted.log_weights[chosen]}, attributes)
+    statistics = {"log_weight": weighted.log_weights[chosen]}
+    return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
 
 
-def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, progress, progressbar) -> Sampled:
-    """NUTS by nutpie on the NumPy density; every chain starts near the mode."""
-    import nutpie
-    from nutpie.compiled_pyfunc import from_pyfunc
-
+def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, progress, progressbar) -> Draws:
+    """NUTS on the collapsed posterior; every chain starts near the mode."""
     mode, covariance = find_mode(posterior)
     # In units of the Laplace approximation the posterior is nearly round, and short paths suffice.
     factor = np.linalg.cholesky(covariance)
 
-    def initial_point(seed):
-        return np.random.default_rng(seed).uniform(-2, 2, size=SIZE)
+    def density(standard):
+        value, gradient = posterior.log_density_and_gradient(mode + factor @ standard)
+        return value, factor.T @ gradient
 
-    def make_log_density():
-        def log_density(standard):
-            with np.errstate(all="ignore"):  # a step far outside is rejected, not reported
-                value, gradient = posterior.log_density_and_gradient(mode + factor @ standard)
-            return value, factor.T @ gradient
+    def start(seed):
+        return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
 
-        return log_density
-
-    def make_expand(*_seeds):
-        return lambda standard: {"x": mode + factor @ standard}
-
-    float_ = np.dtype(float)
-    model = from_pyfunc(
-        SIZE, make_log_density, make_expand, [float_], [(SIZE,)], ["x"], make_initial_point_fn=initial_point
-    )
-    # One core: Python densities of several chains would wait for each other.
-    trace = nutpie.sample(
-        model,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        cores=1,
-        seed=int(rng.integers(2**32)),
-        progress_bar=progressbar,
-        save_warmup=False,
-    )
+    standard, statistics = nutpie_on(density, start, posterior.size, draws, tune, chains, rng, progressbar)
     chosen = np.linspace(0, draws - 1, kept).round().astype(int)
-    x = trace["posterior"]["x"].to_numpy()[:, chosen].reshape(-1, SIZE)
-    names = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "mean_tree_accept": "acceptance_rate"}
-    found = trace["sample_stats"]
-    statistics = {new: found[old].to_numpy()[:, chosen].ravel() for old, new in names.items()}
+    x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
+    statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
     effects = recover_effects(posterior, x, rng, progress)
     effects.pop("log_density")
-    return Sampled(x, effects, statistics, {"tune": tune})
+    return by_name(posterior, x, effects, statistics, {"tune": tune} | _thinned(draws, kept), chains)
+
+
+def nutpie_on(density, start, size: int, draws: int, tune: int, chains: int, rng, progressbar: bool):
+    """NUTS by nutpie on a NumPy density with its gradient: points (chain, draw, size), and statistics."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_density():
+        def quiet(x):
+            with np.errstate(all="ignore"):  # a step far outside is rejected, not reported
+                return density(x)
+
+        return quiet
+
+    def make_expand(*_seeds):
+        return lambda x: {"x": x}
+
+    model = from_pyfunc(
+        size, make_density, make_expand, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start
+    )
+    # One core: Python densities of several chains would wait for each other.
+    seed = int(rng.integers(2**32))
+    options = {"cores": 1, "seed": seed, "progress_bar": progressbar, "save_warmup": False}
+    trace = nutpie.sample(model, draws=draws, tune=tune, chains=chains, **options)
+    names = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "mean_tree_accept": "acceptance_rate"}
+    found = trace["sample_stats"]
+    return trace["posterior"]["x"].to_numpy(), {new: found[old].to_numpy() for old, new in names.items()}

@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from scipy import stats
 
@@ -89,3 +91,184 @@ def test_extremes_are_allowed():
 def test_malformed_settings(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         sm.simulate_schools(**({"n_schools": 4, "random_seed": 1} | arguments))
+
+
+# --- the outcome of given students -------------------------------------------------------------------------------
+
+LOCATION, SCALE = "score ~ ses + (1 + ses | school)", "~ ses * public + (1 | school)"
+OMEGA = [[1.0, 0.4, -0.5], [0.4, 1.0, 0.2], [-0.5, 0.2, 1.0]]
+TRUE = {
+    "gamma": {"ses": -0.5, "Intercept": 2.0},
+    "eta": [-0.3, 0.2, 0.1, -0.1],
+    "tau": [0.6, 0.3, 0.4],
+    "omega": OMEGA,
+}
+
+
+def students_of(n_schools: int, n_students: int) -> pd.DataFrame:
+    """Covariates and schools, in no order, with an index of their own."""
+    rng = np.random.default_rng(3)
+    size = n_schools * n_students
+    data = {"school": rng.permutation(np.repeat(np.arange(n_schools), n_students)), "ses": rng.normal(size=size)}
+    return pd.DataFrame(data | {"public": rng.random(size) < 0.4}, index=rng.integers(0, 9, size))
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """5,000 schools of eight students, with an indicator for the location's slope and the scale's intercept."""
+    chosen = {
+        "select": ["location[ses]", "scale[Intercept]"],
+        "inclusion": {"scale[Intercept]": 0.3, "location[ses]": 0.6},
+    }
+    return sm.simulate_outcomes(LOCATION, SCALE, students_of(5000, 8), **TRUE, **chosen, random_seed=1)
+
+
+def standard_residuals(simulation, gamma=(2.0, -0.5), eta=TRUE["eta"]) -> np.ndarray:
+    """Outcomes standardised by the planted truth, from the model's text and nothing else."""
+    students, ses, public = simulation.students, simulation.students["ses"], simulation.students["public"]
+    effects = simulation.truth.loc[students["school"]].reset_index(drop=True).set_axis(students.index)
+    mu = gamma[0] + effects["location[Intercept]"] + (gamma[1] + effects["location[ses]"]) * ses
+    log_sd = eta[0] + eta[1] * ses + eta[2] * public + eta[3] * ses * public + effects["scale[Intercept]"]
+    return ((students["score"] - mu) / np.exp(log_sd)).to_numpy()
+
+
+def test_outcomes_follow_the_models_text(outcomes):
+    assert stats.kstest(standard_residuals(outcomes), "norm").pvalue > 1e-3
+
+
+def test_effects_of_given_students_have_the_models_distribution(outcomes):
+    """Where both indicators are 1, Normal(0, diag(tau) Omega diag(tau)); exactly zero where one is 0."""
+    truth = outcomes.truth
+    deltas = ["delta[location[ses]]", "delta[scale[Intercept]]"]
+    assert list(truth) == ["location[Intercept]", "location[ses]", "scale[Intercept]", *deltas]
+    for name, pi in zip(deltas, (0.6, 0.3), strict=True):
+        assert stats.binomtest(int(truth[name].sum()), len(truth), pi).pvalue > 1e-3
+        effect = name.removeprefix("delta[").removesuffix("]")
+        assert ((truth[effect] == 0) == (truth[name] == 0)).all()
+    both = truth[(truth[deltas] == 1).all(axis=1)].to_numpy()[:, :3]
+    whitened = np.linalg.solve(np.linalg.cholesky(OMEGA), (both / TRUE["tau"]).T)
+    for component in whitened:
+        assert stats.kstest(component, "norm").pvalue > 1e-3
+    z = np.arctanh(np.corrcoef(whitened)[np.triu_indices(3, 1)]) * np.sqrt(len(both) - 3)
+    assert (np.abs(z) < 3.5).all()
+    # The indicator acts after the product: the intercept does not feel it.
+    assert stats.kstest(truth["location[Intercept]"] / 0.6, "norm").pvalue > 1e-3
+
+
+def test_student_t_residuals_have_the_same_sd(outcomes):
+    heavy = sm.simulate_outcomes(LOCATION, SCALE, students_of(5000, 8), **TRUE, nu=5, random_seed=2)
+    residuals = standard_residuals(heavy)
+    assert stats.kstest(residuals / np.sqrt(3 / 5), stats.t(5).cdf).pvalue > 1e-3
+    # Var of the sample variance of a t with 5 degrees of freedom: kurtosis 9, so (9 - 1) / n.
+    assert abs(residuals.var() - 1) < 4 * np.sqrt(8 / len(residuals))
+    assert stats.kstest(residuals, "norm").pvalue < 1e-6
+
+
+def test_students_are_kept_as_they_come():
+    """Rows, index and columns; the outcome is added, or written over; the data themselves stay."""
+    data = students_of(20, 5)
+    before = data.copy()
+    new = sm.simulate_outcomes(LOCATION, SCALE, data, **TRUE, random_seed=1)
+    pd.testing.assert_frame_equal(data, before)
+    pd.testing.assert_frame_equal(new.students.drop(columns="score"), data)
+    over = sm.simulate_outcomes(LOCATION, SCALE, data.assign(score="none"), **TRUE, random_seed=1)
+    np.testing.assert_array_equal(over.students["score"], new.students["score"])
+    polars = sm.simulate_outcomes(LOCATION, SCALE, pl.from_pandas(data).lazy(), **TRUE, random_seed=1)
+    np.testing.assert_array_equal(polars.students["score"], new.students["score"])
+    assert new.truth.index.equals(new.schools.index)
+    pd.testing.assert_frame_equal(new.schools, sm.summarise_schools(new.students, outcome="score", school="school"))
+    assert not sm.simulate_outcomes(LOCATION, SCALE, data, **TRUE, random_seed=2).students.equals(new.students)
+
+
+def test_two_effects_take_a_correlation():
+    """rho, as in simulate_schools; and with labels that cannot be sorted."""
+    data = pd.DataFrame({"id": [("a", 1), 2, "c"] * 2000})
+    data["id"] = [(label, i // 6) for i, label in enumerate(data["id"])]
+    model = ("y ~ 1 + (1 | id)", "~ 1 + (1 | id)", data)
+    truth = sm.simulate_outcomes(*model, gamma=0, eta=[0], tau=[1, 2], omega=-0.8, inclusion=1, random_seed=1).truth
+    z = np.arctanh(np.corrcoef(truth["location[Intercept]"], truth["scale[Intercept]"])[0, 1]) - np.arctanh(-0.8)
+    assert abs(z) * np.sqrt(len(truth) - 3) < 3.3
+    assert (truth["delta[scale[Intercept]]"] == 1).all()
+    none = sm.simulate_outcomes(*model, gamma=0, eta=0, tau=[1, 2], inclusion=0, random_seed=1).truth
+    assert (none["scale[Intercept]"] == 0).all()
+    every = sm.simulate_outcomes(
+        *model, gamma=0, eta=0, tau=[1, 2], inclusion=[0, 1], select="both", random_seed=1
+    ).truth
+    assert (every["location[Intercept]"] == 0).all()
+    assert (every["scale[Intercept]"] != 0).all()
+
+
+EFFECTS = "['location[Intercept]', 'location[ses]', 'scale[Intercept]']"
+MATRIX = f"omega must be a correlation matrix of the 3 effects {EFFECTS}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"gamma": [1.0]}, "gamma must have one number per location term ['Intercept', 'ses']; found [1.0]."),
+        ({"gamma": 1.0}, "gamma must have one number per location term ['Intercept', 'ses']; found 1.0."),
+        (
+            {"gamma": {"Intercept": 1, "sex": 2}},
+            "gamma must have one number per location term, with the keys ['Intercept', 'ses']; found ['Intercept', 'sex'].",
+        ),
+        ({"gamma": [1.0, np.nan]}, "gamma['ses'] must be a finite number; found nan."),
+        ({"gamma": "ab"}, "gamma must have one number per location term ['Intercept', 'ses']; found 'ab'."),
+        (
+            {"eta": [0.0, 0.0]},
+            "eta must have one number per scale term ['Intercept', 'ses', 'public', 'ses:public']; found [0.0, 0.0].",
+        ),
+        ({"eta": [[0.0]] * 4}, "eta['Intercept'] must be a finite number; found [0.0]."),
+        ({"tau": [1, 1]}, f"tau must have one number per effect {EFFECTS}; found [1, 1]."),
+        ({"tau": [1, -1, 1]}, "tau['location[ses]'] must be a finite number of at least 0; found -1."),
+        ({"omega": 0.3}, f"{MATRIX}; found 0.3."),
+        ({"omega": np.eye(2)}, f"{MATRIX}; found an array of shape (2, 2)."),
+        ({"omega": "LKJ"}, f"{MATRIX}; found 'LKJ'."),
+        (
+            {"omega": np.diag([1.0, 2, 1])},
+            f"{MATRIX}, symmetric with ones on its diagonal; found [[1.0, 0.0, 0.0], [0.0, 2.0,",
+        ),
+        ({"omega": [[1, 0.5, 0], [0, 1, 0], [0, 0, 1]]}, f"{MATRIX}, symmetric with ones on its diagonal; found"),
+        ({"omega": [[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]]}, f"{MATRIX}, positive definite; found"),
+        ({"omega": np.full((3, 3), np.nan)}, f"{MATRIX}, symmetric with ones on its diagonal; found [[nan"),
+        ({"inclusion": 1.2}, "inclusion['scale[Intercept]'] must be a finite number from 0 to 1; found 1.2."),
+        (
+            {"inclusion": [0.5, 0.5]},
+            "inclusion must have one number per selected effect ['scale[Intercept]']; found [0.5, 0.5].",
+        ),
+        ({"inclusion": "often"}, "inclusion['scale[Intercept]'] must be a finite number from 0 to 1; found 'often'."),
+        ({"inclusion": None}, "inclusion['scale[Intercept]'] must be a finite number from 0 to 1; found None."),
+        ({"select": "slope"}, "select must be 'scale', 'location', 'both', or names among"),
+        ({"nu": 2}, "nu must be above 2, where a Student-t has a variance; found 2."),
+        ({"nu": np.inf}, "nu must be a finite number; found inf."),
+        ({"random_seed": -1}, "random_seed must be None or a whole number from 0 to 2^63 - 1; found -1."),
+    ],
+)
+def test_malformed_parameters(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        sm.simulate_outcomes(LOCATION, SCALE, students_of(4, 5), **(TRUE | {"random_seed": 1} | arguments))
+
+
+def test_effects_of_independent_blocks_are_not_correlated():
+    arguments = TRUE | {"gamma": [2.0, -0.5]}
+    message = (
+        "omega must be a correlation matrix of the 3 effects ['location[Intercept]', 'location[ses]', 'scale[Intercept]'], "
+        "zero between the independent blocks [['location[Intercept]', 'scale[Intercept]'], ['location[ses]']]; found"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        sm.simulate_outcomes("score ~ ses + (ses || school)", SCALE, students_of(4, 5), **arguments)
+    arguments["omega"] = [[1, 0, 0.5], [0, 1, 0], [0.5, 0, 1]]
+    assert len(sm.simulate_outcomes("score ~ ses + (ses || school)", SCALE, students_of(4, 5), **arguments).truth) == 4
+
+
+def test_students_that_cannot_be_simulated():
+    """The checks of a fit, without its advice on missing values."""
+    data = students_of(4, 5)
+    data.iloc[3, 1] = np.nan
+    with pytest.raises(
+        ValueError, match=re.escape("data has 1 row with missing values in ['ses'] (first rows, counted from 0: [3]).")
+    ):
+        sm.simulate_outcomes(LOCATION, SCALE, data, **TRUE)
+    with pytest.raises(ValueError, match="location needs the column 'ses', which data lacks"):
+        sm.simulate_outcomes(LOCATION, SCALE, data[["school"]], **TRUE)
+    with pytest.raises(TypeError, match="data must be a data frame"):
+        sm.simulate_outcomes(LOCATION, SCALE, {"school": [1]}, **TRUE)

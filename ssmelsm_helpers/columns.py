@@ -1,0 +1,179 @@
+"""Students' columns, and the named columns that an expression makes of them, through `formulae`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from .arguments import counted, shown
+from .data import data_frame
+from .expressions import FUNCTIONS, quietly, reason, variables
+
+# A column counts as a combination of others where less than this share of its length is left beside them.
+_RANK = 1e-9
+# A text or category with more levels than this is a label, such as the student's name.
+_MOST_LEVELS = 1000
+
+
+def table_of(data, wanted: dict[str, str], argument: str = "data") -> pd.DataFrame:
+    """The wanted columns as a pandas frame with a fresh index; `wanted` says who asks for each."""
+    frame = data_frame(data, argument)
+    schema = frame.collect_schema()
+    names = list(schema.names())
+    for column, asker in wanted.items():
+        if column not in names:
+            raise ValueError(
+                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are {shown(names, 1000)}."
+            )
+    if wanted:
+        frame = frame.select(list(wanted))
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    table = frame.to_native()
+    if not isinstance(table, pd.DataFrame):
+        # Outside pandas the categories of a Categorical, unlike those of an Enum, stand in the order of the rows.
+        loose = [column for column in wanted if schema[column] == nw.Categorical]
+        table = frame.with_columns(nw.col(loose).cast(nw.String)).to_pandas() if loose else frame.to_pandas()
+    return table[list(wanted)].reset_index(drop=True)
+
+
+def refuse_missing(frame: pd.DataFrame, bad, what: str, hint: str = "") -> None:
+    """An error with the number of rows, if there are any."""
+    if bad.any():
+        columns = [column for column in frame if frame[column].isna().any()]
+        raise ValueError(
+            f"{what} has {counted(int(bad.sum()), 'row')} with missing values in {columns} {first_rows(bad)}{hint}."
+        )
+
+
+def first_rows(bad) -> str:
+    """Where the first few of some rows are."""
+    return f"(first rows, counted from 0: {np.flatnonzero(bad)[:5].tolist()})"
+
+
+def covariate(column: pd.Series, asker: str) -> pd.Series:
+    """A column that formulae codes as we mean it: float, int, bool, or an ordered categorical.
+
+    Formulae sorts the levels of unordered categoricals, whatever order they have.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.remove_unused_categories().cat.as_ordered()
+    kind = pd.api.types.infer_dtype(column, skipna=False)
+    if kind == "string":
+        return column.astype(pd.CategoricalDtype(sorted(column.unique()), ordered=True))
+    for kinds, dtype in (
+        (("boolean",), bool),
+        (("integer",), int),
+        (("floating", "mixed-integer-float", "decimal"), float),
+    ):
+        if kind in kinds:
+            return column.astype(dtype)
+    what = kind if column.dtype == object else str(column.dtype)
+    raise ValueError(
+        f"{asker} needs numbers, true or false, texts or categories in the column {column.name!r}; found {what}."
+    )
+
+
+def prepared(frame: pd.DataFrame, askers: dict[str, str]) -> pd.DataFrame:
+    """The covariates as formulae is to see them; `askers` says which submodel needs each."""
+    return pd.DataFrame({name: covariate(frame[name], asker) for name, asker in askers.items()}, index=frame.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One expression's columns, and how to make them for other students."""
+
+    asker: str
+    expression: str
+    names: tuple[str, ...]
+    variables: tuple[str, ...]
+    common: Any
+
+    def of(self, frame: pd.DataFrame) -> np.ndarray:
+        """The same columns of other students; transformations keep what they learned."""
+        if self.common is None:
+            return np.ones((len(frame), 1))
+        try:
+            with quietly(self.expression):
+                new = self.common.evaluate_new_data(_numbers(self.expression, frame[list(self.variables)]))
+            values = np.asarray(new.design_matrix, dtype=float)
+        except Exception as error:
+            raise ValueError(f"students do not fit {self.expression!r} of {self.asker}: {reason(error)}.") from error
+        _refuse_infinite(self.asker, self.names, values)
+        return values
+
+
+def evaluate(asker: str, expression: str, frame: pd.DataFrame) -> tuple[Piece, np.ndarray]:
+    """The named columns of one expression of prepared covariates, and their values."""
+    if expression == "1":
+        return Piece(asker, expression, ("Intercept",), (), None), np.ones((len(frame), 1))
+    from formulae import design_matrices
+    from formulae.environment import Environment
+
+    needed = variables(expression)
+    for name in needed:
+        _refuse_labels(asker, frame[name])
+    try:
+        with quietly(expression):
+            data, space = _numbers(expression, frame[needed]), Environment([FUNCTIONS])
+            common = design_matrices(expression, data, na_action="error", env=space).common
+        values = np.asarray(common.design_matrix, dtype=float)
+    except Exception as error:
+        raise ValueError(f"{asker}: {expression!r} cannot be evaluated: {reason(error)}.") from error
+    for term, columns in common.slices.items():
+        if columns.start == columns.stop:
+            raise ValueError(f"{asker}: {term!r} has a single level, so that there is no effect to estimate.")
+    names = tuple(str(label) for term in common.terms.values() for label in term.labels)
+    if values.shape != (len(frame), len(names)):
+        raise ValueError(f"{asker}: {expression!r} must have one value per student, {len(frame)}; found {len(values)}.")
+    _refuse_infinite(asker, names, values)
+    return Piece(asker, expression, names, tuple(needed), common), values
+
+
+def _numbers(expression: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as floats, since powers of whole ones can overflow; except where they name levels."""
+    levels = {name.strip("`") for name in re.findall(r"\b[CST]\s*\(\s*(`[^`]+`|[\w.]+)", expression)}
+    numbers = [name for name in frame if name not in levels and pd.api.types.is_numeric_dtype(frame[name])]
+    return frame.astype(dict.fromkeys(numbers, float))
+
+
+def _refuse_labels(asker: str, column: pd.Series) -> None:
+    levels = len(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else 0
+    if levels > _MOST_LEVELS:
+        raise ValueError(
+            f"{asker}: {column.name!r} has {levels} levels, where at most {_MOST_LEVELS} can have an effect each; "
+            "numbers must not be texts."
+        )
+
+
+def _refuse_infinite(asker: str, names: Sequence[str], values: np.ndarray) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = [name for name, fine in zip(names, finite.all(axis=0), strict=True) if not fine]
+        count = counted(int((~finite.all(axis=1)).sum()), "student")
+        raise ValueError(f"{asker}: {bad} must be finite, but for {count} it is missing or infinite.")
+
+
+def check_columns(what: str, names: Sequence[str], values: np.ndarray) -> None:
+    """Refuse columns of the same name, and those that are combinations of columns before them."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what}: {twice} must not occur more than once.")
+    peak = np.abs(values).max(axis=0)
+    if (peak == 0).any():
+        raise ValueError(f"{what}: {names[int(np.argmin(peak))]!r} is zero for every student.")
+    unit = values / peak
+    unit /= np.linalg.norm(unit, axis=0)
+    left = np.zeros(len(names))  # beyond as many columns as students nothing can be left
+    diagonal = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
+    left[: len(diagonal)] = diagonal
+    if (left < _RANK).any():
+        at = int(np.argmax(left < _RANK))
+        weights = np.linalg.lstsq(unit[:, :at], unit[:, at], rcond=None)[0]
+        others = [names[k] for k, weight in enumerate(weights) if abs(weight) > 1e-6]
+        raise ValueError(f"{what}: {names[at]!r} is determined by {others}; leave one of them out.")

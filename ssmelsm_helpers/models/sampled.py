@@ -1,0 +1,64 @@
+"""The sampled formulation: the model as it is written, the indicators included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from ..cells import Cells, cells_of
+from ..design import Design
+from ..priors import Priors
+from .parameters import (
+    cholesky_factor,
+    coefficients,
+    coordinates,
+    degrees_of_freedom,
+    inclusion_probability,
+    standard_deviations,
+)
+
+
+def sampled_model(
+    design: Design, *, selected, inclusion_prior, priors: Priors, family: str = "normal", indicator: str = "after"
+) -> pm.Model:
+    """The SS-MELSM line by line.
+
+    `indicator` says where delta stands. "after" the Cholesky product: the model. "before": v = tau L (delta z), as the
+    authors' earlier slides print it; there a school in the spike keeps the part of t that follows from its u.
+    """
+    K = len(design.location_effects)
+    cells = cells_of(design, family)  # students alike in all covariates: their number n, mean y, sum of squares
+    school = cells.school
+    with pm.Model(coords=coordinates(design, selected)) as model:
+        gamma, eta = coefficients(design, priors)  # Normal
+        tau = standard_deviations(design, priors)  # half-Student-t
+        L = cholesky_factor(design, priors)  # Omega = L L' ~ LKJ
+        z = pm.Normal("z", 0, 1, dims=("school", "effect"))
+        pi = inclusion_probability(inclusion_prior)
+        delta = pm.Bernoulli("delta", pi, dims=("school", "selected"))
+        in_force = pt.ones_like(z)[:, np.array(selected)].set(delta)  # effects without an indicator are always in
+
+        if indicator == "after":
+            v = tau * (z @ L.T) * in_force
+        else:
+            v = tau * ((in_force * z) @ L.T)
+        u, t = v[:, :K], v[:, K:]
+
+        mu = cells.X @ gamma + (cells.Z * u[school]).sum(axis=1)
+        sigma = pt.exp(cells.W @ eta + (cells.S * t[school]).sum(axis=1))
+        if family == "normal":
+            normal_students("y", mu, sigma, cells)
+        else:
+            nu = degrees_of_freedom(priors)
+            pm.StudentT("y", nu, mu, sigma * pt.sqrt((nu - 2) / nu), observed=cells.mean)
+    return model
+
+
+def normal_students(name: str, mu, sigma, cells: Cells):
+    """y_ij ~ Normal(mu_ij, sigma_ij) for all students: one term for the n students of a cell."""
+    if (cells.n == 1).all():
+        return pm.Normal(name, mu, sigma, observed=cells.mean)
+    squares = cells.sum_squares + cells.n * (cells.mean - mu) ** 2
+    log_density = -0.5 * cells.n * np.log(2 * np.pi) - cells.n * pt.log(sigma) - 0.5 * squares / sigma**2
+    return pm.Potential(name, log_density)

@@ -1,0 +1,181 @@
+"""Other prior probabilities of inclusion, from one fit: its draws reweighted, not its PIPs shifted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.special import expit, logit
+
+from .arguments import check_probability, check_seed, shown
+from .checks import least_ess
+from .importance import GOOD_PARETO_K, resample, weigh
+from .inclusion import bayes_factor, posterior_of_fit
+from .recovery import recover_effects
+from .refit import hyperparameters, observed_schools, posterior_of
+from .sampling import PACKAGE, by_name
+from .tree import INTERCEPT_ONLY, assemble, design_from, names_of
+
+
+def _log_bf(fit: xr.DataTree) -> np.ndarray:
+    """log Bayes factors (S, J), chains joined."""
+    values = fit["posterior"]["log_bf"].transpose("chain", "draw", "school").to_numpy()
+    return values.reshape(-1, values.shape[-1])
+
+
+def _log_ratio(fit: xr.DataTree, new: float) -> np.ndarray:
+    """log p(y | draw, new pi) - log p(y | draw, old pi), per draw (S,)."""
+    log_bf = _log_bf(fit)
+
+    def log_mixture(pi):
+        return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi))
+
+    return (log_mixture(new) - log_mixture(fit.attrs["inclusion_prior"])).sum(axis=1)
+
+
+def _check_fit(fit: xr.DataTree) -> None:
+    posterior_of_fit(fit)
+    if fit.attrs["formulation"] != "collapsed":
+        raise ValueError(f"fit must be of formulation='collapsed' to be reweighted; found {fit.attrs['formulation']!r}.")
+    if "inclusion_beta" in fit.attrs:
+        raise ValueError("fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned.")
+
+
+def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_seed: int = 0) -> xr.DataTree:
+    """The same fit under another prior probability of inclusion, without sampling anew.
+
+    The draws of the hyperparameters are reweighted by the ratio of the two likelihoods, which is a product over
+    schools, and the school effects are drawn again. (Shifting each PIP's odds alone would leave the
+    hyperparameters, and through them all other schools, at the old pi.)
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A collapsed fit with a fixed inclusion prior.
+    inclusion_prior : float
+        The new pi, between 0 and 1.
+    random_seed : int, default 0
+        Seed of the resampling and of the school effects.
+
+    Returns
+    -------
+    xarray.DataTree
+        As `fit` gives it, with the attributes ``pareto_k`` (of the reweighting), ``importance_ess`` and
+        ``reweighted_from`` (the old pi).
+
+    Raises
+    ------
+    ValueError
+        The prior is not between 0 and 1, or the fit cannot be reweighted.
+
+    Warns
+    -----
+    RuntimeWarning
+        k-hat exceeds 0.7: the new posterior is too far from the old one, and the model should be fitted again.
+
+    References
+    ----------
+    Vehtari et al. (2024), *JMLR*, 25(72).
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> fewer = with_inclusion_prior(result, 0.4)
+    >>> fewer.attrs["inclusion_prior"]
+    0.4
+    """
+    check_probability("inclusion_prior", inclusion_prior)
+    _check_fit(fit)
+    posterior = posterior_of(fit, float(inclusion_prior))
+    x = hyperparameters(fit, posterior).reshape(-1, posterior.size)
+    weighted = weigh(x, _log_ratio(fit, inclusion_prior))
+    if not weighted.pareto_k <= GOOD_PARETO_K:
+        warnings.warn(
+            f"reweighting from pi = {fit.attrs['inclusion_prior']:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
+            f"{weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. Fit again with inclusion_prior={inclusion_prior:g}.",
+            RuntimeWarning,
+            skip_file_prefixes=(PACKAGE,),
+        )
+    rng = np.random.default_rng(check_seed(random_seed))
+    x = x[resample(weighted, len(x), rng)]
+    effects = recover_effects(posterior, x, rng)
+    effects.pop("log_density")
+    attributes = {
+        "pareto_k": weighted.pareto_k,
+        # The weights lose draws, and the draws they had were not all effective.
+        "importance_ess": weighted.ess * min(1.0, least_ess(fit) / len(x)),
+        "inclusion_prior": float(inclusion_prior),
+        "reweighted_from": fit.attrs["inclusion_prior"],
+    }
+    draws = by_name(posterior, x, effects, {}, attributes, fit["posterior"].sizes["chain"])
+    design = design_from(fit)
+    names = INTERCEPT_ONLY if design is None else names_of(design, [len(design.effects) - 1])
+    tree = assemble(draws, names, observed_schools(fit), design)
+    tree.attrs = {name: value for name, value in fit.attrs.items() if name != "log_evidence"} | attributes
+    return tree
+
+
+def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1, 0.25, 0.5, 0.75)) -> pd.DataFrame:
+    """PIPs of all schools under several prior probabilities of inclusion, from one fit.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A collapsed fit with a fixed inclusion prior.
+    inclusion_priors : sequence of float
+        Values of pi, each between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pi and school: ``inclusion_prior``, ``school``, ``pip``, ``pip_mcse``, ``bayes_factor``,
+        ``pareto_k`` (of the reweighting to this pi; NaN at the fit's own), and ``trusted``: k-hat at most 0.7.
+        Fit the model again where a row is not trusted.
+
+    Raises
+    ------
+    ValueError
+        A prior is not between 0 and 1, or the fit cannot be reweighted.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> table = sensitivity_table(result, [0.4, 0.5])
+    >>> len(table), bool(table["trusted"].all())
+    (320, True)
+    """
+    _check_fit(fit)
+    if not np.iterable(inclusion_priors) or isinstance(inclusion_priors, str) or not len(inclusion_priors):
+        raise ValueError(f"inclusion_priors must be one or more numbers between 0 and 1; found {shown(inclusion_priors)}.")
+    for at, pi in enumerate(inclusion_priors):
+        check_probability(f"inclusion_priors[{at}]", pi)
+    return pd.concat([_pips_at(fit, float(pi)) for pi in inclusion_priors], ignore_index=True)
+
+
+def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
+    """PIPs under another pi: weighted means of P(delta = 1 | y, draw)."""
+    log_bf = _log_bf(fit)
+    own = pi == fit.attrs["inclusion_prior"]
+    pareto_k, weight = np.nan, np.full((len(log_bf), 1), 1 / len(log_bf))
+    if not own:
+        weighted = weigh(log_bf, _log_ratio(fit, pi))
+        pareto_k, weight = weighted.pareto_k, np.exp(weighted.log_weights)[:, None]
+    inclusion = expit(log_bf + logit(pi))
+    pip = (weight * inclusion).sum(axis=0)
+    share = min(1.0, least_ess(fit) / len(log_bf))  # of draws that were effective before reweighting
+    return pd.DataFrame(
+        {
+            "inclusion_prior": pi,
+            "school": fit["posterior"].indexes["school"],
+            "pip": pip,
+            "pip_mcse": np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share),
+            "bayes_factor": bayes_factor(pip, inclusion_prior=pi),
+            "pareto_k": pareto_k,
+            "trusted": own or pareto_k <= GOOD_PARETO_K,
+        }
+    )
