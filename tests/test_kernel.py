@@ -10,7 +10,7 @@ from brute_force import Case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers import kernel
+from ssmelsm_helpers import kernel, quadrature
 
 # The documented accuracy of a log Bayes factor, relative to max(1, |log_bf|).
 ACCURACY = 1e-6
@@ -57,28 +57,27 @@ def pick(values, where):
 
 
 def package_terms(case: Case):
-    """The package's view of a case."""
+    """The package's view of a case: its terms, spike and slab."""
     terms = kernel.intercept_terms(case.n, case.mean, case.sum_squares, case.gamma, case.eta)
-    return terms, kernel.Effects(case.tau_u, case.tau_t, case.rho)
+    return terms, kernel.one_effect(terms, kernel.Effects(case.tau_u, case.tau_t, case.rho))
 
 
-def quick_path(terms, effects):
+def quick_path(both):
     """What NumPy's samplers use: guessed limits where they prove themselves."""
-    return kernel.spike_and_slab(terms, effects).log_bf
+    return quadrature.spike_and_slab(both).log_bf
 
 
-def full_scan(terms, effects):
+def full_scan(both):
     """What the PyMC model uses: limits by scanning, everywhere."""
-    count = int(np.max(kernel.node_count(effects.tau_t)))
-    slab = kernel.log_slab(terms, effects, kernel.slab_limits(terms, effects), count)
-    return slab - kernel.log_spike(terms, effects)
+    count = int(np.max(kernel.node_count(both.slab.tau_t)))
+    return kernel.log_slab(both.slab, kernel.slab_limits(both.slab), count) - kernel.log_spike(both.spike)
 
 
 def by_node_count(path, case: Case) -> np.ndarray:
     """Evaluate together what needs as many nodes: in a mixed batch the hardest entry would give all others its own."""
     found, counts = np.empty(len(case.n)), kernel.node_count(case.tau_t)
     for count in np.unique(counts):
-        found[counts == count] = path(*package_terms(pick(case, counts == count)))
+        found[counts == count] = path(package_terms(pick(case, counts == count))[1])
     return found
 
 
@@ -103,10 +102,10 @@ def test_the_dense_reference_agrees_with_adaptive_quadrature(cases, exact_log_bf
 
 def test_guessed_limits_are_used_and_scanned_ones_where_they_fail(cases):
     """The fast lane must not be empty, and must not be trusted blindly either."""
-    terms, effects = package_terms(pick(cases, cases.tau_t == 0.12))
-    guessed, scanned = kernel.spike_and_slab(terms, effects).pieces
-    assert len(guessed.values) == kernel.QUICK_NODES
-    assert len(guessed.terms.n) > len(scanned.terms.n) > 0
+    _, both = package_terms(pick(cases, cases.tau_t == 0.12))
+    guessed, scanned = quadrature.spike_and_slab(both).pieces
+    assert len(guessed.values) == quadrature.QUICK_NODES
+    assert len(guessed.slab.n) > len(scanned.slab.n) > 0
 
 
 TINY_SCHOOLS = [[0.4], [1.9], [-0.3, 0.1], [0.2, 0.2], [-1.0, 0.3, 2.1], [-0.2, 0.0, 0.1, 0.15]]
@@ -125,8 +124,8 @@ def test_likelihood_of_students_is_right_with_all_constants(scores, setting):
     mean = np.mean(scores)
     sum_squares = np.sum((scores - mean) ** 2)
     case = Case(*(np.array([float(v)]) for v in (len(scores), mean, sum_squares, GAMMA, ETA, *setting.values())))
-    terms, effects = package_terms(case)
-    found = kernel.spike_and_slab(terms, effects)
+    terms, both = package_terms(case)
+    found = quadrature.spike_and_slab(both)
     assert found.spike[0] + terms.constant[0] == pytest.approx(exact.log_spike, abs=1e-6)
     assert found.slab[0] + terms.constant[0] == pytest.approx(exact.log_slab, abs=1e-6)
     mixture = kernel.log_mixture(found.spike, found.slab, 0.3)[0] + terms.constant[0]
@@ -142,15 +141,15 @@ def test_numpy_and_pytensor_give_the_same_numbers(cases):
     symbols = Case(*(pt.dvector(name) for name in Case._fields))
     count = 112
 
-    def outputs(terms, effects, xp):
-        limits = kernel.slab_limits(terms, effects, xp)
-        spike, slab = kernel.log_spike(terms, effects, xp), kernel.log_slab(terms, effects, limits, count, xp)
-        return [spike, slab, *limits, kernel.log_mixture(spike, slab, 0.2, xp), kernel.node_count(effects.tau_t, xp)]
+    def outputs(both, xp):
+        limits = kernel.slab_limits(both.slab, xp)
+        spike, slab = kernel.log_spike(both.spike, xp), kernel.log_slab(both.slab, limits, count, xp)
+        return [spike, slab, *limits, kernel.log_mixture(spike, slab, 0.2, xp), kernel.node_count(both.slab.tau_t, xp)]
 
     terms = kernel.intercept_terms(*symbols[:5], pt)
-    graph = outputs(terms, kernel.Effects(*symbols[5:]), pt)
+    graph = outputs(kernel.one_effect(terms, kernel.Effects(*symbols[5:]), pt), pt)
     from_pytensor = pytensor.function(list(symbols), graph, mode="FAST_COMPILE")(*some)
-    from_numpy = outputs(*package_terms(some), np)
+    from_numpy = outputs(package_terms(some)[1], np)
     for there, here in zip(from_pytensor, from_numpy, strict=True):
         np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-10)
 
@@ -176,7 +175,7 @@ schools = st.fixed_dictionaries(
 
 def log_bf(n, mean, sd, gamma, eta, tau_u, tau_t, rho) -> float:
     case = Case(*(np.array([float(v)]) for v in (n, mean, (n - 1) * sd**2, gamma, eta, tau_u, tau_t, rho)))
-    return float(quick_path(*package_terms(case))[0])
+    return float(quick_path(package_terms(case)[1])[0])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

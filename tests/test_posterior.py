@@ -9,8 +9,8 @@ from scipy.integrate import quad
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
 from ssmelsm_helpers.data import check_summary
 from ssmelsm_helpers.importance import find_mode
-from ssmelsm_helpers.models import collapsed_model
-from ssmelsm_helpers.posterior import CollapsedPosterior
+from ssmelsm_helpers.models.collapsed import collapsed_model
+from ssmelsm_helpers.posterior import summary_posterior
 
 INFORMED = Priors(
     gamma_intercept_mean=0.2,
@@ -55,9 +55,11 @@ def test_density_and_gradient_are_those_of_the_pymc_model(schools, points, prior
     That is twice atanh(rho), so its log density differs by log 2, and its derivative by rho is half as large.
     """
     model = collapsed_model(schools, inclusion_prior=inclusion_prior, priors=priors)
-    assert [v.name for v in model.value_vars] == ["gamma", "eta", "tau_log__", "rho_interval__"]
+    # A flat rho is uniform on its interval, any other (rho + 1) / 2 has a Beta prior on the logit's scale: the same scale.
+    last = "rho_interval__" if priors.omega_shape == 1 else "rho_half_logodds__"
+    assert [v.name for v in model.value_vars] == ["gamma", "eta", "tau_log__", last]
     evaluate = compiled(model)
-    posterior = CollapsedPosterior(schools, inclusion_prior, priors)
+    posterior = summary_posterior(schools, inclusion_prior, priors)
     for x in points:
         expected, expected_gradient = evaluate(x[:1], x[1:2], x[2:4], 2 * x[4])
         found, gradient = posterior.log_density_and_gradient(x)
@@ -72,7 +74,7 @@ def test_gradient_is_the_slope_of_the_density(schools, points):
     With step h the differences err by h^2 times the third derivative, about 1e-6 of the gradient's size, and
     by the quadrature's 1e-8 over h where the two functions place their nodes differently.
     """
-    posterior = CollapsedPosterior(schools, 0.3, INFORMED)
+    posterior = summary_posterior(schools, 0.3, INFORMED)
     step = 1e-4
     for x in points:
         _, gradient = posterior.log_density_and_gradient(x)
@@ -82,7 +84,7 @@ def test_gradient_is_the_slope_of_the_density(schools, points):
 
 def test_both_density_functions_agree(schools, points):
     """Draws in blocks and one point at a time give the same density."""
-    posterior = CollapsedPosterior(schools, 0.3, Priors())
+    posterior = summary_posterior(schools, 0.3, Priors())
     one_by_one = [posterior.log_density_and_gradient(x)[0] for x in points]
     np.testing.assert_allclose(posterior.log_density(points), one_by_one, rtol=1e-8, atol=1e-6)
 
@@ -90,7 +92,7 @@ def test_both_density_functions_agree(schools, points):
 @pytest.mark.parametrize("priors", [Priors(gamma_intercept_mean=0.1, gamma_intercept_sd=2.0), INFORMED])
 def test_log_prior_is_that_of_scipy(schools, points, priors):
     """Every factor by its name in `scipy.stats`, and the Jacobians of log tau and atanh rho."""
-    posterior = CollapsedPosterior(schools, 0.5, priors)
+    posterior = summary_posterior(schools, 0.5, priors)
     gamma, eta, log_tau_u, log_tau_t, atanh_rho = points.T
     rho = np.tanh(atanh_rho)
     expected = stats.norm.logpdf(gamma, priors.gamma_intercept_mean, priors.gamma_intercept_sd)
@@ -105,7 +107,7 @@ def test_log_prior_is_that_of_scipy(schools, points, priors):
 @pytest.mark.parametrize("priors", [Priors(), INFORMED])
 def test_prior_integrates_to_one(schools, priors):
     """A product over coordinates: each one's integral, the others held fixed, must multiply to one."""
-    posterior = CollapsedPosterior(schools, 0.5, priors)
+    posterior = summary_posterior(schools, 0.5, priors)
     centre = np.array([0.2, 0.0, -1.0, -1.0, 0.1])
     log_value = float(posterior.log_prior(centre))
 
@@ -125,7 +127,7 @@ def test_prior_integrates_to_one(schools, priors):
 def test_default_priors_come_from_the_students(schools):
     """The location intercept's prior: mean and three times the SD of all students, from the summary alone."""
     table = load_saeb_schools()
-    priors = CollapsedPosterior(check_summary(table), 0.5, Priors()).priors
+    priors = summary_posterior(check_summary(table), 0.5, Priors()).priors
     # The extract is standardised on a larger file: its own mean is .149, its SD .848.
     assert priors.gamma_intercept_mean == pytest.approx(0.149, abs=5e-4)
     assert priors.gamma_intercept_sd == pytest.approx(3 * 0.848, abs=2e-3)
@@ -136,7 +138,7 @@ def test_default_priors_come_from_the_students(schools):
 def test_mode_is_a_stationary_point_and_a_maximum(schools):
     """The Laplace approximation needs both; "stationary" is measured in posterior SDs."""
     for table in (schools, check_summary(load_saeb_schools())):
-        posterior = CollapsedPosterior(table, 0.5, Priors())
+        posterior = summary_posterior(table, 0.5, Priors())
         mode, covariance = find_mode(posterior)
         top, gradient = posterior.log_density_and_gradient(mode)
         factor = np.linalg.cholesky(covariance)
@@ -147,7 +149,7 @@ def test_mode_is_a_stationary_point_and_a_maximum(schools):
 
 def test_laplace_covariance_is_close_to_the_posteriors():
     """On the Saeb schools, the SDs of gamma, eta and log tau_u within a tenth of the known posterior SDs."""
-    _, covariance = find_mode(CollapsedPosterior(check_summary(load_saeb_schools()), 0.5, Priors()))
+    _, covariance = find_mode(summary_posterior(check_summary(load_saeb_schools()), 0.5, Priors()))
     sd = np.sqrt(np.diag(covariance))[:3]
     np.testing.assert_allclose(sd, [0.029, 0.0089, 0.0229 / 0.3404], rtol=0.1)
 
@@ -156,7 +158,7 @@ def test_density_of_many_draws_does_not_depend_on_the_blocks(schools, points, mo
     """Blocks exist for the cache's sake only."""
     from ssmelsm_helpers import posterior as module
 
-    posterior = CollapsedPosterior(schools, 0.5, Priors())
+    posterior = summary_posterior(schools, 0.5, Priors())
     whole = posterior.log_density(points)
     monkeypatch.setattr(module, "_BLOCK", 7)
     np.testing.assert_allclose(posterior.log_density(points), whole, rtol=1e-8, atol=1e-6)

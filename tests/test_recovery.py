@@ -8,9 +8,9 @@ from brute_force import Case
 from scipy import stats
 from scipy.special import expit, logit
 
-from ssmelsm_helpers import Priors, kernel, recovery
+from ssmelsm_helpers import Priors, kernel, quadrature, recovery
 from ssmelsm_helpers.data import check_summary
-from ssmelsm_helpers.posterior import CollapsedPosterior
+from ssmelsm_helpers.posterior import summary_posterior
 
 GAMMA, ETA = 0.1, -0.25
 # n, school SD over the average, deviation of its mean, tau_u, tau_t, rho: corners where the density is wide,
@@ -48,12 +48,12 @@ def test_t_follows_the_slabs_density(name):
     case, size = case_of(*HARD[name]), 100_000
     many = Case(*(np.full(size, value) for value in case))
     terms = kernel.intercept_terms(many.n, many.mean, many.sum_squares, many.gamma, many.eta)
-    effects = kernel.Effects(many.tau_u, many.tau_t, many.rho)
-    one = kernel.SchoolTerms(*(v[:1] for v in terms)), kernel.Effects(*(v[:1] for v in effects))
-    (found,) = kernel.spike_and_slab(*one).pieces
+    both = kernel.one_effect(terms, kernel.Effects(many.tau_u, many.tau_t, many.rho))
+    one = kernel.Components(*(quadrature.select(slice(1), part) for part in both))
+    (found,) = quadrature.spike_and_slab(one).pieces
     limits = [np.repeat(limit, size) for limit in found.limits]
     values = np.repeat(found.values, size, axis=1)
-    z = recovery.draw_slab(terms, effects, limits, values, np.random.default_rng(3))
+    z = recovery.draw_slab(both.slab, limits, values, np.random.default_rng(3))
     assert stats.kstest(z, cdf_of(case)).pvalue > 1e-4
 
 
@@ -66,7 +66,7 @@ def largest_ratio(piece) -> float:
     ratio = np.zeros_like(mass)
     for fraction in np.linspace(0, 1, 9)[1:-1]:
         at = nodes[:-1] + fraction * (nodes[1] - nodes[0])
-        between = np.exp(kernel.log_integrand(at, piece.terms, piece.effects) - peak)
+        between = np.exp(kernel.log_integrand(at, piece.slab) - peak)
         ratio = np.maximum(ratio, between / (density[:-1] + fraction * (density[1:] - density[:-1])))
     return float(ratio[mass > 1e-6 * mass.sum(axis=0)].max())
 
@@ -90,7 +90,8 @@ def test_rejection_bound_holds_wherever_there_is_mass():
     worst = {}
     for tau_t in (0.01, 0.05, 0.12, 0.121, 0.19, 0.25, 0.3, 0.42, 0.45, 0.451, 0.55, 1.2, 1.21, 3.0):
         effects = kernel.Effects(tau_u, np.full_like(n, tau_t), rho)
-        worst[tau_t] = max(largest_ratio(piece) for piece in kernel.spike_and_slab(terms, effects).pieces)
+        found = quadrature.spike_and_slab(kernel.one_effect(terms, effects))
+        worst[tau_t] = max(largest_ratio(piece) for piece in found.pieces)
     assert max(worst.values()) <= recovery._BOUND, worst
 
 
@@ -111,7 +112,7 @@ DRAWS = 40_000
 @pytest.fixture(scope="module")
 def recovered(small):
     """Many recoveries at one value of the hyperparameters."""
-    posterior = CollapsedPosterior(small[0], 0.3, Priors())
+    posterior = summary_posterior(small[0], 0.3, Priors())
     x = np.array([GAMMA, ETA, np.log(SETTING["tau_u"]), np.log(SETTING["tau_t"]), np.arctanh(SETTING["rho"])])
     return recovery.recover_effects(posterior, np.tile(x, (DRAWS, 1)), np.random.default_rng(4))
 
@@ -130,7 +131,7 @@ def test_school_sds_and_means_match_two_dimensional_integration(small, recovered
         assert within_monte_carlo(recovered["delta"][:, j], pip)
         sd = np.exp(ETA + recovered["t"][:, j])
         assert within_monte_carlo(sd, pip * exact.sd_given_slab + (1 - pip) * np.exp(ETA))
-        assert within_monte_carlo(recovered["u"][:, j], pip * exact.u_given_slab + (1 - pip) * exact.u_given_spike)
+        assert within_monte_carlo(recovered["u"][:, j, 0], pip * exact.u_given_slab + (1 - pip) * exact.u_given_spike)
 
 
 def test_t_is_zero_exactly_where_delta_is(recovered, either_fit):
@@ -150,7 +151,7 @@ def test_u_given_t_is_normal_with_the_right_moments(small, recovered):
     for j, scores in enumerate(small[1]):
         for state in (0, 1):
             chosen = recovered["delta"][:, j] == state
-            t, u = recovered["t"][chosen, j], recovered["u"][chosen, j]
+            t, u = recovered["t"][chosen, j], recovered["u"][chosen, j, 0]
             prior_mean = state * rho * tau_u / tau_t * t
             prior_variance = tau_u**2 * (1 - state * rho**2)
             noise = np.exp(2 * (ETA + t)) / len(scores)
