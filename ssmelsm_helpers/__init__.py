@@ -15,9 +15,11 @@ _HOMES = {
     "charts": [
         "caterpillar_chart",
         "common_own_sd_chart",
+        "formulations_chart",
         "funnel_chart",
         "outcome_chart",
         "pip_chart",
+        "pip_comparison_chart",
         "school_sd_chart",
         "two_effect_chart",
     ],
@@ -31,6 +33,7 @@ _HOMES = {
         "check_outside_band",
         "check_single_student",
     ],
+    "exercises_formulations": ["check_mixture", "check_moved_most", "check_sd_factor", "check_terms"],
     "exercises_effects": [
         "check_any_effect",
         "check_average_sd",

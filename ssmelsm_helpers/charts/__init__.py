@@ -4,7 +4,19 @@ Direction has a colour and a shape; nothing is jittered; error bars are two Mont
 In the static book, tooltips and the threshold's slider answer without a kernel.
 """
 
+from .comparisons import formulations_chart, pip_comparison_chart
+from .effects import common_own_sd_chart, two_effect_chart
 from .pips import funnel_chart, outcome_chart, pip_chart
 from .spreads import caterpillar_chart, school_sd_chart
 
-__all__ = ["caterpillar_chart", "funnel_chart", "outcome_chart", "pip_chart", "school_sd_chart"]
+__all__ = [
+    "caterpillar_chart",
+    "common_own_sd_chart",
+    "formulations_chart",
+    "funnel_chart",
+    "outcome_chart",
+    "pip_chart",
+    "pip_comparison_chart",
+    "school_sd_chart",
+    "two_effect_chart",
+]

@@ -51,7 +51,7 @@ def sampled_model(
             normal_students("y", mu, sigma, cells)
         else:
             nu = degrees_of_freedom(priors)
-            pm.StudentT("y", nu, mu, sigma * pt.sqrt((nu - 2) / nu), observed=cells.mean)
+            pm.StudentT("y", nu=nu, mu=mu, sigma=sigma * pt.sqrt((nu - 2) / nu), observed=cells.mean)
     return model
 
 

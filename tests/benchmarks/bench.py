@@ -13,46 +13,88 @@ import resource
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import pandas as pd
 
-# (name, sampler, schools, cold limit in s, warm limit in s, memory limit in MB); None: no limit stated.
+SES = "math_proficiency ~ ses * school_ses + (1 | school_id)", "~ ses * school_ses + (1 | school_id)"
+SLOPE = "math_proficiency ~ ses * school_ses + (1 + ses | school_id)", SES[1]
+TWO = SES[0], "~ ses * school_ses + (1 + ses | school_id)"
+PLAIN = "math_proficiency ~ 1 + (1 | school_id)", "~ 1 + (1 | school_id)"
+
+
+class Row(NamedTuple):
+    """One measurement: what is fitted, and its limits (None: no limit stated)."""
+
+    name: str
+    sampler: str = "nuts"
+    schools: int | None = None  #: simulated ones; None: Saeb
+    formulas: tuple[str, str] | None = None  #: None: from the school summaries
+    options: dict = {}  # noqa: RUF012 (a constant)
+    cold: float | None = None  #: s
+    warm: float | None = None  #: s
+    memory: float | None = None  #: MB
+    least_ess: float | None = None
+
+
 ROWS = [
-    ("Saeb, importance", "importance", None, 6, 1, 500),
-    ("Saeb, NUTS 4 x 1,000", "nuts", None, 15, None, None),
-    ("160 schools, importance", "importance", 160, None, None, None),
-    ("1,600 schools, importance", "importance", 1_600, None, None, None),
-    ("16,000 schools, importance", "importance", 16_000, 60, None, 1_000),
+    Row("Saeb, importance", "importance", cold=6, warm=1, memory=500),
+    Row("Saeb, NUTS 4 x 1,000", cold=15),
+    Row("160 schools, importance", "importance", 160),
+    Row("1,600 schools, importance", "importance", 1_600),
+    Row("16,000 schools, importance", "importance", 16_000, cold=60, memory=1_000),
+    Row("SES, importance", "importance", formulas=SES, cold=10, warm=4, memory=700, least_ess=1_000),
+    Row("SES, NUTS 4 x 1,000", formulas=SES, cold=90, memory=1_000, least_ess=400),
+    Row("random slope in the location, importance", "importance", formulas=SLOPE, cold=120),
+    Row("two scale effects, marginal, NUTS", formulas=TWO, cold=480, memory=1_500, least_ess=400),
+    Row("sampled, PyMC's steps, 2 x 1,000", formulas=PLAIN, options={"formulation": "sampled", "chains": 2}, cold=90),
 ]
 
 
-def measure(sampler: str, n_schools: int | None, started: float) -> dict:
-    """One or two fits in this process, a fresh one that was started at the given time."""
+def fit_row(row: Row):
+    """A function that fits the row's model."""
     import numpy as np
 
     import ssmelsm_helpers as sm
 
-    if n_schools is None:
+    options = {"sampler": row.sampler, "random_seed": 1, "progressbar": False, **row.options}
+    if row.formulas is not None:
+        students = sm.load_saeb()
+        parts = sm.within_between(students, "student_ses", group="school_id")
+        students = students.assign(ses=parts["student_ses_within"], school_ses=parts["student_ses_between"])
+        return lambda: sm.fit(*row.formulas, students, **options)
+    if row.schools is None:
         schools = sm.load_saeb_schools()
     else:
-        sizes = np.random.default_rng(1).integers(10, 140, size=n_schools)
-        schools = sm.simulate_schools(n_schools=n_schools, n_students=sizes, random_seed=1).schools
-    result = {}
-    for run in ("first", "warm") if n_schools is None else ("first",):
+        sizes = np.random.default_rng(1).integers(10, 140, size=row.schools)
+        schools = sm.simulate_schools(n_schools=row.schools, n_students=sizes, random_seed=1).schools
+    return lambda: sm.fit_schools(schools, **options)
+
+
+def measure(row: Row, started: float) -> dict:
+    """One or two fits in this process, a fresh one that was started at the given time."""
+    import ssmelsm_helpers as sm
+
+    run_fit, result = fit_row(row), {}
+    for run in ("first", "warm") if row.warm is not None else ("first",):
         begin = time.perf_counter()
-        fit = sm.fit_schools(schools, sampler=sampler, random_seed=1, progressbar=False)
+        fit = run_fit()
         result[run] = time.perf_counter() - begin
         result.setdefault("cold", time.time() - started)
-    least = float(sm.convergence(fit)[["ess_bulk", "ess_tail"]].min().min())
+    table = sm.convergence(fit)
+    least = float(table[["ess_bulk", "ess_tail"]].min().min())
     result |= {"least_ess": least, "ess_per_second": least / result.get("warm", result["first"])}
+    result |= {"r_hat": float(table["r_hat"].max())} if "r_hat" in table else {}
     result |= {"kept": fit["posterior"].sizes["chain"] * fit["posterior"].sizes["draw"]}
-    result["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+    # PyMC's chains are processes of their own.
+    used = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    result["memory"] = used / (1 if sys.platform == "darwin" else 1024)
     return result
 
 
-def in_fresh_process(sampler: str, n_schools: int | None) -> dict:
-    """`measure` in a process of its own, with its wall time."""
-    command = [sys.executable, __file__, "--measure", json.dumps([sampler, n_schools, time.time()])]
+def in_fresh_process(at: int) -> dict:
+    """`measure` of one row in a process of its own, with its wall time."""
+    command = [sys.executable, __file__, "--measure", json.dumps([at, time.time()])]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
@@ -75,13 +117,16 @@ def main() -> None:
     seconds, pymc = import_time()
     print(f"import ssmelsm_helpers: {seconds:.2f} s (limit 2 s), imports PyMC: {pymc}")
     rows, exceeded = {}, [] if seconds <= 2 and not pymc else ["import"]
-    for name, sampler, n_schools, cold, warm, memory in ROWS:
-        found = in_fresh_process(sampler, n_schools)
-        for key, limit in (("cold", cold), ("warm", warm), ("memory", memory)):
-            if limit is not None and found[key] > limit:
-                exceeded.append(f"{name}: {key} {found[key]:.1f} exceeds {limit}")
-        rows[name] = found
-        print(f"{name} done", flush=True)
+    for at, row in enumerate(ROWS):
+        found = in_fresh_process(at)
+        limits = {name: getattr(row, name) for name in ("cold", "warm", "memory") if getattr(row, name) is not None}
+        exceeded += [f"{row.name}: {k} {found[k]:.1f} exceeds {limit}" for k, limit in limits.items() if found[k] > limit]
+        if row.least_ess is not None and found["least_ess"] < row.least_ess:
+            exceeded.append(f"{row.name}: least ESS {found['least_ess']:.0f} falls short of {row.least_ess}")
+        if row.least_ess is not None and found.get("r_hat", 1.0) > 1.01:
+            exceeded.append(f"{row.name}: R-hat {found['r_hat']:.3f} exceeds 1.01")
+        rows[row.name] = found
+        print(f"{row.name} done", flush=True)
     columns = {
         "cold": "cold [s]",
         "first": "first fit [s]",
@@ -89,16 +134,18 @@ def main() -> None:
         "memory": "peak memory [MB]",
         "least_ess": "least ESS",
         "ess_per_second": "ESS per s",
+        "r_hat": "largest R-hat",
         "kept": "draws kept",
     }
     table = pd.DataFrame(rows).T.reindex(columns=columns).rename(columns=columns)
-    print(table.to_string(float_format=lambda value: f"{value:,.1f}"))
+    print(table.to_string(float_format=lambda value: f"{value:,.4g}"))
     if exceeded:
         raise SystemExit("over the limit: " + "; ".join(exceeded))
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 3 and sys.argv[1] == "--measure":
-        print(json.dumps(measure(*json.loads(sys.argv[2]))))
+        position, start = json.loads(sys.argv[2])
+        print(json.dumps(measure(ROWS[position], start)))
     else:
         main()
