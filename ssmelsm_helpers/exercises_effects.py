@@ -26,7 +26,9 @@ def check_student_sd(answer, *, eta, ses: float, t: float) -> Feedback:
         float(np.exp(log_sd / 2)): "That treats the sum as a log variance; here it is a log SD.",
         float(np.exp(eta[0] + eta[1] * ses)): "The school is still missing: add its t before you undo the logarithm.",
         float(np.exp(eta[0] + t)): "The student's SES is still missing: add its coefficient times its value.",
-        float(np.exp(eta[0]) + eta[1] * ses + t): "Add the parts on the log scale first, and undo the logarithm of their sum.",
+        float(
+            np.exp(eta[0]) + eta[1] * ses + t
+        ): "Add the parts on the log scale first, and undo the logarithm of their sum.",
     }
     signed = f"{'+' if t >= 0 else '-'} {abs(t):g}"
     yes = f"Yes: exp({eta[0]:g} + {eta[1]:g} × {ses:g} {signed}) = {right:.3f}; all three parts are log SDs, and add up before the exponential."
@@ -63,7 +65,9 @@ def check_average_sd(answer, *, eta: float, tau_t: float) -> Feedback:
     right = float(np.exp(eta + tau_t**2 / 2))
     wrong = {
         float(np.exp(eta)): "That is the SD of a school with t = 0, the median school; the average is larger.",
-        float(np.exp(eta + tau_t**2)): "That is the root of the average variance; the average SD has half of τ² in the exponent.",
+        float(
+            np.exp(eta + tau_t**2)
+        ): "That is the root of the average variance; the average SD has half of τ² in the exponent.",
         float(np.exp(eta + tau_t / 2)): "Nearly: the square of τ belongs into the exponent.",
         eta + tau_t**2 / 2: "That is a log SD: undo the logarithm.",
     }
@@ -96,7 +100,9 @@ def check_scale_formula(answer, expected: str) -> Feedback:
     except ValueError as error:
         return Feedback(False, f"This cannot be read as a scale formula: {error}")
     if found == right:
-        return Feedback(True, f"Yes: {' and '.join(sorted(right[0]))} shift the log SD, and each school shifts it once more.")
+        return Feedback(
+            True, f"Yes: {' and '.join(sorted(right[0]))} shift the log SD, and each school shifts it once more."
+        )
     if found[2] != right[2]:
         return Feedback(False, f"The column of the schools' labels is called {right[2]}; found {found[2]}.")
     if found[1] != right[1]:
@@ -153,13 +159,19 @@ def check_effect_bayes_factor(answer, fit: xr.DataTree, *, school, effect: str) 
     right = float(bayes_factor(pip, inclusion_prior=prior))
     others = {prior_inclusion(fit, name) for name in selected_names(fit)} - {prior}
     wrong = {
-        float(pip / (1 - pip)): f"Those are the posterior odds; the prior odds are not 1 but {prior:g} / {1 - prior:g}: divide by them.",
+        float(
+            pip / (1 - pip)
+        ): f"Those are the posterior odds; the prior odds are not 1 but {prior:g} / {1 - prior:g}: divide by them.",
         float(pip / prior): "That is a ratio of probabilities; a Bayes factor is a ratio of odds.",
         1 / right: "That is the Bayes factor for leaving the effect out; turn it round.",
         float(pip): "That is the PIP; turn it into odds first.",
         float(pip / (1 - pip) * prior / (1 - prior)): "Divide by the prior odds instead of multiplying.",
     }
-    wrong |= {float(bayes_factor(pip, inclusion_prior=p)): "That uses the prior of the other effect." for p in others if p != 0.5}
+    wrong |= {
+        float(bayes_factor(pip, inclusion_prior=p)): "That uses the prior of the other effect."
+        for p in others
+        if p != 0.5
+    }
     yes = f"Yes: at the prior probability {prior:g}, a PIP of {pip:.2f} means that the data raise the odds by a factor of {right:.1f}."
     return _compare(answer, right, yes, wrong, tolerance=0.02)
 
@@ -186,7 +198,9 @@ def check_any_effect(answer, fit: xr.DataTree, *, school) -> Feedback:
         both: "That is the probability that all effects are in the slab; one is enough here.",
         1 - right: "That is the probability that none is in the slab.",
         max(pips): "That is the larger PIP; draws with only the other effect count, too.",
-        float(1 - np.prod(1 - np.array(pips))): "That would be right if the indicators were independent given the data; count draws.",
+        float(
+            1 - np.prod(1 - np.array(pips))
+        ): "That would be right if the indicators were independent given the data; count draws.",
     }
     yes = f"Yes: {right:.2f}, although the PIPs are {' and '.join(f'{p:.2f}' for p in pips)}: either effect may carry the deviation."
     return _compare(answer, right, yes, wrong, tolerance=0.005)

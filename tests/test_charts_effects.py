@@ -53,7 +53,9 @@ def test_direction_has_a_shape(worlds):
     common_sd = worlds[0].truth["sd"].iloc[0]
     assert ((own["planted_sd"] > common_sd) == (own["world"] == "own SD, larger")).all()
     assert {"own SD, larger", "own SD, smaller"} == set(own["world"])
-    encoding = next(l["encoding"] for l in sm.common_own_sd_chart(*worlds).to_dict()["layer"] if "shape" in l["encoding"])
+    encoding = next(
+        l["encoding"] for l in sm.common_own_sd_chart(*worlds).to_dict()["layer"] if "shape" in l["encoding"]
+    )
     assert len(set(encoding["shape"]["scale"]["range"])) == len(set(encoding["color"]["scale"]["range"])) == 3
 
 
@@ -100,10 +102,17 @@ def test_groups_drawn_are_those_described(fit, threshold):
     vl_convert = pytest.importorskip("vl_convert")
     chart = sm.two_effect_chart(fit, EFFECTS, threshold=threshold)
     first, second = (sm.pip_table(fit, effect=effect)["pip"] >= threshold for effect in EFFECTS)
-    arrows = pd.DataFrame({e: sm.pip_table(fit, effect=e)["prob_more_variable"].ge(0.5).map({True: "▲", False: "▼"}) for e in EFFECTS})
+    arrows = pd.DataFrame(
+        {e: sm.pip_table(fit, effect=e)["prob_more_variable"].ge(0.5).map({True: "▲", False: "▼"}) for e in EFFECTS}
+    )
     marked = set(re.findall(r">(\d+ [▲▼ ]+)</text>", vl_convert.vegalite_to_svg(json.dumps(chart.to_dict()))))
     expected = {
-        " ".join([str(school), *(arrows.loc[school, e] for e, on in zip(EFFECTS, (first, second), strict=True) if on[school])])
+        " ".join(
+            [
+                str(school),
+                *(arrows.loc[school, e] for e, on in zip(EFFECTS, (first, second), strict=True) if on[school]),
+            ]
+        )
         for school in first.index[first | second]
     }
     assert marked == expected
@@ -122,7 +131,9 @@ def test_slider_starts_at_the_threshold(fit):
     assert (parameter["name"], parameter["value"], parameter["bind"]["input"]) == ("threshold", 0.8, "range")
 
 
-@pytest.mark.parametrize("effects", [["scale[Intercept]"], "scale[Intercept]", ["scale[Intercept]"] * 2, ["scale[x]", EFFECTS[0]], []])
+@pytest.mark.parametrize(
+    "effects", [["scale[Intercept]"], "scale[Intercept]", ["scale[Intercept]"] * 2, ["scale[x]", EFFECTS[0]], []]
+)
 def test_two_known_effects_are_needed(fit, effects):
     with pytest.raises(ValueError, match="effects must name two of the selected effects"):
         sm.two_effect_chart(fit, effects)

@@ -16,7 +16,9 @@ def fit():
     students["ses"] = rng.normal(size=len(students))
     formulas = "score ~ ses + (1 | school)", "~ ses + (1 + ses || school)"
     pi = {"scale[Intercept]": 0.4, "scale[ses]": 0.25}
-    return sm.fit(*formulas, students, inclusion_prior=pi, draws=60, tune=60, chains=1, random_seed=1, progressbar=False)
+    return sm.fit(
+        *formulas, students, inclusion_prior=pi, draws=60, tune=60, chains=1, random_seed=1, progressbar=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +45,23 @@ def cases(fit):
         "variance": (
             lambda answer: sm.check_variance_coefficient(answer, coefficient=0.24),
             np.exp(0.12),
-            {np.exp(0.24): "factor of the variance", np.exp(0.48): "halve it", 0.12: "exponential", 0.24: "coefficient itself"},
+            {
+                np.exp(0.24): "factor of the variance",
+                np.exp(0.48): "halve it",
+                0.12: "exponential",
+                0.24: "coefficient itself",
+            },
         ),
         "average": (
             lambda answer: sm.check_average_sd(answer, eta=-0.25, tau_t=0.6),
             np.exp(-0.07),
-            {np.exp(-0.25): "median school", np.exp(0.11): "average variance", np.exp(0.05): "square of τ", -0.07: "a log SD", 3.0: "too large"},
+            {
+                np.exp(-0.25): "median school",
+                np.exp(0.11): "average variance",
+                np.exp(0.05): "square of τ",
+                -0.07: "a log SD",
+                3.0: "too large",
+            },
         ),
         "correlations": (
             lambda answer: sm.check_correlations(answer, effects=4),

@@ -94,12 +94,22 @@ def _columns(common: Simulation, own: Simulation, order) -> tuple[pd.DataFrame, 
     students, bars = [], []
     for side, simulation in (("common", common), ("own", own)):
         larger = own.truth.loc[order, "sd"] >= common.truth.loc[order, "sd"]
-        world = pd.Series(_WORLDS[0], index=order) if side == "common" else larger.map({True: _WORLDS[1], False: _WORLDS[2]})
+        world = (
+            pd.Series(_WORLDS[0], index=order)
+            if side == "common"
+            else larger.map({True: _WORLDS[1], False: _WORLDS[2]})
+        )
         rows = simulation.students[simulation.students["school"].isin(order)]
         columns = {"label": rows["school"].astype(str), "score": rows["score"].round(3), "side": side}
         students.append(pd.DataFrame(columns | {"world": rows["school"].map(world)}))
         mean, sd = (simulation.schools.loc[order, name] for name in ("mean", "sd"))
-        columns = {"label": [str(label) for label in order], "side": side, "world": world, "mean": mean, "observed_sd": sd}
+        columns = {
+            "label": [str(label) for label in order],
+            "side": side,
+            "world": world,
+            "mean": mean,
+            "observed_sd": sd,
+        }
         columns |= {"planted_sd": simulation.truth.loc[order, "sd"], "low": mean - sd, "high": mean + sd}
         bars.append(pd.DataFrame(columns))
     return pd.concat(students, ignore_index=True), pd.concat(bars, ignore_index=True)
@@ -122,7 +132,9 @@ _GROUP_SHAPES = ["circle", "square", "triangle-right", "cross"]
 _GROUP_COLOURS = [GREY, "#00876C", "#B0568C", "#9C6A00"]
 
 
-def two_effect_chart(fit: xr.DataTree, effects: Sequence[str] | None = None, *, threshold: float = 0.75) -> alt.LayerChart:
+def two_effect_chart(
+    fit: xr.DataTree, effects: Sequence[str] | None = None, *, threshold: float = 0.75
+) -> alt.LayerChart:
     """PIPs of two effects of every school: which schools are unusual in one way, which in the other, which in both.
 
     Parameters
@@ -158,7 +170,9 @@ def two_effect_chart(fit: xr.DataTree, effects: Sequence[str] | None = None, *, 
     first, second = _two_effects(fit, effects)
     table = _two_pips(fit, first, second)
     groups = ["neither", f"{first} only", f"{second} only", "both"]
-    marked = "(datum.pip_x >= threshold ? ' ' + datum.arrow_x : '') + (datum.pip_y >= threshold ? ' ' + datum.arrow_y : '')"
+    marked = (
+        "(datum.pip_x >= threshold ? ' ' + datum.arrow_x : '') + (datum.pip_y >= threshold ? ' ' + datum.arrow_y : '')"
+    )
     place = f"datum.pip_x >= threshold ? (datum.pip_y >= threshold ? 'both' : '{groups[1]}')"
     base = alt.Chart(table).transform_calculate(
         flagged=f"{place} : (datum.pip_y >= threshold ? '{groups[2]}' : 'neither')", marked=f"datum.label + {marked}"
@@ -199,7 +213,10 @@ def _two_pips(fit, first: str, second: str) -> pd.DataFrame:
         table = pip_table(fit, effect=effect)
         error = 2 * table["pip_mcse"].fillna(0)
         columns |= {f"pip_{axis}": table["pip"], f"bf_{axis}": table["bayes_factor"].clip(upper=1e6)}
-        columns |= {f"{axis}_low": (table["pip"] - error).clip(lower=0), f"{axis}_high": (table["pip"] + error).clip(upper=1)}
+        columns |= {
+            f"{axis}_low": (table["pip"] - error).clip(lower=0),
+            f"{axis}_high": (table["pip"] + error).clip(upper=1),
+        }
         columns[f"arrow_{axis}"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
     labels = [str(label) for label in label_index(table.index)]
     return pd.DataFrame(columns).assign(label=labels, n=table["n"]).reset_index(drop=True)
