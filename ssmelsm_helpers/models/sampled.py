@@ -37,12 +37,12 @@ def sampled_model(
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
         pi = inclusion_probability(inclusion_prior)
         delta = pm.Bernoulli("delta", pi, dims=("school", "selected"))
-        in_force = pt.ones_like(z)[:, np.array(selected)].set(delta)  # effects without an indicator are always in
+        in_force = with_ones(delta, selected, len(design.effects))  # effects without an indicator are always in
 
         if indicator == "after":
-            v = tau * (z @ L.T) * in_force
+            v = tau * times(L, z) * in_force
         else:
-            v = tau * ((in_force * z) @ L.T)
+            v = tau * times(L, in_force * z)
         u, t = v[:, :K], v[:, K:]
 
         mu = cells.X @ gamma + (cells.Z * u[school]).sum(axis=1)
@@ -53,6 +53,18 @@ def sampled_model(
             nu = degrees_of_freedom(priors)
             pm.StudentT("y", nu=nu, mu=mu, sigma=sigma * pt.sqrt((nu - 2) / nu), observed=cells.mean)
     return model
+
+
+def times(L, z):
+    """L z_j of every school j, z_j the rows of z: z @ L.T, without a matrix product, which takes a minute to compile."""
+    return (L * z[:, None, :]).sum(axis=-1)
+
+
+def with_ones(delta, selected, size: int):
+    """delta (school, selected) with a column of ones for each effect that has no indicator."""
+    columns = dict(zip(selected, range(len(selected)), strict=True))
+    ones = pt.ones(delta.shape[0])
+    return pt.stack([delta[:, columns[k]] if k in columns else ones for k in range(size)], axis=1)
 
 
 def normal_students(name: str, mu, sigma, cells: Cells):
