@@ -77,7 +77,7 @@ def fit(
     draws, chains : int, default 1000 and 4
         Posterior draws per chain, and chains. Importance sampling makes ``draws * chains`` proposals.
     tune : int, optional
-        Warm-up draws per chain. Default: 500 for the collapsed formulation, whose chains start in units of the
+        Warm-up draws per chain. Default: 300 for the collapsed formulation, whose chains start in units of the
         Laplace approximation, and 1000 for the others.
     random_seed : int, optional
         Recorded in the result; drawn and recorded where None.
@@ -260,7 +260,7 @@ def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
     bar = {"desc": "schools", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
     with tqdm(total=1, disable=not run.show, **bar) as progress:
         if sampler == "nuts":
-            return run_nuts(posterior, run.draws, run.tune or 500, run.chains, kept, rng, progress, run.show)
+            return run_nuts(posterior, run.draws, run.tune or 300, run.chains, kept, rng, progress, run.show)
         return run_importance(posterior, run.draws, run.chains, kept, rng, progress)
 
 

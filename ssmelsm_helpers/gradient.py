@@ -94,19 +94,18 @@ def _slab_groups(both: Components):
 
 def mixture_means(both: Components, log_odds: float) -> tuple[np.ndarray, Components, np.ndarray]:
     """log mixture (J,) without constants, means over the spike and the slab, and P(delta = 1) (J,), at one point x."""
-    slab_part = both.slab._replace(tau_t=np.broadcast_to(both.slab.tau_t, both.slab.n.shape))
-    both = Components(both.spike._replace(tau_t=slab_part.tau_t), slab_part)
+    tau_t = np.full(both.slab.n.shape, both.slab.tau_t)
+    both = Components(both.spike._replace(tau_t=tau_t), both.slab._replace(tau_t=tau_t))
     spike = kernel.log_spike(both.spike)
-    slab, found = np.empty(spike.shape), []
+    slab, inclusion, found = np.empty(spike.shape), np.empty(spike.shape), []
     for where, limits, z, density, values in _slab_groups(both):
         peak = density.max(axis=0)
         weight = np.exp(density - peak)
         sums = weight.sum(axis=0)
         slab[where] = peak + np.log(sums * (limits[1] - limits[0]) / (len(z) - 1)) - 0.5 * np.log(2 * np.pi)
-        inclusion = expit(slab[where] - spike[where] + log_odds)
-        found.append((where, _weighted(weight * (inclusion / sums), z, values)))
+        inclusion[where] = expit(slab[where] - spike[where] + log_odds)
+        found.append((where, _weighted(weight * (inclusion[where] / sums), z, values)))
     means = found[0][1] if len(found) == 1 else _joined(found, len(spike))
-    inclusion = expit(slab - spike + log_odds)
     mixture = np.logaddexp(log_expit(log_odds) + slab, log_expit(-log_odds) + spike)
     return mixture, Components(_spike_means(1 - inclusion, both.spike), means), inclusion
 

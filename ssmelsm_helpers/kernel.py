@@ -135,7 +135,7 @@ def asked_by_spread(slab: Component, xp):
     df = slab.n - len(slab.loads)
     has_spread = (df > 0) & (slab.sum_squares > 0)
     ratio = xp.where(has_spread, slab.sum_squares, 1.0) / xp.where(has_spread, df, 1.0)
-    return xp.clip(0.5 * xp.log(ratio), -60.0, 60.0) / slab.tau_t
+    return xp.minimum(xp.maximum(0.5 * xp.log(ratio), -60.0), 60.0) / slab.tau_t
 
 
 def asked_by_location(slab: Component):

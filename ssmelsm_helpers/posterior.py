@@ -118,7 +118,8 @@ class CollapsedPosterior:
         """Sums and components at x (..., size), with a last axis for the schools."""
         sums = self.sums.at(x[..., self.gamma], x[..., self.eta], schools)
         conditional = self.covariance.conditional(x[..., self.effects])
-        per_school = Conditional(*(np.expand_dims(value, x.ndim - 1) for value in conditional))
+        schools_axis = (slice(None),) * (x.ndim - 1) + (None,)
+        per_school = Conditional(*(value[schools_axis] for value in conditional))
         slab, slab_directions = _component(sums, per_school, per_school.slab, per_school.slope)
         spike, spike_directions = _component(sums, per_school, per_school.spike, None)
         return Local(sums, Components(spike, slab), per_school, Components(spike_directions, slab_directions))
