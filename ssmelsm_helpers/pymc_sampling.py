@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 
 import numpy as np
@@ -76,7 +77,7 @@ def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show
             draws,
             tune=tune,
             chains=chains,
-            cores=min(chains, 2),
+            cores=min(chains, _cores()),
             random_seed=seed,
             progressbar=show,
             initvals=_start(model, design, choices, priors),
@@ -91,6 +92,11 @@ def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
     # Computed here and not by the model: compiling them would take longer than sampling.
     return values | {"v": _effects_in_force(values, design, choices)}, statistics
+
+
+def _cores() -> int:
+    """Cores this process may use. Every process that samples compiles for itself, so more than that cost time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _effects_in_force(values, design: Design, choices: Choices) -> np.ndarray:
