@@ -85,7 +85,7 @@ def simulate_schools(
     delta = rng.random(n_schools) < inclusion
     # v = diag(tau) L z, written out; then the indicator acts on t alone.
     u = tau_u * z[0]
-    t = tau_t * (rho * z[0] + np.sqrt(1 - rho**2) * z[1]) * delta
+    t = np.where(delta, tau_t * (rho * z[0] + np.sqrt(1 - rho**2) * z[1]), 0.0)
     labels = pd.RangeIndex(1, n_schools + 1, name="school")
     truth = pd.DataFrame({"u": u, "t": t, "delta": delta.astype(int), "sd": np.exp(eta + t)}, index=labels)
     school = np.repeat(np.arange(n_schools), counts)
@@ -172,7 +172,8 @@ def simulate_outcomes(
 
     delta = np.ones((design.n_schools, len(design.effects)), dtype=int)
     delta[:, selected] = rng.random((design.n_schools, len(selected))) < inclusion
-    v = tau * (rng.normal(size=delta.shape) @ cholesky.T) * delta  # the indicator acts after the product
+    # The indicator acts after the product.
+    v = np.where(delta == 1, tau * (rng.normal(size=delta.shape) @ cholesky.T), 0.0)
     students[formulas.outcome] = _outcome(design, gamma, eta, v, nu, rng)
     truth = pd.DataFrame(v, index=design.labels, columns=list(design.effects))
     truth[[f"delta[{name}]" for name in chosen]] = delta[:, selected]

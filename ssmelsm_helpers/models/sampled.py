@@ -20,16 +20,24 @@ from .parameters import (
 
 
 def sampled_model(
-    design: Design, *, selected, inclusion_prior, priors: Priors, family: str = "normal", indicator: str = "after"
+    design: Design,
+    *,
+    selected,
+    inclusion_prior,
+    priors: Priors,
+    family: str = "normal",
+    indicator: str = "after",
 ) -> pm.Model:
     """The SS-MELSM line by line.
 
-    `indicator` says where delta stands. "after" the Cholesky product: the model. "before": v = tau L (delta z), as the
-    authors' earlier slides print it; there a school in the spike keeps the part of t that follows from its u.
+    `indicator` says where delta stands. "after" the Cholesky product: the model.
+    "before": v = tau L (delta z), as the authors' earlier slides print it; there a
+    school in the spike keeps the part of t that follows from its u.
     """
+    students = cells_of(design, family)  # those alike in all covariates count as one
+    X, W, Z, S, school = students[:5]
     K = len(design.location_effects)
-    cells = cells_of(design, family)  # students alike in all covariates: their number n, mean y, sum of squares
-    school = cells.school
+
     with pm.Model(coords=coordinates(design, selected)) as model:
         gamma, eta = coefficients(design, priors)  # Normal
         tau = standard_deviations(design, priors)  # half-Student-t
@@ -37,26 +45,28 @@ def sampled_model(
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
         pi = inclusion_probability(inclusion_prior)
         delta = pm.Bernoulli("delta", pi, dims=("school", "selected"))
-        in_force = with_ones(delta, selected, len(design.effects))  # effects without an indicator are always in
+        # Effects that have no indicator are always in.
+        delta = with_ones(delta, selected, len(design.effects))
 
         if indicator == "after":
-            v = tau * times(L, z) * in_force
+            v = (tau * times(L, z)) * delta
         else:
-            v = tau * times(L, in_force * z)
+            v = tau * times(L, delta * z)
         u, t = v[:, :K], v[:, K:]
 
-        mu = cells.X @ gamma + (cells.Z * u[school]).sum(axis=1)
-        sigma = pt.exp(cells.W @ eta + (cells.S * t[school]).sum(axis=1))
+        mu = X @ gamma + (Z * u[school]).sum(axis=1)
+        log_sigma = W @ eta + (S * t[school]).sum(axis=1)
         if family == "normal":
-            normal_students("y", mu, sigma, cells)
+            normal_students("y", mu, pt.exp(log_sigma), students)
         else:
             nu = degrees_of_freedom(priors)
-            pm.StudentT("y", nu=nu, mu=mu, sigma=sigma * pt.sqrt((nu - 2) / nu), observed=cells.mean)
+            scale = pt.exp(log_sigma) * pt.sqrt((nu - 2) / nu)  # sigma is the SD
+            pm.StudentT("y", nu=nu, mu=mu, sigma=scale, observed=students.mean)
     return model
 
 
 def times(L, z):
-    """L z_j of every school j, z_j the rows of z: z @ L.T, without a matrix product, which takes a minute to compile."""
+    """L z_j of every school j, z_j the rows of z; z @ L.T would take a minute to compile."""
     return (L * z[:, None, :]).sum(axis=-1)
 
 
