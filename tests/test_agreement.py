@@ -8,7 +8,7 @@ import ssmelsm_helpers as sm
 from ssmelsm_helpers.inclusion import mcse_of_mean
 
 PLAIN = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
-# The largest of some sixty standard Normal numbers exceeds 4.5 once in 2,500 times.
+# The largest of a hundred standard Normal numbers exceeds 4.5 once in 1,500 times.
 LARGEST_Z = 4.5
 
 
@@ -38,9 +38,9 @@ CASES = {
 
 
 def numbers(fit) -> pd.DataFrame:
-    """Posterior means and their Monte Carlo standard errors: all hyperparameters, and the PIPs."""
+    """Posterior means and their Monte Carlo standard errors: hyperparameters, the schools' effects, PIPs."""
     found = {}
-    for name in ("gamma", "eta", "tau", "rho", "omega", "pi"):
+    for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "u", "t"):
         if name in fit["posterior"]:
             draws = fit["posterior"][name].transpose("chain", "draw", ...)
             draws = draws.copy(data=draws).expand_dims("one", axis=-1) if draws.ndim == 2 else draws
