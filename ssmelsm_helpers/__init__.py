@@ -43,6 +43,7 @@ _HOMES = {
         "check_student_sd",
         "check_variance_coefficient",
     ],
+    "explorers": ["Explorer", "threshold_explorer"],
     "evidence": ["Evidence", "school_evidence"],
     "inclusion": ["bayes_factor", "fdr_threshold", "pip_table"],
     "checks": ["convergence", "replicated_sds"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,5 +39,5 @@ def cells_of(design: Design, family: str = "normal") -> Cells:
     mean = np.bincount(cell, design.y) / n
     sum_squares = np.bincount(cell, (design.y - mean[cell]) ** 2)
     ends = np.cumsum([0, 1, *(columns.shape[1] for columns in (design.X, design.W, design.Z, design.S))])
-    school, *parts = (rows[:, a:b] for a, b in zip(ends[:-1], ends[1:], strict=True))
+    school, *parts = (rows[:, a:b] for a, b in pairwise(ends))
     return Cells(*parts, school[:, 0].astype(int), n, mean, sum_squares)

@@ -90,7 +90,9 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
             trusted = record["r_hat"] <= GOOD_RHAT
         records.append(record | {"ok": trusted and min(bulk, tail) >= GOOD_ESS})
     table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))
-    table.attrs["divergences"] = int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
+    table.attrs["divergences"] = (
+        int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
+    )
     return table
 
 
@@ -111,7 +113,9 @@ def location_and_log_sd(posterior: xr.Dataset, design: Design, at: slice) -> tup
     return mu, log_sd
 
 
-def replicated_sds(fit: xr.DataTree, *, schools: str = "same", replicates: int = 500, random_seed: int = 0) -> pd.DataFrame:
+def replicated_sds(
+    fit: xr.DataTree, *, schools: str = "same", replicates: int = 500, random_seed: int = 0
+) -> pd.DataFrame:
     """Posterior predictive check: would the model produce school SDs like those observed?
 
     Parameters

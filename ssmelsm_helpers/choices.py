@@ -52,7 +52,9 @@ def check_inclusion_prior(value, names: Sequence[str]) -> tuple[float, ...] | Be
         return value
     if isinstance(value, Mapping):
         if set(value) != set(names):
-            raise ValueError(f"inclusion_prior must have the selected effects {list(names)} as keys; found {shown(list(value))}.")
+            raise ValueError(
+                f"inclusion_prior must have the selected effects {list(names)} as keys; found {shown(list(value))}."
+            )
         return tuple(check_probability(f"inclusion_prior[{name!r}]", value[name]) for name in names)
     if np.iterable(value) and not isinstance(value, str):
         value = list(value)
@@ -94,7 +96,9 @@ def choose(design: Design, formulation, sampler, selected, inclusion_prior, fami
     if formulation is None:
         formulation = "marginal" if obstacle else "collapsed"
     if formulation == "marginal" and len(selected) > MOST_SELECTED:
-        raise ValueError(f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'; found {names}.")
+        raise ValueError(
+            f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'; found {names}."
+        )
     if sampler == "importance" and formulation != "collapsed":
         raise ValueError(f"sampler='importance' needs formulation='collapsed', which does not apply: {obstacle}.")
     return Choices(formulation, sampler, tuple(selected), prior, family, indicator)

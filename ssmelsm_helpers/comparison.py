@@ -147,7 +147,10 @@ def pointwise_log_likelihood(
         values, coords = _school_log_likelihood(tree), coords | {"school": thinned["school"]}
         question = "prediction of another school: its effects are integrated out"
     else:
-        values, coords = _student_log_likelihood(thinned, design, fit.attrs["family"]), coords | {"student": np.sort(design.rows)}
+        values, coords = (
+            _student_log_likelihood(thinned, design, fit.attrs["family"]),
+            coords | {"student": np.sort(design.rows)},
+        )
         question = "prediction of another student of these schools: conditional on the schools' effects"
     variable = xr.DataArray(values, dims=("chain", "draw", unit), coords=coords)
     tree["log_likelihood"] = xr.DataTree(variable.to_dataset(name="outcome").assign_attrs(question=question, unit=unit))

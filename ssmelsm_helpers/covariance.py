@@ -110,7 +110,7 @@ class EffectCovariance:
         for at, (block, _i, j) in enumerate(self.partials):
             a = shape + (len(block) - 2 - j) / 2
             log_beta = 2 * math.lgamma(a) - math.lgamma(2 * a)
-            total += a * np.log1p(-np.tanh(x[..., self.effects + at]) ** 2) - (2 * a - 1) * math.log(2) - log_beta
+            total += a * np.log1p(-(np.tanh(x[..., self.effects + at]) ** 2)) - (2 * a - 1) * math.log(2) - log_beta
         return total
 
     def log_lkj_gradient(self, x, shape: float) -> np.ndarray:

@@ -210,7 +210,11 @@ class _Run(NamedTuple):
 
 def _selects_the_scale(select) -> bool:
     """Whether the indicator is that of the scale's intercept, which is then the only effect there."""
-    return select == "scale" if isinstance(select, str) else isinstance(select, list | tuple) and list(select) == ["scale[Intercept]"]
+    return (
+        select == "scale"
+        if isinstance(select, str)
+        else isinstance(select, list | tuple) and list(select) == ["scale[Intercept]"]
+    )
 
 
 def _run_options(draws, tune, chains, keep, random_seed, progressbar, priors) -> _Run:
@@ -246,7 +250,9 @@ def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
 
         priors = run.priors.resolve(float(design.y.mean()), float(design.y.std(ddof=1)))
         kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
-        draws = sample_design(design, choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show)
+        draws = sample_design(
+            design, choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
+        )
     tree = assemble(draws, names, school_summary(design), design)
     tree.attrs = _attributes(choices, names, design.labels.name, priors, run) | tree.attrs
     tree.attrs["blocks"] = json.dumps(design.blocks)

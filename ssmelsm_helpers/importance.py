@@ -99,6 +99,8 @@ def weigh(x, log_ratio) -> WeightedDraws:
     """Pareto-smoothed weights of draws whose log posterior/proposal ratio is given."""
     from arviz_stats.base import array_stats
 
+    if np.ptp(log_ratio) == 0:  # equal weights have no tail to be smoothed
+        return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
     # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
     log_weights, pareto_k = array_stats.psislw(-log_ratio)
     log_evidence = logsumexp(log_ratio) - np.log(len(x))

@@ -58,7 +58,9 @@ class MarginalPosterior:
         self.learns_pi, self.student = isinstance(choices.inclusion_prior, Beta), choices.family == "student"
         sizes = [design.X.shape[1], design.W.shape[1], self.covariance.size, self.learns_pi, self.student]
         ends = np.cumsum([0, *sizes, self.J * self.M])
-        self.parts = dict(zip(("gamma", "eta", "effects", "pi", "nu", "schools"), map(slice, ends[:-1], ends[1:]), strict=True))
+        self.parts = dict(
+            zip(("gamma", "eta", "effects", "pi", "nu", "schools"), map(slice, ends[:-1], ends[1:]), strict=True)
+        )
         self.size = int(ends[-1])
         self._coefficients = priors.of_coefficients(design.location_terms, design.W.shape[1])
         self._taus = priors.of_taus(self.K, self.M - self.K)

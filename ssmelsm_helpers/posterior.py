@@ -19,7 +19,7 @@ from .design import Design
 from .gradient import by_conditional, mixture_means, moments_of_u
 from .kernel import Component, Components
 from .priors import Beta, Priors
-from .sums import StudentSums, Sums, SummarySums
+from .sums import StudentSums, SummarySums, Sums
 
 # Draw-school pairs evaluated at once: with 20 nodes each, an array is half a megabyte and stays in
 # a core's cache. (Threads were slower: operations this short contend for the interpreter's lock.)

@@ -119,15 +119,19 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     result["mean"] = gamma @ x + effects[:, : len(z)] @ z
     result["sd"] = np.exp(eta @ w + log_ratio)
     result["sd_ratio"] = np.exp(log_ratio)
-    index = pd.MultiIndex.from_arrays([stacked["chain"].to_numpy(), stacked["draw"].to_numpy()], names=["chain", "draw"])
+    index = pd.MultiIndex.from_arrays(
+        [stacked["chain"].to_numpy(), stacked["draw"].to_numpy()], names=["chain", "draw"]
+    )
     return pd.DataFrame(result, index=index)
 
 
 def _columns(fit, posterior, students, data):
     """X, W, Z and S of the new school's students."""
     plain = "constant_data" not in fit.children
-    plain |= students is None and len(posterior["effect"]) == 2 and all(
-        list(posterior[dim].to_numpy()) == ["Intercept"] for dim in ("location_term", "scale_term")
+    plain |= (
+        students is None
+        and len(posterior["effect"]) == 2
+        and all(list(posterior[dim].to_numpy()) == ["Intercept"] for dim in ("location_term", "scale_term"))
     )
     if plain:
         return np.ones((4, 1, 1))

@@ -114,7 +114,7 @@ def _check_distribution(name: str, value) -> None:
     """None, or a univariate continuous PyMC distribution; on positive values where only those make sense."""
     if value is None:
         return
-    if getattr(value, "owner", None) is None or value.ndim != 0 or not str(value.dtype).startswith("float"):
+    if not _is_distribution(value) or value.ndim != 0 or not str(value.dtype).startswith("float"):
         raise ValueError(
             f"Priors: {name} must be None or a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3); "
             f"found {shown(value)}."
@@ -122,15 +122,28 @@ def _check_distribution(name: str, value) -> None:
     if name in ("tau_u", "tau_t", "nu"):
         below = 2.0 if name == "nu" else 0.0
         if np.isfinite(DistributionPrior(value).log_density(below - np.array([1e-6, 0.1, 0.5, 2.0, 10.0]))).any():
-            raise ValueError(f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}.")
+            raise ValueError(
+                f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}."
+            )
+
+
+def _is_distribution(value) -> bool:
+    """Whether PyMC can draw from it and resize it; the result of arithmetic with a distribution is none."""
+    owner = getattr(value, "owner", None)
+    return owner is not None and hasattr(owner.op, "dist_params")
 
 
 def _describe(distribution) -> str:
-    """A PyMC distribution as text: its name and parameters."""
+    """A PyMC distribution as text: its name and parameters, which may be distributions (of a mixture)."""
     node = distribution.owner
     name = getattr(node.op, "_print_name", (type(node.op).__name__,))[0]
-    parameters = node.op.dist_params(node) if hasattr(node.op, "dist_params") else ()
-    return f"{name}({', '.join(f'{float(p.eval()):g}' for p in parameters)})"
+    try:
+        parameters = node.op.dist_params(node)
+    except ValueError:  # some truncated distributions do not say which of their inputs are parameters
+        parameters = ()
+    found = [_describe(p) if _is_distribution(p) else p.eval() for p in parameters]
+    texts = [p if isinstance(p, str) else f"{p:g}" if np.ndim(p) == 0 else str(p.tolist()) for p in found]
+    return f"{name}({', '.join(texts)})"
 
 
 class NormalPrior:

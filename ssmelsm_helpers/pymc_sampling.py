@@ -19,7 +19,15 @@ from .tree import Draws
 
 
 def sample_design(
-    design: Design, choices: Choices, priors: Priors, draws: int, tune: int, chains: int, kept: int, seed: int, show: bool
+    design: Design,
+    choices: Choices,
+    priors: Priors,
+    draws: int,
+    tune: int,
+    chains: int,
+    kept: int,
+    seed: int,
+    show: bool,
 ) -> Draws:
     """Draws of a design by the chosen formulation; `kept` per chain, evenly spaced."""
     chosen = np.linspace(0, draws - 1, kept).round().astype(int)
@@ -41,7 +49,10 @@ def _sample_marginal(design, choices, priors, draws, tune, chains, chosen, seed,
     x, statistics = nutpie_on(density, near, posterior.size, draws, tune, chains, rng, show)
     x = x[:, chosen]
     found = [_recovered(posterior, point, rng) for point in x.reshape(-1, posterior.size)]
-    values = {name: np.stack([one[name] for one in found]).reshape(*x.shape[:2], *np.shape(found[0][name])) for name in found[0]}
+    values = {
+        name: np.stack([one[name] for one in found]).reshape(*x.shape[:2], *np.shape(found[0][name]))
+        for name in found[0]
+    }
     return values, {name: value[:, chosen] for name, value in statistics.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,16 @@ from scipy.special import expit, logit
 from .arguments import check_probability, check_seed, shown
 from .checks import least_ess
 from .importance import GOOD_PARETO_K, resample, weigh
-from .inclusion import bayes_factor, posterior_of_fit
+from .inclusion import bayes_factor, pip_table, posterior_of_fit, school_log_sd
 from .recovery import recover_effects
-from .refit import hyperparameters, observed_schools, posterior_of
-from .sampling import PACKAGE, by_name
-from .tree import INTERCEPT_ONLY, assemble, design_from, names_of
+from .refit import hyperparameters, observed_schools, posterior_of, priors_of
+from .sampling import PACKAGE, by_name, run_importance
+from .tree import INTERCEPT_ONLY, Draws, assemble, design_from, names_of
 
 
 def _log_bf(fit: xr.DataTree) -> np.ndarray:
     """log Bayes factors (S, J), chains joined."""
-    values = fit["posterior"]["log_bf"].transpose("chain", "draw", "school").to_numpy()
-    return values.reshape(-1, values.shape[-1])
+    return _joined(fit["posterior"]["log_bf"])
 
 
 def _log_ratio(fit: xr.DataTree, new: float) -> np.ndarray:
@@ -39,9 +39,13 @@ def _log_ratio(fit: xr.DataTree, new: float) -> np.ndarray:
 def _check_fit(fit: xr.DataTree) -> None:
     posterior_of_fit(fit)
     if fit.attrs["formulation"] != "collapsed":
-        raise ValueError(f"fit must be of formulation='collapsed' to be reweighted; found {fit.attrs['formulation']!r}.")
+        raise ValueError(
+            f"fit must be of formulation='collapsed' to be reweighted; found {fit.attrs['formulation']!r}."
+        )
     if "inclusion_beta" in fit.attrs:
-        raise ValueError("fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned.")
+        raise ValueError(
+            "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned."
+        )
 
 
 def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_seed: int = 0) -> xr.DataTree:
@@ -112,6 +116,11 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
         "reweighted_from": fit.attrs["inclusion_prior"],
     }
     draws = by_name(posterior, x, effects, {}, attributes, fit["posterior"].sizes["chain"])
+    return _assembled(fit, draws, attributes)
+
+
+def _assembled(fit: xr.DataTree, draws: Draws, attributes: dict) -> xr.DataTree:
+    """New draws of a fit's model, with the fit's data and its other attributes."""
     design = design_from(fit)
     names = INTERCEPT_ONLY if design is None else names_of(design, [len(design.effects) - 1])
     tree = assemble(draws, names, observed_schools(fit), design)
@@ -151,10 +160,63 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     """
     _check_fit(fit)
     if not np.iterable(inclusion_priors) or isinstance(inclusion_priors, str) or not len(inclusion_priors):
-        raise ValueError(f"inclusion_priors must be one or more numbers between 0 and 1; found {shown(inclusion_priors)}.")
+        raise ValueError(
+            f"inclusion_priors must be one or more numbers between 0 and 1; found {shown(inclusion_priors)}."
+        )
     for at, pi in enumerate(inclusion_priors):
         check_probability(f"inclusion_priors[{at}]", pi)
     return pd.concat([_pips_at(fit, float(pi)) for pi in inclusion_priors], ignore_index=True)
+
+
+class PriorTable(NamedTuple):
+    """PIPs and SDs of all schools under one pi."""
+
+    table: pd.DataFrame  #: by school: n, mean, sd, sd_ratio, pip, pip_mcse
+    inclusion_prior: float
+    pareto_k: float  #: of the reweighting; NaN at the fit's own pi
+    refitted: bool  #: whether reweighting was unreliable, and the model fitted anew
+
+
+def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 1000) -> PriorTable:
+    """What `pip_table` would show under another pi, quickly; by a new importance sample where k-hat is too high.
+
+    A draw's t was made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
+    """
+    _check_fit(fit)
+    if inclusion_prior == fit.attrs["inclusion_prior"]:
+        found = pip_table(fit)
+        return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, False)
+    log_bf = _log_bf(fit)
+    weighted = weigh(log_bf, _log_ratio(fit, inclusion_prior))
+    if not weighted.pareto_k <= GOOD_PARETO_K:
+        anew = _fitted_anew(fit, inclusion_prior, draws)
+        return PriorTable(reweighted_table(anew, inclusion_prior).table, inclusion_prior, weighted.pareto_k, True)
+    weight = np.exp(weighted.log_weights)[:, None]
+    inclusion = expit(log_bf + logit(inclusion_prior))
+    pip = (weight * inclusion).sum(axis=0)
+    t = _joined(fit["posterior"]["t"])
+    in_slab = np.where(t != 0, inclusion / expit(log_bf + logit(fit.attrs["inclusion_prior"])), 0.0)
+    ratios = 1 + in_slab * np.expm1(t)
+    without_t = np.exp(_joined(school_log_sd(fit)) - t)
+    share = min(1.0, least_ess(fit) / len(log_bf))
+    mcse = np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share)
+    schools = observed_schools(fit)
+    means = {"sd": (weight * without_t * ratios).sum(axis=0), "sd_ratio": (weight * ratios).sum(axis=0)}
+    table = schools[["n", "mean"]].assign(**means, pip=pip, pip_mcse=mcse)
+    return PriorTable(table, inclusion_prior, weighted.pareto_k, False)
+
+
+def _joined(draws: xr.DataArray) -> np.ndarray:
+    """A variable's draws (S, J), chains joined."""
+    values = draws.transpose("chain", "draw", "school").to_numpy()
+    return values.reshape(-1, *values.shape[2:])
+
+
+def _fitted_anew(fit: xr.DataTree, pi: float, draws: int) -> xr.DataTree:
+    """The fit's model under another pi, by importance sampling."""
+    posterior = posterior_of(fit, pi, priors_of(fit))
+    found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None)
+    return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
 
 
 def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:

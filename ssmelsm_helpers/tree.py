@@ -65,7 +65,7 @@ def _dims(names: Names) -> dict[str, tuple[str, ...]]:
     t = ("random_scale_effect",) if len(names.random_scale_effect) > 1 else ()
     dims = {"gamma": ("location_term",), "eta": ("scale_term",), "tau": ("effect",), "omega": ("effect", "effect_bis")}
     dims |= {"u": ("school", *u), "t": ("school", *t)}
-    return dims | {name: ("school", *several) for name in ("log_bf", "delta")}
+    return dims | dict.fromkeys(("log_bf", "delta"), ("school", *several))
 
 
 def assemble(draws: Draws, names: Names, schools: pd.DataFrame, design: Design | None = None) -> xr.DataTree:

@@ -196,7 +196,9 @@ def test_new_schools_spread_as_the_slab_says(plain):
     n = new.loc[label, "n"]
     t = tau_t * rng.normal(size=len(eta)) * (rng.random(len(eta)) < 0.5)
     sds = np.exp(eta + t) * np.sqrt(rng.chisquare(n - 1, size=len(eta)) / (n - 1))
-    np.testing.assert_allclose(new.loc[label, ["lower", "median", "upper"]], np.quantile(sds, [0.025, 0.5, 0.975]), rtol=0.08)
+    np.testing.assert_allclose(
+        new.loc[label, ["lower", "median", "upper"]], np.quantile(sds, [0.025, 0.5, 0.975]), rtol=0.08
+    )
 
 
 # Schools not seen
@@ -230,7 +232,9 @@ def test_a_new_school_without_covariates(plain):
     assert stats.kstest(z, "norm").pvalue > 1e-4
     # Given rho, the product of the two standardised effects has mean rho.
     product = z * standard[on]
-    assert abs((product - posterior["rho"].to_numpy().ravel()[on.to_numpy()]).mean()) < 4 * product.std() / np.sqrt(on.sum())
+    assert abs((product - posterior["rho"].to_numpy().ravel()[on.to_numpy()]).mean()) < 4 * product.std() / np.sqrt(
+        on.sum()
+    )
     np.testing.assert_allclose(np.log(found["sd"]) - t, posterior["eta"].to_numpy().ravel())
 
 
@@ -254,9 +258,13 @@ def test_a_saved_fit_answers_the_same_questions(model, students, request, tmp_pa
     fit.to_netcdf(tmp_path / "fit.nc")
     back = xr.open_datatree(tmp_path / "fit.nc")
     pd.testing.assert_frame_equal(sm.pip_table(back), sm.pip_table(fit), check_index_type=False)
-    pd.testing.assert_frame_equal(sm.replicated_sds(back, replicates=20), sm.replicated_sds(fit, replicates=20), check_index_type=False)
+    pd.testing.assert_frame_equal(
+        sm.replicated_sds(back, replicates=20), sm.replicated_sds(fit, replicates=20), check_index_type=False
+    )
     new = pd.DataFrame({"x": [0.3]})
-    pd.testing.assert_frame_equal(sm.predict_school(back, new, data=students), sm.predict_school(fit, new, data=students))
+    pd.testing.assert_frame_equal(
+        sm.predict_school(back, new, data=students), sm.predict_school(fit, new, data=students)
+    )
     if model == "ses":
         assert sm.heterogeneity(back, draws=500) == sm.heterogeneity(fit, draws=500)
         pd.testing.assert_frame_equal(sm.sensitivity_table(back, [0.4]), sm.sensitivity_table(fit, [0.4]))

@@ -31,9 +31,19 @@ CASES = {
         {"gamma": [0.0], "eta": [0.0], "tau": [0.5, 0.5], "omega": 0.5},
         {"inclusion_prior": 0.2},
     ),
-    "covariates": (SES, [20] * 12, {"gamma": [0.0, 0.3, 0.5], "eta": [-0.2, 0.2], "tau": [0.3, 0.4], "omega": -0.4}, {}),
+    "covariates": (
+        SES,
+        [20] * 12,
+        {"gamma": [0.0, 0.3, 0.5], "eta": [-0.2, 0.2], "tau": [0.3, 0.4], "omega": -0.4},
+        {},
+    ),
     "slopes in the location": (SLOPES, [20] * 10, {"gamma": [0.1, 0.3], "eta": [-0.2], "tau": [0.4, 0.3, 0.4]}, {}),
-    "pi learned": (PLAIN, [30] * 12, {"gamma": [0.0], "eta": [-0.2], "tau": [0.3, 0.5]}, {"inclusion_prior": sm.Beta(2, 3)}),
+    "pi learned": (
+        PLAIN,
+        [30] * 12,
+        {"gamma": [0.0], "eta": [-0.2], "tau": [0.3, 0.5]},
+        {"inclusion_prior": sm.Beta(2, 3)},
+    ),
 }
 
 
@@ -78,7 +88,5 @@ def test_formulations_agree_on_simulated_schools(name):
 def test_formulations_agree_on_the_saeb_schools(importance_fit, saeb_students):
     formulas = "math_proficiency ~ 1 + (1 | school_id)", "~ 1 + (1 | school_id)"
     for formulation in ("marginal", "sampled"):
-        other = sm.fit(
-            *formulas, saeb_students, formulation=formulation, chains=2, random_seed=5, progressbar=False
-        )
+        other = sm.fit(*formulas, saeb_students, formulation=formulation, chains=2, random_seed=5, progressbar=False)
         assert largest_z(importance_fit, other) < LARGEST_Z, formulation

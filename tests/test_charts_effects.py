@@ -54,7 +54,9 @@ def test_direction_has_a_shape(worlds):
     assert ((own["planted_sd"] > common_sd) == (own["world"] == "own SD, larger")).all()
     assert {"own SD, larger", "own SD, smaller"} == set(own["world"])
     encoding = next(
-        l["encoding"] for l in sm.common_own_sd_chart(*worlds).to_dict()["layer"] if "shape" in l["encoding"]
+        layer["encoding"]
+        for layer in sm.common_own_sd_chart(*worlds).to_dict()["layer"]
+        if "shape" in layer["encoding"]
     )
     assert len(set(encoding["shape"]["scale"]["range"])) == len(set(encoding["color"]["scale"]["range"])) == 3
 

@@ -12,7 +12,9 @@ from ssmelsm_helpers.design import build_design, parse_formulas, selected_effect
 from ssmelsm_helpers.marginal import MarginalPosterior
 from ssmelsm_helpers.posterior import design_posterior
 
-PRIORS = sm.Priors(gamma_intercept_mean=0.1, gamma_intercept_sd=1.3, gamma_sd=2.0, eta_sd=0.8, tau_t_scale=0.4, omega_shape=2.0)
+PRIORS = sm.Priors(
+    gamma_intercept_mean=0.1, gamma_intercept_sd=1.3, gamma_sd=2.0, eta_sd=0.8, tau_t_scale=0.4, omega_shape=2.0
+)
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +148,12 @@ def in_pymc(model, values: dict) -> float:
 
     tau, partials = values["tau"], values["partials"]
     known = {"gamma": values["gamma"], "eta": values["eta"], "tau_log__": np.log(tau)}
-    known |= {"partial_half_logodds__": 2 * partials} | dict.fromkeys(["rho_half_logodds__", "rho_interval__"], 2 * partials[:1].sum())
-    known |= {name: values[name] for name in ("pi_logodds__", "nu_above_two_log__", "level", "z_t", "z") if name in values}
+    known |= {"partial_half_logodds__": 2 * partials} | dict.fromkeys(
+        ["rho_half_logodds__", "rho_interval__"], 2 * partials[:1].sum()
+    )
+    known |= {
+        name: values[name] for name in ("pi_logodds__", "nu_above_two_log__", "level", "z_t", "z") if name in values
+    }
     function = pytensor.function(model.value_vars, model.logp(), mode="FAST_COMPILE")
     found = function(*[np.asarray(known[v.name], dtype=float) for v in model.value_vars])
     return float(found) + len(partials) * np.log(2)
@@ -175,7 +181,11 @@ def test_collapsed_density_is_that_of_the_pymc_model(name, students):
     x = posterior.start()[0] + np.random.default_rng(6).normal(scale=0.3, size=posterior.size)
     choices = choose(design, "collapsed", "nuts", selected_effects(select, design.effects), pi, "normal", "after")
     effects = x[posterior.effects]
-    values = {"gamma": x[posterior.gamma], "eta": x[posterior.eta], "tau": np.exp(effects[: posterior.covariance.effects])}
+    values = {
+        "gamma": x[posterior.gamma],
+        "eta": x[posterior.eta],
+        "tau": np.exp(effects[: posterior.covariance.effects]),
+    }
     values |= {"partials": effects[posterior.covariance.effects :], "pi_logodds__": x[-1]}
     found = in_pymc(models.model_of(design, choices, PRIORS), values)
     assert posterior.log_density(x[None])[0] == pytest.approx(found, abs=1e-6)

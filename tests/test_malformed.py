@@ -526,6 +526,21 @@ def test_within_between_refuses_what_it_cannot_split():
         sm.within_between(students(score=[1.0, None, 3.0, 5.0, 2.0, 2.5]), "score", group="school")
 
 
+@pytest.mark.parametrize(
+    ("distribution", "text"),
+    [
+        (lambda: pm.Gamma.dist(2, 4), "Gamma(2, 0.25)"),
+        (
+            lambda: pm.Mixture.dist([0.5, 0.5], [pm.HalfNormal.dist(1), pm.HalfNormal.dist(2)]),
+            "Mixture([0.5, 0.5], HalfNormal(0, 1), HalfNormal(0, 2))",
+        ),
+        (lambda: pm.Truncated.dist(pm.Gamma.dist(2, 3), lower=0.1), "Truncated"),
+    ],
+)
+def test_a_distribution_is_recorded_by_name(distribution, text):
+    assert text in sm.Priors(tau_t=distribution()).as_dict()["tau_t"]
+
+
 def test_priors_take_any_real_number():
     assert sm.Priors(tau_df=np.int64(4)).as_dict()["tau_df"] == 4.0
 
@@ -546,6 +561,7 @@ DISTRIBUTION = "must be None or a univariate continuous PyMC distribution, like 
         ({"gamma_intercept_mean": np.nan}, "Priors: gamma_intercept_mean must be a finite number; found nan."),
         ({"gamma": 3.0}, f"Priors: gamma {DISTRIBUTION} 3.0."),
         ({"eta": "normal"}, f"Priors: eta {DISTRIBUTION} 'normal'."),
+        ({"tau_t": 2 * pm.HalfNormal.dist(0.5)}, f"Priors: tau_t {DISTRIBUTION} "),
         ({"tau_u": pm.HalfNormal}, f"Priors: tau_u {DISTRIBUTION} <class"),
         ({"eta": pm.Normal.dist(shape=2)}, f"Priors: eta {DISTRIBUTION} "),
         ({"gamma": pm.Poisson.dist(3)}, f"Priors: gamma {DISTRIBUTION} "),

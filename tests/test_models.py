@@ -23,7 +23,9 @@ from ssmelsm_helpers.pymc_sampling import _effects_in_force, _recovered, _start
 # PyTensor keeps numbers like 2.0 in single precision, which puts about 2e-8 into the constants of PyMC's densities.
 # These have no short binary fraction, stay in double precision, and let identities be tested to 1e-8.
 NU = {"nu_shape": 2.3, "nu_rate": 0.1}
-PRIORS = sm.Priors(0.1, 1.3, gamma_sd=2.1, eta_sd=0.8, tau_df=3.3, tau_u_scale=1.1, tau_t_scale=0.4, omega_shape=1.7, **NU)
+PRIORS = sm.Priors(
+    0.1, 1.3, gamma_sd=2.1, eta_sd=0.8, tau_df=3.3, tau_u_scale=1.1, tau_t_scale=0.4, omega_shape=1.7, **NU
+)
 SES = "y ~ x + (1 | g)", "~ x + (1 | g)"
 TWO = "y ~ x + (1 | g)", "~ x + (1 + x | g)"
 PLAIN = "y ~ 1 + (1 | g)", "~ 1 + (1 | g)"
@@ -62,7 +64,10 @@ def unconstrained(posterior, x) -> dict[str, np.ndarray]:
     values = {"gamma": found["gamma"], "eta": found["eta"], "tau_log__": np.log(found["tau"]), "z": found["z"]}
     values |= {"partial_half_logodds__": 2 * partials}
     values |= dict.fromkeys(["rho_half_logodds__", "rho_interval__"], 2 * partials[:1].sum())
-    return values | {"pi_logodds__": x[posterior.parts["pi"]].sum(), "nu_above_two_log__": x[posterior.parts["nu"]].sum()}
+    return values | {
+        "pi_logodds__": x[posterior.parts["pi"]].sum(),
+        "nu_above_two_log__": x[posterior.parts["nu"]].sum(),
+    }
 
 
 def log_volume(posterior, x) -> float:
@@ -140,7 +145,9 @@ def test_the_bayes_factor_averages_over_the_other_indicators(name, students):
     posterior = posterior_of(formulas, students, **options)
     x = somewhere(posterior)
     log_odds = posterior.log_odds(x)
-    joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(posterior.constrain(x))[0]
+    joint = (
+        posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(posterior.constrain(x))[0]
+    )
     weights = np.exp(joint - logsumexp(joint, axis=0))
     rng, count = np.random.default_rng(1), 1000
     draws = [_recovered(posterior, x, rng) for _ in range(count)]
@@ -170,7 +177,10 @@ def test_configuration_weights_are_those_of_the_pymc_model(name, students):
 
 
 OTHER_PRIORS = {
-    "gamma_intercept": (lambda: pm.StudentT.dist(4.3, mu=0.2, sigma=1.6), lambda f: stats.t.logpdf(f["gamma"][0], 4.3, 0.2, 1.6)),
+    "gamma_intercept": (
+        lambda: pm.StudentT.dist(4.3, mu=0.2, sigma=1.6),
+        lambda f: stats.t.logpdf(f["gamma"][0], 4.3, 0.2, 1.6),
+    ),
     "gamma": (lambda: pm.Laplace.dist(0, 0.7), lambda f: stats.laplace.logpdf(f["gamma"][1], 0, 0.7)),
     "eta": (lambda: pm.Logistic.dist(0, 0.4), lambda f: stats.logistic.logpdf(f["eta"], 0, 0.4).sum()),
     "tau_u": (lambda: pm.HalfNormal.dist(0.6), lambda f: stats.halfnorm.logpdf(f["tau"][0], 0, 0.6)),
@@ -278,6 +288,13 @@ def test_the_sampled_model_runs_with_pymcs_own_steps():
     fit = sm.fit(*formulas, data, formulation="sampled", **run)
     posterior = fit["posterior"]
     assert "log_bf" not in posterior
-    assert dict(posterior.sizes) == {"chain": 2, "draw": 40, "location_term": 1, "scale_term": 1, "effect": 2, "school": 6}
+    assert dict(posterior.sizes) == {
+        "chain": 2,
+        "draw": 40,
+        "location_term": 1,
+        "scale_term": 1,
+        "effect": 2,
+        "school": 6,
+    }
     np.testing.assert_array_equal(posterior["t"] == 0, posterior["delta"] == 0)
     assert set(np.unique(posterior["delta"])) == {0, 1}

@@ -3,21 +3,6 @@
   "use strict";
   const bundleUrl = new URL("vega-bundle.js", document.currentScript.src).href;
 
-  /* Axes and text take the page's colour, so that one drawing is right in the light and in the dark theme,
-     and a slider keeps its value when the reader changes the theme. A chart's own settings win. */
-  const ink = "currentColor";
-  const words = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12 };
-  const config = {
-    background: "transparent",
-    axis: { ...words, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.15 },
-    header: words,
-    legend: words,
-    title: { color: ink, subtitleColor: ink },
-    text: { color: ink },
-    rule: { color: ink },
-    view: { stroke: null },
-  };
-
   let bundle = null;
   function loadBundle() {
     bundle = bundle || new Promise((resolve, reject) => {
@@ -29,6 +14,8 @@
     });
     return bundle;
   }
+
+  window.loadBookVega = loadBundle;
 
   /* Names for sliders and menus; no roles for Vega's unnamed groups; sideways scrolling by keyboard. */
   function makeAccessible(figure) {
@@ -67,7 +54,7 @@
       const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       spec.description = figure.dataset.alt;
       const options = Object.assign(
-        { mode: "vega-lite", renderer: "svg", actions: false, config: config },
+        { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config },
         JSON.parse(figure.dataset.options || "{}"));
       const result = await embed(place, spec, options);
       figure.view = result.view;  // a handle for tests and for curious readers

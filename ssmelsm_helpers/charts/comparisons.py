@@ -91,8 +91,14 @@ def pip_comparison_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.7
         .encode(text="label:N")
     )
     at = alt.Chart(pd.DataFrame({"at": [threshold]}))
-    lines = [at.mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))]
-    same = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=GREY, opacity=0.5, aria=False).encode(x="x:Q", y="y:Q")
+    lines = [
+        at.mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))
+    ]
+    same = (
+        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
+        .mark_line(color=GREY, opacity=0.5, aria=False)
+        .encode(x="x:Q", y="y:Q")
+    )
     return alt.layer(*lines, same, points, labels).properties(width=WIDTH, height=HEIGHT, description=description)
 
 

@@ -120,7 +120,9 @@ def main() -> None:
     for at, row in enumerate(ROWS):
         found = in_fresh_process(at)
         limits = {name: getattr(row, name) for name in ("cold", "warm", "memory") if getattr(row, name) is not None}
-        exceeded += [f"{row.name}: {k} {found[k]:.1f} exceeds {limit}" for k, limit in limits.items() if found[k] > limit]
+        exceeded += [
+            f"{row.name}: {k} {found[k]:.1f} exceeds {limit}" for k, limit in limits.items() if found[k] > limit
+        ]
         if row.least_ess is not None and found["least_ess"] < row.least_ess:
             exceeded.append(f"{row.name}: least ESS {found['least_ess']:.0f} falls short of {row.least_ess}")
         if row.least_ess is not None and found.get("r_hat", 1.0) > 1.01:

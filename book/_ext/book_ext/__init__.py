@@ -17,7 +17,7 @@ def setup(app) -> dict:
     app.connect("builder-inited", add_static_files, priority=100)
     # The theme adds the buttons with priority 501.
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)
-    for script in ("book-charts.js", "accessible-names.js"):
+    for script in ("explorer.js", "book-charts.js", "book-explorers.js", "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
     for style in ("book.css", "book-charts.css"):
         app.add_css_file(style)

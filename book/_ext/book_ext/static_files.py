@@ -5,10 +5,13 @@ So the pages ask no other server for anything, and no third-party code is commit
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
+# What explorers share with their live widgets.
+EXPLORER = Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explorers" / "explorer.js"
 # What MathJax loads from its folder for TeX input and HTML output: itself, its fonts, and TeX extensions
 # (those of \boldsymbol or \cancel, say) when a formula uses them.
 MATHJAX_PARTS = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -39,18 +42,16 @@ def write_once(folder: Path, tag: str, write) -> None:
 
 def vega_tag() -> str:
     """Versions that decide the bundle."""
-    return f"{distribution('altair').version} {distribution('vl-convert-python').version}"
+    script = hashlib.sha256(EXPLORER.read_bytes()).hexdigest()[:16]
+    return f"{distribution('altair').version} {distribution('vl-convert-python').version} {script}"
 
 
 def write_vega(folder: Path) -> None:
-    """Vega, Vega-Lite and vega-embed in one file, at the versions that Altair writes for."""
-    import vl_convert
-    from altair.utils._importers import vl_version_for_vl_convert
+    """Vega, and the script that explorers share with their live widgets."""
+    from ssmelsm_helpers.rendering import vega_bundle
 
-    snippet = "window.bookVegaEmbed = vegaEmbed;"
-    bundle = vl_convert.javascript_bundle(snippet, vl_version=vl_version_for_vl_convert())
-    # The bundle declares hundreds of one-letter names at its top: a function keeps them from the page.
-    (folder / "vega-bundle.js").write_text("(function (define, module, exports) {" + bundle + "\n})();\n", "utf8")
+    (folder / "vega-bundle.js").write_text(vega_bundle("window.bookVegaEmbed = vegaEmbed;"), "utf8")
+    shutil.copy(EXPLORER, folder)
 
 
 def copy_mathjax(folder: Path) -> None:

@@ -1,0 +1,110 @@
+/* The part of an explorer that runs in the browser, live in a notebook and in the static page alike.
+
+   `open` draws the charts once. After that only data and signals change: nothing flickers, and a brush stays. */
+var ssmelsmExplorer = (function () {
+  "use strict";
+
+  /* Axes and text take the page's colour, so that one drawing is right in the light and in the dark theme,
+     and a slider keeps its value when the reader changes the theme. A chart's own settings win. */
+  const ink = "currentColor";
+  const words = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12 };
+  const config = {
+    background: "transparent",
+    axis: { ...words, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.15 },
+    header: words,
+    legend: words,
+    title: { color: ink, subtitleColor: ink },
+    text: { color: ink },
+    rule: { color: ink },
+    view: { stroke: null },
+  };
+
+  /* Vega's groups without a name have a role that promises one. */
+  function dropEmptyRoles(place) {
+    for (const group of place.querySelectorAll("[role='graphics-symbol']:not([aria-label])")) {
+      group.removeAttribute("role");
+      group.removeAttribute("aria-roledescription");
+    }
+  }
+
+  /* Who came and who went, in words; nothing on the first view. */
+  function changes(before, now) {
+    if (!before) return "";
+    const came = now.filter(label => !before.includes(label));
+    const went = before.filter(label => !now.includes(label));
+    if (!came.length && !went.length) return "";
+    return ` Just came: ${came.join(", ") || "none"}. Just went: ${went.join(", ") || "none"}.`;
+  }
+
+  async function open(place, words, spec, embed) {
+    const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config };
+    const { view } = await embed(place, spec, options);
+    let waiting = null, busy = null, marked = null;
+
+    function describe(update) {
+      if (update.marked) {
+        words.textContent = update.sentence + changes(marked, update.marked);
+        marked = update.marked;
+      } else {
+        words.textContent = update.sentence;
+      }
+      const picture = place.querySelector("[role='graphics-document']");
+      if (picture) picture.setAttribute("aria-label", spec.description);
+    }
+
+    /* While one picture is being drawn, only the latest of the next ones is kept. */
+    async function drawAll() {
+      while (waiting) {
+        const update = waiting;
+        waiting = null;
+        for (const [name, value] of Object.entries(update.signals || {})) view.signal(name, value);
+        for (const [name, rows] of Object.entries(update.data || {})) view.data(name, rows);
+        await view.runAsync();
+        describe(update);
+        dropEmptyRoles(place);
+      }
+      busy = null;
+    }
+
+    function show(update) {
+      if (waiting) {
+        update = {
+          ...update,
+          signals: { ...waiting.signals, ...update.signals },
+          data: { ...waiting.data, ...update.data },
+        };
+      }
+      waiting = update;
+      busy = busy || drawAll();
+      return busy;
+    }
+
+    new MutationObserver(() => dropEmptyRoles(place)).observe(place, { childList: true, subtree: true });
+    return { view, show };
+  }
+
+  /* anywidget's entry: the kernel sends updates, and when it is gone the reader is told so. */
+  async function render({ model, el }) {
+    const place = document.createElement("div");
+    const words = document.createElement("p");
+    words.className = "explorer-sentence";
+    words.setAttribute("role", "status");
+    const gone = document.createElement("p");
+    gone.className = "explorer-gone";
+    gone.setAttribute("role", "alert");
+    gone.hidden = true;
+    gone.style.fontWeight = "bold";
+    gone.textContent = "The kernel that answered here is gone. Run this cell again.";
+    el.append(gone, place, words);
+    const lost = () => { gone.hidden = false; };
+    model.on("comm_live_update", lost);
+    model.on("comm:close", lost);
+    const charts = await open(place, words, model.get("spec"), ssmelsmEmbed);
+    el.charts = charts;
+    await charts.show(model.get("update"));
+    model.on("change:update", () => charts.show(model.get("update")));
+    return () => charts.view.finalize();
+  }
+
+  return { config, open, render };
+})();
