@@ -27,27 +27,23 @@ var ssmelsmExplorer = (function () {
     }
   }
 
-  /* Who came and who went, in words; nothing on the first view. */
+  /* Who came and who went with the last change of the marked; empty until there is one. */
   function changes(before, now) {
-    if (!before) return "";
     const came = now.filter(label => !before.includes(label));
     const went = before.filter(label => !now.includes(label));
-    if (!came.length && !went.length) return "";
-    return ` Just came: ${came.join(", ") || "none"}. Just went: ${went.join(", ") || "none"}.`;
+    if (!came.length && !went.length) return null;
+    return ` Last change: ${came.join(", ") || "none"} came, ${went.join(", ") || "none"} went.`;
   }
 
   async function open(place, words, spec, embed) {
     const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config };
     const { view } = await embed(place, spec, options);
-    let waiting = null, busy = null, marked = null;
+    let waiting = null, busy = null, marked = null, change = "";
 
     function describe(update) {
-      if (update.marked) {
-        words.textContent = update.sentence + changes(marked, update.marked);
-        marked = update.marked;
-      } else {
-        words.textContent = update.sentence;
-      }
+      if (marked) change = changes(marked, update.marked) || change;
+      marked = update.marked;
+      words.textContent = update.sentence + change;
       const picture = place.querySelector("[role='graphics-document']");
       if (picture) picture.setAttribute("aria-label", spec.description);
     }

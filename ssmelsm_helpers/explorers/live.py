@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
+import numpy as np
 import traitlets
 
 from ..rendering import vega_bundle
@@ -44,11 +45,15 @@ def control_widget(control) -> widgets.Widget:
     style = {"description_width": "initial"}
     if control.is_menu:
         return widgets.Dropdown(options=control.values, value=control.start, description=control.label, style=style)
-    options = [(control.text(value), value) for value in control.values]
     layout = widgets.Layout(width="95%", max_width="420px")
-    return widgets.SelectionSlider(
-        options=options, value=control.start, description=control.label, style=style, layout=layout
-    )
+    common = {"value": control.start, "description": control.label, "style": style, "layout": layout}
+    steps = np.diff(control.values)
+    if np.allclose(steps, steps[0]):  # its position is read aloud as a number
+        low, high, step = control.values[0], control.values[-1], float(steps[0])
+        if all(isinstance(value, int) for value in control.values):
+            return widgets.IntSlider(min=low, max=high, step=int(step), **common)
+        return widgets.FloatSlider(min=low, max=high, step=step, readout_format=".2f", **common)
+    return widgets.SelectionSlider(options=[(control.text(value), value) for value in control.values], **common)
 
 
 def live_widget(explorer: Explorer) -> widgets.VBox:

@@ -16,6 +16,8 @@ from .views import Control, Explorer, View
 
 RULES = ("PIP", "Bayes factor", "false flags")
 _GROUPS = ["more variable", "less variable", "not flagged"]
+# In the static page, closer together around .75.
+_LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.72, 0.73, 0.74, 0.75, 0.76, 0.77, 0.78, 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
 _NOBODY = 2.0  # a PIP that no school reaches
 
 
@@ -48,7 +50,7 @@ def threshold_explorer(fit: xr.DataTree) -> Explorer:
     >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
     >>> explorer = threshold_explorer(result)
     >>> explorer.view(threshold=0.9).sentence[:44]
-    'Rule: a PIP of at least 0.90. Flagged: 4 of '
+    'Rule: a PIP of at least 0.9. Flagged: 4 of 1'
     """
     own = float(fit.attrs["inclusion_prior"]) if np.ndim(fit.attrs.get("inclusion_prior")) == 0 else 0.5
     table_at = lru_cache(maxsize=64)(lambda pi: reweighted_table(fit, pi))
@@ -61,7 +63,7 @@ def threshold_explorer(fit: xr.DataTree) -> Explorer:
     fine = sorted({own, *np.round(np.arange(0.05, 0.96, 0.05), 2).tolist()})
     levels = tuple(np.round(np.arange(0.5, 0.991, 0.01), 2).tolist())
     controls = [
-        Control("threshold", "Threshold (PIP scale)", levels, 0.75, static=levels),
+        Control("threshold", "Threshold (PIP scale)", levels, 0.75, static=_LEVELS),
         Control("rule", "Rule", RULES, "PIP", static=RULES),
         Control("pi", "Prior probability pi", tuple(sorted({*fine, *grid})), own, static=tuple(grid)),
     ]
@@ -115,9 +117,9 @@ def threshold_view(found: PriorTable, threshold: float, rule: str) -> View:
 
 def _sentence(found: PriorTable, threshold: float, rule: str, flagged, names) -> str:
     rules = {
-        "PIP": f"a PIP of at least {threshold:.2f}",
+        "PIP": f"a PIP of at least {threshold:g}",
         "Bayes factor": f"a Bayes factor of at least {threshold / (1 - threshold):.1f}",
-        "false flags": f"an expected share of false flags of at most {1 - threshold:.0%}",
+        "false flags": f"an expected share of false flags of at most {100 * (1 - threshold):.3g} %",
     }
     false = float((1 - found.table["pip"][flagged]).sum())
     who = [
@@ -138,13 +140,14 @@ def _sentence(found: PriorTable, threshold: float, rule: str, flagged, names) ->
 def threshold_charts(view: View) -> alt.VConcatChart:
     """PIPs in the order of the data; the V; PIP against the mean. A brush in one highlights in all."""
     cutoff = alt.param(name="cutoff", value=view.signals["cutoff"])
-    brush = alt.selection_interval(name="brush")
+    # One brush per panel: a school is seen when it is in all that are drawn.
+    brushes = [alt.selection_interval(name=f"brush_{name}") for name in ("order", "sd", "mean")]
     group = "datum.pip < cutoff ? 'not flagged' : datum.larger ? 'more variable' : 'less variable'"
     base = alt.Chart(alt.NamedData("schools")).transform_calculate(group=group)
     colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
     colour = alt.Color("group:N", scale=alt.Scale(domain=_GROUPS, range=colours), legend=LEGEND)
     shape = alt.Shape("group:N", scale=alt.Scale(domain=_GROUPS, range=shapes), legend=LEGEND)
-    seen = alt.condition(brush, alt.value(0.9), alt.value(0.12))
+    seen = alt.condition(brushes[0] & brushes[1] & brushes[2], alt.value(0.9), alt.value(0.12))
     tooltip = [
         alt.Tooltip("label:N", title="school"),
         alt.Tooltip("n:Q", title="students"),
@@ -154,7 +157,7 @@ def threshold_charts(view: View) -> alt.VConcatChart:
         ),
     ]
 
-    def panel(x: alt.X, width: int, height: int, bars: bool) -> alt.LayerChart:
+    def panel(x: alt.X, brush, width: int, bars: bool = False) -> alt.LayerChart:
         y = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="PIP")
         here = base.encode(x)
         points = here.mark_point(filled=True, size=45, aria=False).encode(
@@ -167,10 +170,10 @@ def threshold_charts(view: View) -> alt.VConcatChart:
         if bars:
             ends = alt.Y("pip_low:Q", title="PIP"), alt.Y2("pip_high")
             layers.insert(1, here.mark_rule(aria=False, opacity=0.4).encode(*ends, colour))
-        return alt.layer(*layers).properties(width=width, height=height)
+        return alt.layer(*layers).properties(width=width, height=220)
 
     position = alt.X("position:Q", title="School, in the order of the data", scale=alt.Scale(nice=False, padding=8))
     sd = alt.X("sd:Q", title="Within-school SD", scale=alt.Scale(zero=False, padding=10))
     mean = alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=10))
-    below = alt.hconcat(panel(sd, 265, 220, False), panel(mean, 265, 220, False))
-    return alt.vconcat(panel(position, 600, 220, True), below).add_params(cutoff)
+    below = alt.hconcat(panel(sd, brushes[1], 265), panel(mean, brushes[2], 265))
+    return alt.vconcat(panel(position, brushes[0], 600, bars=True), below).add_params(cutoff)

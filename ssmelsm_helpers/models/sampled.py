@@ -48,7 +48,7 @@ def sampled_model(
         # Effects that have no indicator are always in.
         delta = with_ones(delta, selected, len(design.effects))
 
-        if indicator == "after":  # noqa: SIM108 (two lines to be compared)
+        if indicator == "after":
             v = (tau * times(L, z)) * delta
         else:
             v = tau * times(L, delta * z)
