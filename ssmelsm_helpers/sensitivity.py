@@ -174,7 +174,7 @@ class PriorTable(NamedTuple):
     table: pd.DataFrame  #: by school: n, mean, sd, sd_ratio, pip, pip_mcse
     inclusion_prior: float
     pareto_k: float  #: of the reweighting; NaN at the fit's own pi
-    refitted: bool  #: whether reweighting was unreliable, and the model fitted anew
+    refit_k: float  #: where that was too high, of the model fitted anew; NaN otherwise
 
 
 def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 1000) -> PriorTable:
@@ -185,12 +185,13 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 1
     _check_fit(fit)
     if inclusion_prior == fit.attrs["inclusion_prior"]:
         found = pip_table(fit)
-        return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, False)
+        return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, np.nan)
     log_bf = _log_bf(fit)
     weighted = weigh(log_bf, _log_ratio(fit, inclusion_prior))
     if not weighted.pareto_k <= GOOD_PARETO_K:
         anew = _fitted_anew(fit, inclusion_prior, draws)
-        return PriorTable(reweighted_table(anew, inclusion_prior).table, inclusion_prior, weighted.pareto_k, True)
+        found = reweighted_table(anew, inclusion_prior)
+        return found._replace(pareto_k=weighted.pareto_k, refit_k=anew.attrs["pareto_k"])
     weight = np.exp(weighted.log_weights)[:, None]
     inclusion = expit(log_bf + logit(inclusion_prior))
     pip = (weight * inclusion).sum(axis=0)
@@ -203,7 +204,7 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 1
     schools = observed_schools(fit)
     means = {"sd": (weight * without_t * ratios).sum(axis=0), "sd_ratio": (weight * ratios).sum(axis=0)}
     table = schools[["n", "mean"]].assign(**means, pip=pip, pip_mcse=mcse)
-    return PriorTable(table, inclusion_prior, weighted.pareto_k, False)
+    return PriorTable(table, inclusion_prior, weighted.pareto_k, np.nan)
 
 
 def _joined(draws: xr.DataArray) -> np.ndarray:
@@ -215,7 +216,9 @@ def _joined(draws: xr.DataArray) -> np.ndarray:
 def _fitted_anew(fit: xr.DataTree, pi: float, draws: int) -> xr.DataTree:
     """The fit's model under another pi, by importance sampling."""
     posterior = posterior_of(fit, pi, priors_of(fit))
-    found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None)
+    with warnings.catch_warnings():  # its k-hat is reported
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None)
     return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
 
 

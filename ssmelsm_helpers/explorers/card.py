@@ -103,7 +103,7 @@ def _sentence(school: str, n: int, mean: float, sd: float, pip: float, theta: di
     return (
         f"School {school} has {n} students and an SD of {sd:.2f}, {sd / common:.2f} times the common one. Its PIP is {pip:.2f}, "
         f"{verdict}; a school of its size can go down to {least:.2f} and up to 1. Its mean, {mean:.2f}, moves the PIP through "
-        f"rho by {here - no_rho:+.2f}; with pi = .25 it would be about {quarter:.2f}. {_settled(n, mean, sd, theta)}"
+        f"rho by {round(here - no_rho, 2) + 0.0:+.2f}; with pi = .25 it would be about {quarter:.2f}. {_settled(n, mean, sd, theta)}"
     )
 
 

@@ -69,7 +69,7 @@ def power_charts(_view: View) -> alt.LayerChart:
         alt.X(
             "ratio:Q",
             title="True SD ratio (1: does not deviate)",
-            scale=alt.Scale(type="log", domain=[0.2, 5]),
+            scale=alt.Scale(type="log", domain=[0.2, 5], clamp=True),
             axis=alt.Axis(values=[0.25, 0.5, 1, 2, 4]),
         ),
         alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1])),
@@ -78,7 +78,7 @@ def power_charts(_view: View) -> alt.LayerChart:
     legend = alt.Legend(orient="bottom", title=None)
     colours = alt.Scale(domain=outcomes, range=["#009E73", COLOURS[2], COLOURS[0], GREY])
     shapes = alt.Scale(domain=outcomes, range=[SHAPES[3], SHAPES[2], "cross", "square"])
-    points = base.mark_point(filled=True, size=60, opacity=0.8, clip=True, aria=False).encode(
+    points = base.mark_point(filled=True, size=60, opacity=0.8, aria=False).encode(
         alt.Color("outcome:N", scale=colours, legend=legend),
         alt.Shape("outcome:N", scale=shapes, legend=legend),
         tooltip=[alt.Tooltip("label:N", title="school"), alt.Tooltip("pip:Q", format=".2f", title="PIP")],

@@ -127,8 +127,8 @@ def _sentence(found: PriorTable, threshold: float, rule: str, flagged, names) ->
         for side, word in ((True, "more variable"), (False, "less variable"))
     ]
     how = "the fit's own"
-    if found.refitted:
-        how = f"fitted anew, because reweighting had k-hat {found.pareto_k:.2f}"
+    if np.isfinite(found.refit_k):
+        how = f"fitted anew with k-hat {found.refit_k:.2f}, because reweighting had {found.pareto_k:.2f}"
     elif np.isfinite(found.pareto_k):
         how = f"reweighted, k-hat {found.pareto_k:.2f}"
     return (

@@ -1,0 +1,259 @@
+"""Explorers without a browser: pure views, the static twin's states, and the live shell's events."""
+
+from __future__ import annotations
+
+import json
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+
+import ssmelsm_helpers as sm
+from ssmelsm_helpers.explorers import threshold
+from ssmelsm_helpers.explorers.page import twin
+from ssmelsm_helpers.explorers.views import Control, Explorer, View, records
+from ssmelsm_helpers.sensitivity import reweighted_table
+
+NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
+
+
+def make(name: str, fit) -> Explorer:
+    """An explorer of its own: nothing that one test moves is seen by another."""
+    if name == "threshold":
+        return sm.threshold_explorer(fit)
+    return sm.school_card(fit, 39) if name == "card" else getattr(sm, f"{name}_explorer")()
+
+
+@pytest.fixture(params=NAMES)
+def explorer(request, importance_fit):
+    return make(request.param, importance_fit)
+
+
+def other(control: Control):
+    """Another position than the start."""
+    return next(value for value in reversed(control.values) if value != control.start)
+
+
+def test_the_same_settings_give_the_same_view(explorer):
+    one, again = explorer.view(), explorer.view(**explorer.settings)
+    assert one.sentence == again.sentence
+    assert one.signals == again.signals
+    assert all(one.data[name].equals(again.data[name]) for name in one.data)
+
+
+def test_every_control_changes_the_view(explorer):
+    """What the page shows, in numbers or in words, depends on each control."""
+    start = explorer.view()
+    for control in explorer.controls:
+        moved = explorer.view(**{control.name: other(control)})
+        data_moved = any(not moved.data[name].equals(start.data[name]) for name in start.data)
+        assert moved.sentence != start.sentence, control.name
+        assert data_moved or moved.signals != start.signals, control.name
+
+
+def test_settings_are_checked(explorer):
+    with pytest.raises(ValueError, match="'colour' is no setting of this explorer; it has"):
+        explorer.view(colour="red")
+    name = explorer.controls[0].name
+    with pytest.raises(ValueError, match=f"{name} must be one of .* found -17"):
+        explorer.view(**{name: -17})
+
+
+def test_charts_read_what_views_provide(explorer):
+    """Every named data set and parameter of a view is one of the specification, and the other way round."""
+    view, spec = explorer.view(), explorer.spec()
+    text = json.dumps(spec)
+    assert set(view.data) <= set(spec["datasets"])
+    assert all(f'"name": "{name}"' in text for name in view.data)
+    assert set(view.signals) == {p["name"] for p in spec.get("params", []) if "value" in p and "select" not in p}
+    assert all(math.isfinite(value) for value in view.signals.values())
+
+
+def test_charts_on_their_own_say_what_they_show(explorer):
+    chart = explorer.charts()
+    assert chart.to_dict()["description"] == explorer.view().sentence
+
+
+def test_the_twin_holds_every_view(explorer):
+    """A state per position of the page's controls, each the view that Python computes there."""
+    figure = BeautifulSoup(twin(explorer), "html.parser").figure
+    book = json.loads(figure.script.string)
+    fields = figure.select("[data-control]")
+    controls = [control for control in explorer.controls if control.static]
+    assert len(fields) == len(controls)
+    assert len(book["states"]) == math.prod(len(control.static) for control in controls)
+    states = list(explorer.static_views())
+    for at in np.linspace(0, len(states) - 1, 7).astype(int):
+        references, signals, sentence, marked = book["states"][at]
+        view = states[at][1]
+        assert (signals, sentence, tuple(marked)) == (view.signals, view.sentence, view.marked)
+        assert {name: book["tables"][i] for name, i in references.items()} == {n: records(t) for n, t in view.data.items()}
+    for field, control in zip(fields, controls, strict=True):
+        assert control.label in field.parent.get_text()
+        chosen = int(field.select_one("[selected]")["value"] if field.name == "select" else field["value"])
+        assert control.static[chosen] == control.start
+    assert figure.select_one(".explorer-sentence").get_text() == explorer.view().sentence
+    assert len(str(figure)) < 500_000
+
+
+def test_a_page_gets_the_twin_and_no_widget(explorer, monkeypatch):
+    monkeypatch.setenv("SSMELSM_STATIC", "1")
+    bundle = explorer._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"] == explorer.view().sentence
+    assert explorer._widget is None
+
+
+# Live
+
+
+def test_a_notebook_gets_a_live_widget(explorer, monkeypatch):
+    monkeypatch.delenv("SSMELSM_STATIC", raising=False)
+    assert "application/vnd.jupyter.widget-view+json" in explorer._repr_mimebundle_()
+    box = explorer.widget()
+    assert explorer.widget() is box
+    for control in explorer.controls:
+        box.controls[control.name].value = other(control)
+        now = {name: widget.value for name, widget in box.controls.items()}
+        assert box.charts.update["sentence"] == explorer.view(**now).sentence
+    box.children[-2].click()
+    assert {name: widget.value for name, widget in box.controls.items()} == explorer.settings
+    assert box.charts.update["sentence"] == explorer.view().sentence
+
+
+def test_two_explorers_are_independent():
+    one, two = sm.melsm_explorer(), sm.melsm_explorer()
+    before = two.widget().charts.update
+    one.widget().controls["tau_t"].value = 0.6
+    assert two.widget().charts.update == before
+    assert two.widget().controls["tau_t"].value == 0.3
+
+
+def test_an_error_is_said_and_the_next_move_works():
+    def view(size: int) -> View:
+        if size == 2:
+            raise RuntimeError("two is too many")
+        return View({}, {}, f"size {size}")
+
+    spec = sm.melsm_explorer()._charts
+    explorer = Explorer("Broken", [Control("size", "Size", (1, 2, 3), 1)], view, spec)
+    box = explorer.widget()
+    box.controls["size"].value = 2
+    assert box.charts.update["sentence"] == "RuntimeError: two is too many"
+    box.controls["size"].value = 3
+    assert box.charts.update["sentence"] == "size 3"
+
+
+def test_memory_does_not_grow(importance_fit):
+    """500 moves after 60 to warm up leave less than half a megabyte."""
+    explorer = sm.threshold_explorer(importance_fit)
+    box = explorer.widget()
+    control = explorer.controls[0]
+    values = [value for value in control.values if value != control.start]
+
+    def move(times):
+        for at in range(times):
+            box.controls[control.name].value = values[at % len(values)]
+
+    move(60)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    move(500)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 500_000
+
+
+# The threshold explorer's numbers
+
+
+SETTINGS = [
+    *((level, rule, 0.5) for level in (0.6, 0.75, 0.9) for rule in ("PIP", "Bayes factor", "false flags")),
+    (0.75, "PIP", 0.25),
+    (0.9, "Bayes factor", 0.25),
+    (0.8, "false flags", 0.75),
+]
+
+
+@pytest.mark.parametrize(("level", "rule", "pi"), SETTINGS)
+def test_numbers_on_screen_are_those_of_the_pip_table(level, rule, pi, importance_fit):
+    """Exactly at the fit's own pi; elsewhere `with_inclusion_prior` resamples, which moves PIPs by up to .01."""
+    view = sm.threshold_explorer(importance_fit).view(threshold=level, rule=rule, pi=pi)
+    shown = view.data["schools"].set_index("label")
+    fit = importance_fit if pi == 0.5 else sm.with_inclusion_prior(importance_fit, pi)
+    table = sm.pip_table(fit).rename(str)
+    tolerance = 1e-12 if pi == 0.5 else 0.01
+    for name in ("n", "mean", "pip", "sd", "sd_ratio"):
+        np.testing.assert_allclose(shown[name], table[name], atol=tolerance)
+    own = shown["pip"]
+    if rule == "PIP":
+        expected = own >= level
+    elif rule == "Bayes factor":
+        expected = sm.bayes_factor(own, inclusion_prior=pi) >= level / (1 - level) - 1e-9
+    else:
+        expected = own >= sm.fdr_threshold(own, level=1 - level)
+    assert list(view.marked) == list(own.index[expected])
+    assert list(own.index[own >= view.signals["cutoff"]]) == list(view.marked)
+    assert f"Flagged: {expected.sum()} of 160" in view.sentence
+    assert f"Expected false flags among them: {(1 - own[expected]).sum():.1f}." in view.sentence
+
+
+def test_a_bad_k_hat_fits_anew(importance_fit, saeb_schools):
+    """Under pi = .1 the old draws say too little; the refit's PIPs are those of a fit from scratch."""
+    found = reweighted_table(importance_fit, 0.1)
+    assert found.pareto_k > 0.7
+    assert found.refit_k < 0.7
+    anew = sm.fit_schools(saeb_schools, sampler="importance", inclusion_prior=0.1, random_seed=9, progressbar=False)
+    table = sm.pip_table(anew)
+    error = np.hypot(found.table["pip_mcse"], table["pip_mcse"])
+    assert (abs(found.table["pip"] - table["pip"]) < 4.5 * error + 1e-4).all()
+    assert "because reweighting had" in sm.threshold_explorer(importance_fit).view(pi=0.1).sentence
+
+
+def test_nobody_flagged():
+    table = reweighted_table(sm.fit_schools(sm.load_saeb_schools().iloc[:20], sampler="importance", random_seed=1), 0.5)
+    view = threshold.threshold_view(table, 0.99, "false flags")
+    assert view.marked == ()
+    assert view.signals["cutoff"] > 1
+    assert "Flagged: 0 of 20 schools (more variable: none; less variable: none)" in view.sentence
+
+
+def test_a_fit_that_cannot_be_reweighted_is_refused_at_once():
+    schools = sm.simulate_schools(n_schools=12, random_seed=1).schools
+    learned = sm.fit_schools(schools, sampler="importance", inclusion_prior=sm.Beta(1, 1), random_seed=1)
+    with pytest.raises(ValueError, match="fixed inclusion_prior to be reweighted"):
+        sm.threshold_explorer(learned)
+
+
+# The others
+
+
+def test_construction_keeps_its_promises():
+    """After L: t is zero in the spike. Before L: t keeps tau rho z1 there, on a line."""
+    after = sm.construction_explorer().view(rho=0.6)
+    before = sm.construction_explorer().view(rho=0.6, indicator="before L")
+    spike = after.data["in_force"]["state"] == "spike"
+    assert (after.data["in_force"].loc[spike, "y"] == 0).all()
+    z1 = after.data["z"].loc[spike, "x"]
+    np.testing.assert_allclose(before.data["in_force"].loc[spike, "y"], 0.2 * 0.6 * z1)
+    np.testing.assert_allclose(before.data["in_force"].loc[~spike, "y"], after.data["in_force"].loc[~spike, "y"])
+    cloud = after.data["correlated"]
+    assert abs(np.corrcoef(cloud["x"], cloud["y"])[0, 1] - 0.6) < 0.2  # 120 draws; SE (1 - .36) / 11
+
+
+def test_what_the_threshold_asks_for_reaches_it():
+    explorer = sm.spike_slab_explorer()
+    asked = explorer.view(tau_t=0.2).data["asked"]
+    inclusion = sm.school_evidence(asked["n"], sd=asked["ratio"], tau_t=0.2).inclusion
+    assert (inclusion >= 0.75).all()
+    nearer = asked["ratio"] + np.sign(1 - asked["ratio"]) * 0.02
+    assert (sm.school_evidence(asked["n"], sd=nearer, tau_t=0.2).inclusion < 0.75).all()
+
+
+def test_a_card_needs_a_school_and_the_plain_model(importance_fit):
+    with pytest.raises(ValueError, match="school must be one of the fit's schools; found 1000"):
+        sm.school_card(importance_fit, 1000)
+    card = sm.school_card(importance_fit, 80)
+    assert "a single student" in card.view().sentence
