@@ -21,6 +21,7 @@ _HOMES = {
         "pip_chart",
         "pip_comparison_chart",
         "school_sd_chart",
+        "spike_bump_chart",
         "two_effect_chart",
     ],
     "prose": ["glue"],
@@ -34,6 +35,14 @@ _HOMES = {
         "check_single_student",
     ],
     "exercises_formulations": ["check_mixture", "check_moved_most", "check_sd_factor", "check_terms"],
+    "exercises_construction": [
+        "check_cholesky_corner",
+        "check_effect_covariance",
+        "check_expected_t",
+        "check_kept_sd",
+        "check_mixture_sd",
+    ],
+    "exercises_threshold": ["check_expected_false_flags", "check_pip_for_bayes_factor"],
     "exercises_effects": [
         "check_any_effect",
         "check_average_sd",

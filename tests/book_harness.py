@@ -27,7 +27,8 @@ PHONE = {"width": 390, "height": 844}
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 NO_FADING = "*, *::before, *::after { transition: none !important; animation: none !important; }"
 SETTLED = """() => document.readyState === "complete"
-  && [...document.querySelectorAll("figure.book-chart")].every(f => ["ready", "error"].includes(f.dataset.state))
+  && [...document.querySelectorAll("figure.book-chart, figure.book-explorer")]
+    .every(f => ["ready", "error"].includes(f.dataset.state))
   && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
 
 

@@ -26,7 +26,7 @@ PALE_TEXTS = """() => {
     return [255, 255, 255, 255];
   };
   const pale = [];
-  for (const text of document.querySelectorAll("figure.book-chart svg text")) {
+  for (const text of document.querySelectorAll("figure svg text")) {
     if (!text.textContent.trim()) continue;
     const [a, b] = [luminance(rgba(getComputedStyle(text).fill)), luminance(behind(text.closest("figure")))];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -96,7 +96,8 @@ def test_charts_have_no_card_behind_them_in_the_dark(fresh):
       }
       return 765;
     })"""
-    assert all(sum_ < 200 for sum_ in fresh.page.locator("figure.book-chart").evaluate_all(brightness))
+    figures = fresh.page.locator("figure.book-chart, figure.book-explorer")
+    assert all(sum_ < 200 for sum_ in figures.evaluate_all(brightness))
 
 
 def test_fits_a_phone(fresh):
@@ -110,6 +111,51 @@ def test_fits_a_phone(fresh):
         # What is wider than the page can be scrolled with the keyboard.
         scrolls = figure.evaluate("figure => figure.scrollWidth > figure.clientWidth")
         assert figure.get_attribute("tabindex") == ("0" if scrolls else None)
+    for figure in fresh.page.locator("figure.book-explorer").all():
+        box = figure.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        scrolls = figure.locator(".explorer-view").evaluate("view => view.scrollWidth > view.clientWidth")
+        assert figure.locator(".explorer-view").get_attribute("tabindex") == ("0" if scrolls else None)
+
+
+def move(control) -> None:
+    """A control to its other end."""
+    if control.evaluate("control => control.tagName") == "SELECT":
+        control.select_option(control.locator("option").last.get_attribute("value"))
+    else:
+        last = control.get_attribute("max")
+        control.fill("0" if control.input_value() == last else last)
+
+
+def test_explorers_answer_and_can_be_reset(fresh):
+    """Every control of every twin changes the sentence and the picture; the button brings both back."""
+    for figure in fresh.page.locator("figure.book-explorer").all():
+        assert figure.get_attribute("data-state") == "ready"
+        sentence, picture = figure.locator(".explorer-sentence"), figure.locator(".explorer-view svg")
+        settled = "figure => figure.view.runAsync().then(() => new Promise(done => setTimeout(done, 50)))"
+        first = sentence.inner_text()
+        for control in figure.locator("[data-control]").all():
+            words, drawn = sentence.inner_text(), picture.inner_html()
+            move(control)
+            figure.evaluate(settled)
+            assert sentence.inner_text() != words
+            assert picture.inner_html() != drawn
+        figure.get_by_role("button", name="Reset").click()
+        figure.evaluate(settled)
+        assert sentence.inner_text().split(" Last change:")[0] == first
+
+
+def test_explorers_listen_to_the_keyboard(fresh):
+    for figure in fresh.page.locator("figure.book-explorer:has(input[type=range])").all():
+        slider, sentence = figure.locator("input[type=range]").first, figure.locator(".explorer-sentence")
+        before, value = sentence.inner_text(), slider.get_attribute("aria-valuetext")
+        slider.focus()
+        fresh.page.keyboard.press("ArrowLeft")
+        figure.evaluate("figure => figure.view.runAsync().then(() => new Promise(done => setTimeout(done, 50)))")
+        assert slider.get_attribute("aria-valuetext") != value
+        assert sentence.inner_text() != before
+        fresh.page.keyboard.press("ArrowRight")
 
 
 def test_threshold_sliders_change_the_picture_and_survive_a_change_of_theme(fresh):
@@ -125,9 +171,11 @@ def test_threshold_sliders_change_the_picture_and_survive_a_change_of_theme(fres
         slider.fill(start)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_is_accessible(fresh, theme):
+@pytest.mark.parametrize(("theme", "size"), [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)])
+def test_is_accessible(fresh, theme, size):
     fresh.use_theme(theme)
+    fresh.page.set_viewport_size(size)
+    fresh.settle()
     found = Axe().run(fresh.page, options={"resultTypes": ["violations"]}).response["violations"]
     serious = [
         (violation["id"], node["target"], node["html"][:200])

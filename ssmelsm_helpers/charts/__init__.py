@@ -4,6 +4,7 @@ Direction has a colour and a shape; nothing is jittered; error bars are two Mont
 In the static book, tooltips and the threshold's slider answer without a kernel.
 """
 
+from .bumps import spike_bump_chart
 from .comparisons import formulations_chart, pip_comparison_chart
 from .effects import common_own_sd_chart, two_effect_chart
 from .pips import funnel_chart, outcome_chart, pip_chart
@@ -18,5 +19,6 @@ __all__ = [
     "pip_chart",
     "pip_comparison_chart",
     "school_sd_chart",
+    "spike_bump_chart",
     "two_effect_chart",
 ]
