@@ -16,7 +16,7 @@ from .tree import Draws
 
 PACKAGE = str(Path(__file__).parent)
 # Fewer proposals than this say nothing about the tail of their weights.
-_LEAST_PROPOSALS = 1000
+_LEAST_PROPOSALS = 700
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
 _KEPT_VALUES = 16_000_000
 

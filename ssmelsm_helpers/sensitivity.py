@@ -177,7 +177,7 @@ class PriorTable(NamedTuple):
     refit_k: float  #: where that was too high, of the model fitted anew; NaN otherwise
 
 
-def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 1000) -> PriorTable:
+def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 700) -> PriorTable:
     """What `pip_table` would show under another pi, quickly; by a new importance sample where k-hat is too high.
 
     A draw's t was made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.

@@ -36,7 +36,7 @@ def power_explorer() -> Explorer:
         Control("n_students", "Students per school", (10, 20, 40, 70, 100, 150), 40, static=(20, 40, 70, 150)),
         Control("size", "SD of the deviations", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), 0.3, static=(0.2, 0.3, 0.6)),
         Control("share", "Share that deviate", (0.05, 0.1, 0.15, 0.2, 0.25, 0.3), 0.25, static=(0.1, 0.25)),
-        Control("n_schools", "Schools", (20, 40, 60, 80, 100), 60),
+        Control("n_schools", "Schools", (20, 40, 60, 80), 60),
         Control("seed", "Repetition", tuple(range(1, 11)), 1),
     ]
     return Explorer("Power explorer", controls, lru_cache(maxsize=64)(power_view), power_charts)
@@ -47,7 +47,7 @@ def power_view(n_students: int, size: float, share: float, n_schools: int, seed:
     study = simulate_schools(
         n_schools=n_schools, n_students=n_students, tau_t=size, inclusion=share, random_seed=1000 * seed + 7
     )
-    fit = fit_schools(study.schools, sampler="importance", draws=250, random_seed=seed, progressbar=False)
+    fit = fit_schools(study.schools, sampler="importance", draws=200, random_seed=seed, progressbar=False)
     pip = pip_table(fit)["pip"].to_numpy()
     deviates, flagged = study.truth["delta"].to_numpy() == 1, pip >= _THRESHOLD
     outcome = np.select([deviates & flagged, deviates, flagged], _OUTCOMES[:3], _OUTCOMES[3])
