@@ -176,6 +176,7 @@ def test_is_accessible(fresh, theme, size):
     fresh.use_theme(theme)
     fresh.page.set_viewport_size(size)
     fresh.settle()
+    fresh.page.wait_for_timeout(600)  # the theme waits a little before it looks which code can be scrolled
     found = Axe().run(fresh.page, options={"resultTypes": ["violations"]}).response["violations"]
     serious = [
         (violation["id"], node["target"], node["html"][:200])
