@@ -15,6 +15,7 @@ _HOMES = {
     "charts": [
         "caterpillar_chart",
         "common_own_sd_chart",
+        "few_schools_chart",
         "formulations_chart",
         "funnel_chart",
         "outcome_chart",
@@ -35,6 +36,7 @@ _HOMES = {
         "check_single_student",
     ],
     "exercises_formulations": ["check_mixture", "check_moved_most", "check_sd_factor", "check_terms"],
+    "exercises_levels": ["check_pupils_needed", "check_sd_ratio"],
     "exercises_construction": [
         "check_cholesky_corner",
         "check_effect_covariance",
@@ -42,7 +44,7 @@ _HOMES = {
         "check_kept_sd",
         "check_mixture_sd",
     ],
-    "exercises_threshold": ["check_expected_false_flags", "check_pip_for_bayes_factor"],
+    "exercises_threshold": ["check_least_pip", "check_pip_for_bayes_factor", "check_pip_from_draws"],
     "exercises_effects": [
         "check_any_effect",
         "check_average_sd",

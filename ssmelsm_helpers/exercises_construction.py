@@ -48,7 +48,7 @@ def check_effect_covariance(answer, *, tau_u: float, tau_t: float, rho: float) -
         tau_u**2 * tau_t**2 * rho: "Covariances take each tau once, variances take it twice.",
     }
     yes = f"Yes: {tau_u:g} × {tau_t:g} × {rho:g} = {right:.3f}."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.0004)
+    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.01)
 
 
 def check_expected_t(answer, *, u: float, tau_u: float, tau_t: float, rho: float) -> Feedback:
@@ -67,7 +67,7 @@ def check_expected_t(answer, *, u: float, tau_u: float, tau_t: float, rho: float
         rho * u: "Put u into units of tau_u, and the result into units of tau_t.",
     }
     yes = f"Yes: {u / tau_u:g} tau_u above the average, so {rho:g} × {u / tau_u:g} tau_t, or {right:.3f}."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.0006)
+    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.01)
 
 
 def check_mixture_sd(answer, *, tau_t: float, inclusion_prior: float) -> Feedback:

@@ -89,7 +89,9 @@ def test_the_twin_holds_every_view(explorer):
         references, signals, sentence, marked = book["states"][at]
         view = states[at][1]
         assert (signals, sentence, tuple(marked)) == (view.signals, view.sentence, view.marked)
-        assert {name: book["tables"][i] for name, i in references.items()} == {n: records(t) for n, t in view.data.items()}
+        assert {name: book["tables"][i] for name, i in references.items()} == {
+            n: records(t) for n, t in view.data.items()
+        }
     for field, control in zip(fields, controls, strict=True):
         assert control.label in field.parent.get_text()
         chosen = int(field.select_one("[selected]")["value"] if field.name == "select" else field["value"])

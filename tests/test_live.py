@@ -13,7 +13,9 @@ from lab_harness import FAILED, lab, open_notebook, restart_kernel, run_all
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if "_explorer(" in path.read_text("utf8")]
+CHAPTERS = [
+    path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if "_explorer(" in path.read_text("utf8")
+]
 
 
 @pytest.fixture(scope="module")

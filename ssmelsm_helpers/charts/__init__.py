@@ -7,12 +7,14 @@ In the static book, tooltips and the threshold's slider answer without a kernel.
 from .bumps import spike_bump_chart
 from .comparisons import formulations_chart, pip_comparison_chart
 from .effects import common_own_sd_chart, two_effect_chart
+from .levels import few_schools_chart
 from .pips import funnel_chart, outcome_chart, pip_chart
 from .spreads import caterpillar_chart, school_sd_chart
 
 __all__ = [
     "caterpillar_chart",
     "common_own_sd_chart",
+    "few_schools_chart",
     "formulations_chart",
     "funnel_chart",
     "outcome_chart",

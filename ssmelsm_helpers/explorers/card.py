@@ -125,6 +125,10 @@ def card_charts(_view: View) -> alt.LayerChart:
     n = alt.X("n:Q", title="Students, with the same mean and SD", scale=alt.Scale(type="log", nice=False))
     pip = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
     curve = alt.Chart(alt.NamedData("students")).mark_line(color=COLOURS[1], aria=False).encode(n, pip)
-    here = alt.Chart(alt.NamedData("here")).mark_point(size=140, filled=True, color=COLOURS[0], aria=False).encode(n, pip)
-    line = alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
+    here = (
+        alt.Chart(alt.NamedData("here")).mark_point(size=140, filled=True, color=COLOURS[0], aria=False).encode(n, pip)
+    )
+    line = (
+        alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
+    )
     return alt.layer(line, curve, here).properties(width=600, height=240)

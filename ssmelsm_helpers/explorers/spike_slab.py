@@ -82,7 +82,11 @@ def _sentence(n: int, sd_ratio: float, tau_t: float, pi: float, here) -> str:
     else:
         parts = [f"at most {low:.2f}"] if np.isfinite(low) else []
         parts += [f"at least {high:.2f}"] if np.isfinite(high) else []
-        asks = f"A PIP of .75 asks for an SD ratio of {' or '.join(parts)}." if parts else "No SD ratio from 0.4 to 2.5 reaches .75."
+        asks = (
+            f"A PIP of .75 asks for an SD ratio of {' or '.join(parts)}."
+            if parts
+            else "No SD ratio from 0.4 to 2.5 reaches .75."
+        )
         asks += f" An ordinary school (ratio 1) has {average:.2f}."
     return (
         f"{n} students, an SD {sd_ratio:g} times the common one, tau_t = {tau_t:g}, pi = {pi:g}: log Bayes factor "
@@ -99,12 +103,28 @@ def spike_slab_charts(view: View) -> alt.VConcatChart:
     t = alt.X("t:Q", title="t, the school's deviation on the log-SD scale", scale=alt.Scale(domain=[-0.9, 0.9]))
     height = alt.Y("height:Q", title="Relative height", scale=alt.Scale(domain=[0, 1]))
     slab = alt.Chart(alt.NamedData("slab")).mark_area(color=COLOURS[1], opacity=0.3, aria=False).encode(t, height)
-    likelihood = alt.Chart(alt.NamedData("likelihood")).mark_line(color=COLOURS[0], strokeWidth=2.5, aria=False).encode(t, height)
+    likelihood = (
+        alt.Chart(alt.NamedData("likelihood"))
+        .mark_line(color=COLOURS[0], strokeWidth=2.5, aria=False)
+        .encode(t, height)
+    )
     at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
     spike = at_zero.mark_bar(size=4, color=GREY, aria=False).encode(t, height)
-    words = pd.DataFrame({"t": [-0.88] * 3, "height": [0.95, 0.82, 0.69], "text": ["— what the students say", "▌the spike, t = 0", "▬ the slab"]})
-    colours = alt.Color("text:N", scale=alt.Scale(domain=words["text"].tolist(), range=[COLOURS[0], GREY, COLOURS[1]]), legend=None)
-    key = alt.Chart(words).mark_text(align="left", fontSize=12, fontWeight="bold", aria=False).encode(t, height, colours, text="text:N")
+    words = pd.DataFrame(
+        {
+            "t": [-0.88] * 3,
+            "height": [0.95, 0.82, 0.69],
+            "text": ["— what the students say", "▌the spike, t = 0", "▬ the slab"],
+        }
+    )
+    colours = alt.Color(
+        "text:N", scale=alt.Scale(domain=words["text"].tolist(), range=[COLOURS[0], GREY, COLOURS[1]]), legend=None
+    )
+    key = (
+        alt.Chart(words)
+        .mark_text(align="left", fontSize=12, fontWeight="bold", aria=False)
+        .encode(t, height, colours, text="text:N")
+    )
     top = alt.layer(slab, spike, likelihood, key).properties(width=600, height=170)
 
     ratio_scale = alt.Scale(type="log", domain=[0.4, 2.5])
@@ -113,13 +133,23 @@ def spike_slab_charts(view: View) -> alt.VConcatChart:
     curve = alt.Chart(alt.NamedData("curve")).mark_line(color=GREY, aria=False).encode(ratio, pip)
     school = {"size": 120, "color": COLOURS[0], "filled": True, "aria": False}
     here = alt.Chart(alt.NamedData("here"))
-    line = alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
+    line = (
+        alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
+    )
     left = alt.layer(line, curve, here.mark_point(**school).encode(ratio, pip)).properties(width=265, height=200)
 
-    n = alt.X("n:Q", title="Students n", scale=alt.Scale(type="log", domain=[4, 600]), axis=alt.Axis(values=[5, 20, 71, 300]))
-    y = alt.Y("ratio:Q", title="SD ratio that .75 asks for", scale=ratio_scale, axis=alt.Axis(values=[0.5, 0.75, 1, 1.5, 2]))
+    n = alt.X(
+        "n:Q", title="Students n", scale=alt.Scale(type="log", domain=[4, 600]), axis=alt.Axis(values=[5, 20, 71, 300])
+    )
+    y = alt.Y(
+        "ratio:Q", title="SD ratio that .75 asks for", scale=ratio_scale, axis=alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])
+    )
     asked = alt.Chart(alt.NamedData("asked")).encode(n, y)
-    dash = alt.StrokeDash("side:N", scale=alt.Scale(domain=["more variable", "less variable"], range=[[1, 0], [5, 4]]), legend=alt.Legend(orient="bottom", title=None))
+    dash = alt.StrokeDash(
+        "side:N",
+        scale=alt.Scale(domain=["more variable", "less variable"], range=[[1, 0], [5, 4]]),
+        legend=alt.Legend(orient="bottom", title=None),
+    )
     lines = asked.mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1]), aria=False).encode(dash)
     right = alt.layer(lines, here.mark_point(**school).encode(n, y)).properties(width=265, height=200)
     return alt.vconcat(top, alt.hconcat(left, right))

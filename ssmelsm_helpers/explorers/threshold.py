@@ -17,7 +17,29 @@ from .views import Control, Explorer, View
 RULES = ("PIP", "Bayes factor", "false flags")
 _GROUPS = ["more variable", "less variable", "not flagged"]
 # In the static page, closer together around .75.
-_LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.72, 0.73, 0.74, 0.75, 0.76, 0.77, 0.78, 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
+_LEVELS = (
+    0.5,
+    0.55,
+    0.6,
+    0.65,
+    0.7,
+    0.72,
+    0.73,
+    0.74,
+    0.75,
+    0.76,
+    0.77,
+    0.78,
+    0.8,
+    0.82,
+    0.85,
+    0.88,
+    0.9,
+    0.92,
+    0.95,
+    0.97,
+    0.99,
+)
 _NOBODY = 2.0  # a PIP that no school reaches
 
 
