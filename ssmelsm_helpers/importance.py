@@ -19,6 +19,7 @@ from .posterior import CollapsedPosterior
 GOOD_PARETO_K = 0.7
 _DF = 7.0
 _LEAST_PILOT_DRAWS = 500
+_PILOT_DRAWS_FROM_START = 300
 
 
 class WeightedDraws(NamedTuple):
@@ -82,17 +83,28 @@ class Proposal(NamedTuple):
         return constant - log_volume - (_DF + size) / 2 * np.log1p((standard**2).sum(axis=0) / _DF)
 
 
-def adapt(posterior: CollapsedPosterior, rng) -> Proposal:
-    """A proposal from the Laplace approximation, improved by weighted pilot draws."""
+def adapt(posterior: CollapsedPosterior, rng, start: Proposal | None = None) -> Proposal:
+    """A proposal improved by weighted pilot draws, from the Laplace approximation or a nearer `start`."""
+    if start is not None:  # one round does then what two or three do from the mode
+        return _improved(start, posterior, _PILOT_DRAWS_FROM_START, rng)
     proposal = Proposal.matching(*find_mode(posterior))
     # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
     draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
     for _ in range(2 if posterior.size <= 6 else 3):
-        x = proposal.sample(draws, rng)
-        weights = np.exp(weigh(x, posterior.log_density(x) - proposal.log_density(x)).log_weights)
-        mean = weights @ x
-        proposal = Proposal.matching(mean, (x - mean).T * weights @ (x - mean))
+        proposal = _improved(proposal, posterior, draws, rng)
     return proposal
+
+
+def _improved(proposal: Proposal, posterior: CollapsedPosterior, draws: int, rng) -> Proposal:
+    x = proposal.sample(draws, rng)
+    return moments(weigh(x, posterior.log_density(x) - proposal.log_density(x)))
+
+
+def moments(draws: WeightedDraws, widen: float = 1.0) -> Proposal:
+    """A proposal with the mean of weighted draws and `widen` times their covariance."""
+    weights = np.exp(draws.log_weights)
+    mean = weights @ draws.x
+    return Proposal.matching(mean, widen * (draws.x - mean).T * weights @ (draws.x - mean))
 
 
 def weigh(x, log_ratio) -> WeightedDraws:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from .importance import GOOD_PARETO_K, adapt, find_mode, resample, weigh
+from .importance import GOOD_PARETO_K, Proposal, adapt, find_mode, resample, weigh
 from .posterior import CollapsedPosterior
 from .priors import Beta
 from .recovery import recover_effects
@@ -48,9 +48,11 @@ def _thinned(draws: int, kept: int) -> dict:
     return {"thinned_from": draws} if kept < draws else {}
 
 
-def run_importance(posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress) -> Draws:
+def run_importance(
+    posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress, start: Proposal | None = None
+) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
-    proposal = adapt(posterior, rng)
+    proposal = adapt(posterior, rng, start)
     # Where fewer draws are kept than asked for, twice as many proposals are enough to choose from.
     proposals = draws * chains if kept == draws else min(2 * kept, draws) * chains
     # Sorted by tau_t, so that draws that need more quadrature nodes share a block.

@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 
 from .arguments import check_probability, check_seed, shown
 from .checks import least_ess
-from .importance import GOOD_PARETO_K, resample, weigh
+from .importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
 from .inclusion import bayes_factor, pip_table, posterior_of_fit, school_log_sd
 from .recovery import recover_effects
 from .refit import hyperparameters, observed_schools, posterior_of, priors_of
@@ -189,7 +189,7 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 7
     log_bf = _log_bf(fit)
     weighted = weigh(log_bf, _log_ratio(fit, inclusion_prior))
     if not weighted.pareto_k <= GOOD_PARETO_K:
-        anew = _fitted_anew(fit, inclusion_prior, draws)
+        anew = _fitted_anew(fit, inclusion_prior, draws, weighted)
         found = reweighted_table(anew, inclusion_prior)
         return found._replace(pareto_k=weighted.pareto_k, refit_k=anew.attrs["pareto_k"])
     weight = np.exp(weighted.log_weights)[:, None]
@@ -213,12 +213,15 @@ def _joined(draws: xr.DataArray) -> np.ndarray:
     return values.reshape(-1, *values.shape[2:])
 
 
-def _fitted_anew(fit: xr.DataTree, pi: float, draws: int) -> xr.DataTree:
-    """The fit's model under another pi, by importance sampling."""
+def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraws) -> xr.DataTree:
+    """The fit's model under another pi, by importance sampling; the reweighted draws say where to start."""
     posterior = posterior_of(fit, pi, priors_of(fit))
+    x = hyperparameters(fit, posterior).reshape(-1, posterior.size)
     with warnings.catch_warnings():  # its k-hat is reported
         warnings.simplefilter("ignore", RuntimeWarning)
-        found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None)
+        # Few of these draws are left in effect, so their covariance is too small where it matters.
+        start = moments(weighted._replace(x=x), widen=2.5)
+        found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None, start)
     return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
 
 

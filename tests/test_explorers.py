@@ -207,7 +207,7 @@ def test_a_bad_k_hat_fits_anew(importance_fit, saeb_schools):
     """Under pi = .1 the old draws say too little; the refit's PIPs are those of a fit from scratch."""
     found = reweighted_table(importance_fit, 0.1)
     assert found.pareto_k > 0.7
-    assert found.refit_k < 0.9 < found.pareto_k + 0.2
+    assert found.refit_k <= 0.7
     anew = sm.fit_schools(saeb_schools, sampler="importance", inclusion_prior=0.1, random_seed=9, progressbar=False)
     table = sm.pip_table(anew)
     error = np.hypot(found.table["pip_mcse"], table["pip_mcse"])

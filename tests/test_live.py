@@ -72,4 +72,3 @@ def test_explorers_answer_and_say_when_the_kernel_is_gone(name, browser, address
     page.keyboard.press("ArrowRight")
     wait_for_change(page, output.locator(".explorer-sentence"), before)
     page.context.close()
-

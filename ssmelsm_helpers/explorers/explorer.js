@@ -45,7 +45,7 @@ var ssmelsmExplorer = (function () {
       marked = update.marked;
       words.textContent = update.sentence + change;
       const picture = place.querySelector("[role='graphics-document']");
-      if (picture) picture.setAttribute("aria-label", spec.description);
+      if (picture) picture.setAttribute("aria-label", `${spec.description} ${words.textContent}`);
     }
 
     /* While one picture is being drawn, only the latest of the next ones is kept. */

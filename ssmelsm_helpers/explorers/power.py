@@ -30,7 +30,7 @@ def power_explorer() -> Explorer:
     --------
     >>> import ssmelsm_helpers as sm
     >>> sm.power_explorer().view(n_students=150).sentence[:35]
-    '60 schools of 150 students; 15 devi'
+    '60 schools of 150 students; 12 devi'
     """
     controls = [
         Control("n_students", "Students per school", (10, 20, 40, 70, 100, 150), 40, static=(20, 40, 70, 150)),

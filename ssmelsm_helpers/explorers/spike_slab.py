@@ -102,30 +102,23 @@ def spike_slab_charts(view: View) -> alt.VConcatChart:
     """Three panels; the school is the same point in the lower two."""
     t = alt.X("t:Q", title="t, the school's deviation on the log-SD scale", scale=alt.Scale(domain=[-0.9, 0.9]))
     height = alt.Y("height:Q", title="Relative height", scale=alt.Scale(domain=[0, 1]))
-    slab = alt.Chart(alt.NamedData("slab")).mark_area(color=COLOURS[1], opacity=0.3, aria=False).encode(t, height)
-    likelihood = (
-        alt.Chart(alt.NamedData("likelihood"))
-        .mark_line(color=COLOURS[0], strokeWidth=2.5, aria=False)
-        .encode(t, height)
+    names = {"line: what the students say": COLOURS[0], "bar: the spike, t = 0": GREY, "area: the slab": COLOURS[1]}
+    said, spike, slab = names
+    colour = alt.Color(
+        "what:N",
+        scale=alt.Scale(domain=list(names), range=list(names.values())),
+        legend=alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0),
     )
-    at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
-    spike = at_zero.mark_bar(size=4, color=GREY, aria=False).encode(t, height)
-    words = pd.DataFrame(
-        {
-            "t": [-0.88] * 3,
-            "height": [0.95, 0.82, 0.69],
-            "text": ["— what the students say", "▌the spike, t = 0", "▬ the slab"],
-        }
-    )
-    colours = alt.Color(
-        "text:N", scale=alt.Scale(domain=words["text"].tolist(), range=[COLOURS[0], GREY, COLOURS[1]]), legend=None
-    )
-    key = (
-        alt.Chart(words)
-        .mark_text(align="left", fontSize=12, fontWeight="bold", aria=False)
-        .encode(t, height, colours, text="text:N")
-    )
-    top = alt.layer(slab, spike, likelihood, key).properties(width=600, height=170)
+
+    def layer(data, what):
+        return alt.Chart(data).transform_calculate(what=f"'{what}'").encode(t, height, colour)
+
+    at_zero = pd.DataFrame({"t": [0], "height": [1]})
+    top = alt.layer(
+        layer(alt.NamedData("slab"), slab).mark_area(opacity=0.3, aria=False),
+        layer(at_zero, spike).mark_bar(size=4, aria=False),
+        layer(alt.NamedData("likelihood"), said).mark_line(strokeWidth=2.5, aria=False),
+    ).properties(width=600, height=170)
 
     ratio_scale = alt.Scale(type="log", domain=[0.4, 2.5])
     ratio = alt.X("ratio:Q", title="SD ratio", scale=ratio_scale, axis=alt.Axis(values=[0.5, 0.75, 1, 1.5, 2]))
