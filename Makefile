@@ -10,8 +10,10 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 ARGS ?=
+# Processes that share the tests.
+WORKERS ?= 2
 
-.PHONY: help book test lab bench lock repository clean
+.PHONY: help book test lab bench study sbc lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -32,13 +34,19 @@ book: $(INSTALLED) ## build the book; open _build/html/index.html
 	$(PYTHON) tools/build_book.py
 
 test: $(INSTALLED) ## run all tests, those of the built book included
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	SSMELSM_OFFLINE=1 $(PYTHON) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 bench: $(INSTALLED) ## measure time and memory of the fits
 	$(PYTHON) tests/benchmarks/bench.py $(ARGS)
+
+study: $(INSTALLED) ## run the simulation studies; QUICK=1 for five replications instead of a hundred
+	$(PYTHON) tools/study.py study $(if $(QUICK),quick)
+
+sbc: $(INSTALLED) ## simulation-based calibration of all formulations and samplers; QUICK=1 for a glance
+	$(PYTHON) tools/study.py sbc $(if $(QUICK),quick)
 
 lock: $(INSTALLED) ## write requirements.lock from what is installed in .venv
 	$(PYTHON) tools/lock.py

@@ -68,6 +68,11 @@ _HOMES = {
     "checks": ["convergence", "replicated_sds"],
     "comparison": ["heterogeneity", "pointwise_log_likelihood"],
     "sensitivity": ["sensitivity_table", "with_inclusion_prior"],
+    "calibration": ["calibration_study", "calibration_verdict"],
+    "power": ["design_table", "detection_probability", "learned_tau_t"],
+    "studies": ["StudyDesign", "run_study"],
+    "study_designs": ["calibration_table", "published_study", "summarise_study", "unbalanced_study"],
+    "two_stage": ["two_stage"],
     "prediction": ["predict_school", "prior_predictive"],
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -50,3 +50,25 @@ def reference() -> dict[str, pd.DataFrame]:
         "parameters": pd.read_csv(REFERENCE / "ivd_saeb_intercept_only_parameters.csv", index_col="param"),
         "schools": pd.read_csv(REFERENCE / "ivd_saeb_intercept_only_schools.csv", index_col="school_id"),
     }
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items):
+    """Who runs where under `pytest -n 2 --dist loadgroup`, and in which order: the longest first.
+
+    A module's tests share its fixtures, so they stay together; all that need the built book do, for it is built once.
+    Each chapter can run anywhere.
+    """
+    for item in items:
+        module = item.path.stem
+        book = "site" in getattr(item, "fixturenames", ())
+        alone = module == "test_chapters"
+        item.add_marker(pytest.mark.xdist_group("book" if book else item.nodeid if alone else module))
+    first = ["test_live", "test_agreement", "test_covariates", "test_chapters"]
+
+    def order(item):
+        if "site" in getattr(item, "fixturenames", ()):
+            return -1
+        return first.index(item.path.stem) if item.path.stem in first else len(first)
+
+    items.sort(key=order)

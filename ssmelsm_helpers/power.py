@@ -1,0 +1,222 @@
+"""How likely is a deviating school to be found? By quadrature, before any data.
+
+The hyperparameters are taken as known and rho as 0. A school's PIP is then a function of its SD, falling towards the
+common SD and rising away from it, so that "PIP >= threshold" means "SD below one root or above another"; and a
+normal sample's SD has a known distribution.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.optimize import minimize_scalar
+from scipy.special import logit
+from scipy.stats import chi2
+
+from .arguments import check_number, check_probability, shown
+from .evidence import school_evidence
+
+# The school's mean matters little, t much: nodes of their Gauss-Hermite quadratures.
+_MEAN_NODES, _T_NODES = 9, 61
+_BISECTIONS = 30
+_FARTHEST = 8.0  # of log SD ratios
+_TAU_T_BOUNDS = (np.log(0.005), np.log(3.0))
+
+
+def detection_probability(
+    n, *, sd_ratio, tau_t, inclusion_prior: float = 0.5, threshold: float = 0.75, tau_u: float = 0.4
+) -> np.ndarray | float:
+    """Probability that a school of n students reaches the threshold.
+
+    With ``sd_ratio=1`` this is the probability of a false flag.
+
+    Parameters
+    ----------
+    n : int or array of int, at least 2
+        Students. Arrays broadcast.
+    sd_ratio : float or array
+        The school's true SD over the common one.
+    tau_t : float or array
+        SD of t in the slab (log-SD units), as the model has learned it from all schools; see `design_table`.
+    inclusion_prior : float, default 0.5
+        pi.
+    threshold : float, default 0.75
+        PIP at which a school is flagged.
+    tau_u : float, default 0.4
+        SD of the schools' means, in units of the common SD. It hardly matters.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Of the arguments' common shape.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside of its range.
+
+    Notes
+    -----
+    Given the school's mean, P(PIP >= threshold) is a chi-square probability outside of two roots, found by bisection;
+    the mean is integrated out by Gauss-Hermite quadrature. From n = 3 on the error is below .002; at n = 2, where the
+    mean decides as much as the SD, it can reach .05.
+
+    Examples
+    --------
+    >>> detection_probability([20, 71, 300], sd_ratio=1.3, tau_t=0.1).round(2)
+    array([0.19, 0.82, 1.  ])
+    """
+    check_probability("inclusion_prior", inclusion_prior)
+    check_probability("threshold", threshold)
+    check_number("tau_u", tau_u, low=0.0)
+    checked = {"n": _checked("n", n), "sd_ratio": _checked("sd_ratio", sd_ratio), "tau_t": _checked("tau_t", tau_t)}
+    try:
+        arrays = np.broadcast_arrays(*checked.values())
+    except ValueError:
+        raise ValueError(f"n, sd_ratio and tau_t must broadcast; found {shown(n)} and {shown(sd_ratio)}.") from None
+    n, sd_ratio, tau_t = (array[..., None] for array in arrays)
+    nodes, weights = hermegauss(_MEAN_NODES)
+    mean = nodes * np.sqrt(tau_u**2 + sd_ratio**2 / n)
+    least_bf = logit(threshold) - logit(inclusion_prior)
+    below, above = _roots(n, mean, tau_t, tau_u, least_bf)
+    df = n - 1
+    found = chi2.cdf(df * (below / sd_ratio) ** 2, df) + chi2.sf(df * (above / sd_ratio) ** 2, df)
+    probability = np.minimum(found, 1.0) @ (weights / weights.sum())
+    return probability if probability.ndim else float(probability)
+
+
+def _checked(name: str, value) -> np.ndarray:
+    expected = "whole numbers of at least 2" if name == "n" else "positive finite numbers"
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {expected}; found {shown(value)}.") from None
+    good = np.isfinite(array) & ((array >= 2) & (array == np.floor(array)) if name == "n" else array > 0)
+    if not good.all():
+        raise ValueError(f"{name} must be {expected}; found {array[~good].ravel()[:5].tolist()}.")
+    return array
+
+
+def _roots(n, mean, tau_t, tau_u, least_bf) -> tuple[np.ndarray, np.ndarray]:
+    """SDs below and above which the log Bayes factor is at least `least_bf`; 0 and infinity where it never is."""
+
+    def surplus(log_sd):
+        return school_evidence(n, mean, np.exp(log_sd), tau_u=tau_u, tau_t=tau_t).log_bf - least_bf
+
+    shape = np.broadcast_shapes(n.shape, mean.shape, tau_t.shape)
+    lowest = _lowest(surplus, shape)
+    always = surplus(lowest) >= 0
+    found = []
+    for end, never in ((-_FARTHEST, -np.inf), (_FARTHEST, np.inf)):
+        inside, outside = lowest, np.full(shape, end)
+        reached = surplus(outside) >= 0
+        for _ in range(_BISECTIONS):
+            middle = (inside + outside) / 2
+            enough = surplus(middle) >= 0
+            inside, outside = np.where(enough, inside, middle), np.where(enough, middle, outside)
+        found.append(np.exp(np.where(always, lowest, np.where(reached, outside, never))))
+    return found[0], found[1]
+
+
+def _lowest(function, shape) -> np.ndarray:
+    """Where each of many functions with one valley, near 0, is lowest: by golden sections."""
+    low, high, ratio = np.full(shape, -2.0), np.full(shape, 2.0), (np.sqrt(5) - 1) / 2
+    for _ in range(20):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        leftwards = function(left) < function(right)
+        low, high = np.where(leftwards, low, left), np.where(leftwards, right, high)
+    return (low + high) / 2
+
+
+def design_table(
+    n_students,
+    *,
+    size,
+    share=0.1,
+    n_schools: int = 100,
+    inclusion_prior: float = 0.5,
+    threshold: float = 0.75,
+    tau_t: float | None = None,
+) -> pd.DataFrame:
+    """What a study of schools of equal size can find, for every combination of students, size and share.
+
+    Parameters
+    ----------
+    n_students : int or sequence of int
+        Students per school, at least 2.
+    size : float or sequence of float
+        SD of t among the schools that deviate (log-SD units).
+    share : float or sequence of float, default 0.1
+        Share of schools that deviate.
+    n_schools : int, default 100
+        Schools.
+    inclusion_prior, threshold : float, default 0.5 and 0.75
+        pi of the analysis, and the PIP at which it flags.
+    tau_t : float, optional
+        The slab's SD that the analysis works with. Default: the one that many such schools would teach it, which is
+        below `size` where pi is above the true share, for the slab then has to fit ordinary schools as well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per combination: ``n_students``, ``n_schools``, ``share``, ``size``, ``tau_t``; ``tpr`` and ``fpr``
+        (probabilities that a deviating and an ordinary school are flagged); ``hits`` and ``false_flags`` expected.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside of its range.
+
+    Examples
+    --------
+    >>> design_table([50, 150], size=0.437, n_schools=150)[["n_students", "tpr", "fpr"]].round(2)
+       n_students   tpr   fpr
+    0          50  0.57  0.02
+    1         150  0.73  0.02
+    """
+    combinations = pd.MultiIndex.from_product(
+        [np.atleast_1d(n_students), np.atleast_1d(share), np.atleast_1d(size)], names=["n_students", "share", "size"]
+    ).to_frame(index=False)
+    check_number("n_schools", n_schools, low=1)
+    for value in np.atleast_1d(share).tolist():
+        check_probability("share", value)
+    _checked("n", n_students), _checked("size", size)
+    rows = []
+    for n, p, sd in combinations.itertuples(index=False):
+        slab = learned_tau_t(n, size=sd, share=p, inclusion_prior=inclusion_prior) if tau_t is None else tau_t
+        options = {"tau_t": slab, "inclusion_prior": inclusion_prior, "threshold": threshold}
+        nodes, weights = hermegauss(_T_NODES)
+        found = detection_probability(n, sd_ratio=np.exp(np.append(sd * nodes, 0.0)), **options)
+        tpr, fpr = float(found[:-1] @ weights / weights.sum()), float(found[-1])
+        rows.append(
+            {"n_students": n, "n_schools": n_schools, "share": p, "size": sd, "tau_t": slab, "tpr": tpr, "fpr": fpr}
+            | {"hits": n_schools * p * tpr, "false_flags": n_schools * (1 - p) * fpr}
+        )
+    return pd.DataFrame(rows)
+
+
+def learned_tau_t(n: int, *, size: float, share: float, inclusion_prior: float = 0.5) -> float:
+    """The tau_t to which the posterior tends, as schools of n students become many.
+
+    It maximises the expected log p(SD) of the analysis' mixture (share pi in the slab) under the true one.
+
+    Examples
+    --------
+    >>> learned_tau_t(75, size=0.437, share=0.25) < 0.437
+    True
+    """
+    # Observed log SDs, on a grid; its density under the truth: ordinary schools and, per node of t, deviating ones.
+    nodes, weights = hermegauss(_T_NODES)
+    t, weights = np.append(size * nodes, 0.0), np.append(share * weights / weights.sum(), 1 - share)
+    se = 1 / np.sqrt(2 * (n - 1))
+    centres = np.linspace(-1, 1, 601) * min(6 * np.hypot(size, se) + se, _FARTHEST / 2)
+    squares = (n - 1) * np.exp(2 * (centres[:, None] - t))
+    density = (chi2.pdf(squares, n - 1) * squares) @ weights
+    density /= density.sum()
+
+    def minus_expected(log_tau):
+        log_bf = school_evidence(n, sd=np.exp(centres), tau_t=np.exp(log_tau)).log_bf
+        return -(density * np.logaddexp(np.log(inclusion_prior) + log_bf, np.log1p(-inclusion_prior))).sum()
+
+    return float(np.exp(minimize_scalar(minus_expected, bounds=_TAU_T_BOUNDS, method="bounded").x))

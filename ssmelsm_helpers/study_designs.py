@@ -1,0 +1,252 @@
+"""The published simulation study and its unbalanced sister, and what one replication of them reports."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from .quick import quick_fit
+from .simulate import simulate_schools
+from .studies import StudyDesign
+from .two_stage import two_stage
+
+THRESHOLD = 0.75
+# Bounds of the PIPs' classes, for their calibration.
+PIP_CLASSES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+_PLANTED = {"gamma": 0.0, "eta": -0.25, "tau_u": 0.33, "rho": 0.0}
+_SD_SLAB = (0.312, 0.437, 0.668, 0.901)
+_P_SLAB = (0.0, 0.05, 0.10, 0.25)
+_LEAST_STUDENTS = 2
+
+
+def published_study() -> StudyDesign:
+    """Study 1: 144 conditions, 36 of them without a deviating school.
+
+    Students per school 50, 75, 150; schools 50, 150, 300; share of deviating schools 0, .05, .10, .25; SD of their t
+    .312, .437, .668, .901; log SD -.25, SD of the school means .33, rho 0. Each replication is fitted with pi = .5
+    and flags at PIP >= .75; the two-stage method is its baseline.
+
+    Returns
+    -------
+    StudyDesign
+        For `run_study`. Per replication: numbers of schools that deviate and do not; hits and false flags of the
+        SS-MELSM, of the two-stage method by its own rule (95 %), and its hits when it is allowed as many false flags
+        as the SS-MELSM; areas under the ROC curves; sums of PIPs and of deviating schools in classes of the PIP;
+        tau_t, k-hat and ESS of the fit.
+
+    References
+    ----------
+    Carmo, Williams & Rast (2026), *Journal of Educational and Behavioral Statistics*,
+    doi 10.3102/10769986261426004.
+
+    Examples
+    --------
+    >>> len(published_study().conditions)
+    144
+    """
+    grid = product((50, 75, 150), (50, 150, 300), _P_SLAB, _SD_SLAB)
+    conditions = pd.DataFrame(grid, columns=["n_students", "n_schools", "p_slab", "sd_slab"])
+    return StudyDesign("published study", conditions, replicate_published)
+
+
+def unbalanced_study() -> StudyDesign:
+    """Study 2: few students, and not the same number in every school: Poisson(10 or 30), at least 2; 25 or 50 schools.
+
+    Shares and SDs of the deviating schools, the rest and the reported numbers are those of `published_study`.
+
+    Returns
+    -------
+    StudyDesign
+        For `run_study`; 64 conditions.
+
+    Examples
+    --------
+    >>> len(unbalanced_study().conditions)
+    64
+    """
+    grid = product((10, 30), (25, 50), _P_SLAB, _SD_SLAB)
+    conditions = pd.DataFrame(grid, columns=["mean_students", "n_schools", "p_slab", "sd_slab"])
+    return StudyDesign("unbalanced study", conditions, replicate_unbalanced)
+
+
+def replicate_published(condition: dict, seed: int) -> dict:
+    """One replication of Study 1."""
+    return _replicate(condition, condition["n_students"], seed)
+
+
+def replicate_unbalanced(condition: dict, seed: int) -> dict:
+    """One replication of Study 2."""
+    counts = np.random.default_rng([seed, 1]).poisson(condition["mean_students"], size=condition["n_schools"])
+    return _replicate(condition, np.maximum(counts, _LEAST_STUDENTS), seed)
+
+
+def _replicate(condition: dict, n_students, seed: int) -> dict:
+    simulation = simulate_schools(
+        n_schools=condition["n_schools"],
+        n_students=n_students,
+        tau_t=condition["sd_slab"],
+        inclusion=condition["p_slab"],
+        random_seed=seed,
+        **_PLANTED,
+    )
+    deviates = simulation.truth["delta"].to_numpy() == 1
+    fit = quick_fit(simulation.schools, random_seed=seed)
+    classical = two_stage(simulation.schools)
+    z, flagged = classical["z"].abs().to_numpy(), classical["flagged"].to_numpy()
+    false = int((fit.pip >= THRESHOLD)[~deviates].sum())
+    return {
+        "deviating": int(deviates.sum()),
+        "ordinary": int((~deviates).sum()),
+        "hits": int((fit.pip >= THRESHOLD)[deviates].sum()),
+        "false_flags": false,
+        "two_stage_hits": int(flagged[deviates].sum()),
+        "two_stage_false_flags": int(flagged[~deviates].sum()),
+        "two_stage_matched_hits": hits_at(z, deviates, false),
+        "auc": area_under_roc(fit.pip, deviates),
+        "two_stage_auc": area_under_roc(z, deviates),
+        **_calibration(fit.pip, deviates),
+        "tau_t": fit.tau_t,
+        "pareto_k": fit.pareto_k,
+        "ess": fit.ess,
+    }
+
+
+def hits_at(score, deviates, false_flags: int) -> int:
+    """Deviating schools found by the lowest cut-off of a score that flags no more than `false_flags` others.
+
+    >>> hits_at(np.array([5.0, 4.0, 3.0, 2.0]), np.array([True, False, True, False]), 0)
+    1
+    """
+    others = np.sort(score[~deviates])[::-1]
+    cutoff = others[false_flags] if false_flags < len(others) else -np.inf
+    return int((score[deviates] > cutoff).sum())
+
+
+def area_under_roc(score, deviates) -> float:
+    """Probability that a deviating school scores higher than another one; ties count half; NaN without both kinds.
+
+    >>> area_under_roc(np.array([5.0, 4.0, 3.0, 2.0]), np.array([True, False, True, False]))
+    0.75
+    """
+    if deviates.all() or not deviates.any():
+        return float("nan")
+    ranks = pd.Series(score).rank().to_numpy()
+    ones, zeros = deviates.sum(), (~deviates).sum()
+    return float((ranks[deviates].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+
+
+def _calibration(pip, deviates) -> dict:
+    """Per class of the PIP: number of schools, sum of their PIPs, and how many deviate."""
+    which = np.clip(np.searchsorted(PIP_CLASSES, pip, side="right") - 1, 0, len(PIP_CLASSES) - 2)
+    result = {}
+    for at in range(len(PIP_CLASSES) - 1):
+        inside = which == at
+        result |= {
+            f"class{at}_schools": int(inside.sum()),
+            f"class{at}_pips": float(pip[inside].sum()),
+            f"class{at}_deviating": int(deviates[inside].sum()),
+        }
+    return result
+
+
+def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab", "sd_slab")) -> pd.DataFrame:
+    """Rates of a study by condition: means over its replications.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `run_study` with `published_study` or `unbalanced_study`. Failed replications are left out and counted.
+    by : sequence of str
+        Columns of the conditions to group by.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By condition: ``replications``, ``failed``; ``tpr``, ``fpr``, ``precision``, ``f1``, ``auc`` of the SS-MELSM;
+        ``two_stage_tpr``, ``two_stage_fpr``, ``two_stage_matched_tpr`` (with as many false flags as the SS-MELSM),
+        ``two_stage_auc``; ``surplus``, the mean PIP minus the share that deviates, over all schools; ``tau_t``.
+        TPR and AUC are means over replications with a deviating school; precision and F1 over those where they are
+        defined; missing where there is none. ``tpr_se`` and ``fpr_se`` are standard errors of the means.
+
+    Raises
+    ------
+    ValueError
+        The table lacks a column.
+
+    Examples
+    --------
+    >>> from ssmelsm_helpers import published_study, run_study, StudyDesign
+    >>> design = published_study()
+    >>> few = StudyDesign(design.name, design.conditions.iloc[[28]], design.replicate)
+    >>> summarise_study(run_study(few, replications=4, random_seed=1))["replications"].tolist()
+    [4]
+    """
+    by = list(by)
+    absent = [name for name in [*by, "hits", "false_flags"] if name not in table]
+    if absent:
+        raise ValueError(f"table must be a study's, with the columns {absent}; found {list(table.columns)}.")
+    good = table[table["error"].isna()]
+    with_deviating = good["deviating"].where(good["deviating"] > 0)
+    flagged = good["hits"] + good["false_flags"]
+    pips = good[[f"class{at}_pips" for at in range(len(PIP_CLASSES) - 1)]].sum(axis=1)
+    schools = good["deviating"] + good["ordinary"]
+    rates = good[by].assign(
+        tpr=good["hits"] / with_deviating,
+        fpr=good["false_flags"] / good["ordinary"],
+        precision=good["hits"] / flagged.where(flagged > 0),
+        f1=2 * good["hits"] / (flagged + with_deviating),
+        auc=good["auc"],
+        two_stage_tpr=good["two_stage_hits"] / with_deviating,
+        two_stage_fpr=good["two_stage_false_flags"] / good["ordinary"],
+        two_stage_matched_tpr=good["two_stage_matched_hits"] / with_deviating,
+        two_stage_auc=good["two_stage_auc"],
+        surplus=(pips - good["deviating"]) / schools,
+        tau_t=good["tau_t"],
+    )
+    groups = rates.groupby(by, sort=True)
+    result = groups.mean()
+    result["tpr_se"], result["fpr_se"] = groups["tpr"].sem(), groups["fpr"].sem()
+    result.insert(0, "replications", groups.size())
+    result.insert(1, "failed", table["error"].notna().groupby([table[name] for name in by]).sum())
+    return result
+
+
+def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
+    """Do PIPs mean what they say? In classes of the PIP: mean PIP, and the share of schools that deviate.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `run_study` with `published_study` or `unbalanced_study`.
+    by : sequence of str, default ()
+        Columns of the conditions to group by, such as ``["p_slab"]``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``low`` and ``high`` bounds of the class, ``schools``, ``mean_pip``, ``share_deviating``.
+
+    Examples
+    --------
+    >>> from ssmelsm_helpers import published_study, run_study, StudyDesign
+    >>> design = published_study()
+    >>> few = StudyDesign(design.name, design.conditions.iloc[[28]], design.replicate)
+    >>> int(calibration_table(run_study(few, replications=4, random_seed=1))["schools"].sum())
+    600
+    """
+    by = list(by)
+    good = table[table["error"].isna()]
+    parts = []
+    for at in range(len(PIP_CLASSES) - 1):
+        names = {f"class{at}_{name}": name for name in ("schools", "pips", "deviating")}
+        sums = good[[*by, *names]].rename(columns=names)
+        sums = sums.groupby(by).sum().reset_index() if by else sums.sum().to_frame().T
+        sums.insert(len(by), "low", PIP_CLASSES[at])
+        sums.insert(len(by) + 1, "high", PIP_CLASSES[at + 1])
+        parts.append(sums)
+    result = pd.concat(parts, ignore_index=True)
+    count = result["schools"].where(result["schools"] > 0)
+    result["mean_pip"], result["share_deviating"] = result["pips"] / count, result["deviating"] / count
+    return result.drop(columns=["pips", "deviating"]).astype({"schools": int})
