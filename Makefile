@@ -34,7 +34,7 @@ book: $(INSTALLED) ## build the book; open _build/html/index.html
 	$(PYTHON) tools/build_book.py
 
 test: $(INSTALLED) ## run all tests, those of the built book included
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	SSMELSM_OFFLINE=1 $(PYTHON) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)

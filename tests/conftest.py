@@ -52,23 +52,34 @@ def reference() -> dict[str, pd.DataFrame]:
     }
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+LONG = (
+    "test_book.py",
+    "test_browser.py",
+    "test_live.py",
+    "test_agreement.py",
+    "test_covariates.py",
+    "test_chapters.py",
+)
+
+
 def pytest_collection_modifyitems(items):
-    """Who runs where under `pytest -n 2 --dist loadgroup`, and in which order: the longest first.
+    """The longest first, so that two processes end together."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
-    A module's tests share its fixtures, so they stay together; all that need the built book do, for it is built once.
-    Each chapter can run anywhere.
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Which tests stay together, in `make test`.
+
+    A module's tests share its fixtures; the two modules that need the built book share that; a chapter can run anywhere.
     """
-    for item in items:
-        module = item.path.stem
-        book = "site" in getattr(item, "fixturenames", ())
-        alone = module == "test_chapters"
-        item.add_marker(pytest.mark.xdist_group("book" if book else item.nodeid if alone else module))
-    first = ["test_live", "test_agreement", "test_covariates", "test_chapters"]
+    from xdist.scheduler import LoadScopeScheduling
 
-    def order(item):
-        if "site" in getattr(item, "fixturenames", ()):
-            return -1
-        return first.index(item.path.stem) if item.path.stem in first else len(first)
+    class ByFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.split("::")[0]
+            if module.endswith("test_chapters.py"):
+                return nodeid
+            return "book" if module.endswith(("test_book.py", "test_browser.py")) else module
 
-    items.sort(key=order)
+    return ByFixture(config, log)
