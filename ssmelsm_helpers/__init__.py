@@ -5,7 +5,8 @@ from importlib import import_module
 # Where each public name lives. Modules load when a name is first used, so that `import ssmelsm_helpers`
 # is quick and neither PyMC nor the charts are paid for by those who do not need them.
 _HOMES = {
-    "data": ["students_from_summary", "summarise_schools", "within_between"],
+    "data": ["students_from_summary", "within_between"],
+    "summaries": ["summarise_schools"],
     "saeb": ["load_saeb", "load_saeb_reference", "load_saeb_schools"],
     "simulate": ["Simulation", "simulate_outcomes", "simulate_schools"],
     "priors": ["Beta", "Priors"],

@@ -1,4 +1,4 @@
-"""Load, check and summarise data. Nothing here knows about models.
+"""Check data, and make students from summaries. Nothing here knows about models.
 
 For the intercept-only model a school's students matter through three numbers (n, mean, SD), so a
 *school summary* (a data frame indexed by school with the columns ``n``, ``mean``, ``sd``) is the
@@ -37,106 +37,12 @@ def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
         raise TypeError(f"{argument} must be a data frame (pandas, Polars, ...); found {found}.") from None
 
 
-def _require_columns(frame, wanted: dict[str, str]) -> None:
+def require_columns(frame, wanted: dict[str, str]) -> None:
+    """Refuse column names that are not in the frame."""
     names = list(frame.collect_schema().names())
     for argument, column in wanted.items():
         if column not in names:
             raise ValueError(f"{argument}={column!r} is not a column of data; its columns are {names}.")
-
-
-def _require_usable_rows(frame, unusable, what: str, missing: str):
-    """Refuse rows that are `unusable`, or drop and report them; returns the remaining frame."""
-    count = int(_collect(frame.select(unusable.sum().alias("count")))["count"][0] or 0)
-    if count == 0:
-        return frame
-    if missing == "drop":
-        print(f"summarise_schools: dropped {counted(count, 'row')} with {what}.")
-        return frame.filter(~unusable)
-    where = ""
-    if isinstance(frame, nw.DataFrame):
-        first = frame.with_row_index("__row").filter(unusable)["__row"].to_list()[:5]
-        where = f" (first rows, counted from 0: {first})"
-    raise ValueError(f"data has {counted(count, 'row')} with {what}{where}; remove them or pass missing='drop'.")
-
-
-def _collect(frame) -> nw.DataFrame:
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-
-
-def _sorted_if_possible(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort by label; labels that cannot be compared keep the order in which they came."""
-    try:
-        order = sorted(range(len(frame)), key=lambda i: frame.index[i])
-    except TypeError:
-        return frame
-    return frame.iloc[order]
-
-
-def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise") -> pd.DataFrame:
-    """Number of students, mean and SD of the outcome for every school.
-
-    Parameters
-    ----------
-    data : data frame of students, one row each
-        Anything Narwhals reads: pandas, Polars (also lazy), PyArrow, DuckDB, Dask, PySpark. Lazy
-        frames are aggregated where they live; only one row per school is collected.
-    outcome, school : str
-        Names of the score and of the school's label.
-    missing : {"raise", "drop"}, default "raise"
-        What to do with rows whose outcome is missing or not finite, or whose school is missing.
-        "drop" prints how many were dropped.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by school (sorted where labels can be compared): ``n`` (students), ``mean`` and ``sd``
-        (outcome's units; ``ddof=1``; NaN for a school of one student).
-
-    Raises
-    ------
-    ValueError
-        A column is absent, the outcome is not numeric, or rows are unusable and ``missing="raise"``.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> students = pd.DataFrame({"school": ["a", "a", "b"], "score": [1.0, 3.0, 5.0]})
-    >>> summarise_schools(students, outcome="score", school="school")
-            n  mean        sd
-    school
-    a       2   2.0  1.414214
-    b       1   5.0       NaN
-    """
-    if missing not in ("raise", "drop"):
-        raise ValueError(f"missing must be 'raise' or 'drop', not {missing!r}.")
-    frame = data_frame(data)
-    _require_columns(frame, {"outcome": outcome, "school": school})
-    dtype = frame.collect_schema()[outcome]
-    if not dtype.is_numeric():
-        found = getattr(frame.to_native(), "dtypes", {}).get(outcome, dtype) if dtype == nw.Unknown else dtype
-        raise ValueError(f"outcome={outcome!r} must be numeric; found {found}.")
-    score = nw.col(outcome).cast(nw.Float64)
-    frame = frame.select(nw.col(school).alias("__school"), score.alias("__score"))
-    score = nw.col("__score")
-    no_score = score.is_null() | score.is_nan().fill_null(False)
-    frame = _require_usable_rows(frame, no_score, f"a missing {outcome!r}", missing)
-    frame = _require_usable_rows(frame, ~score.is_finite(), f"an infinite {outcome!r}", missing)
-    no_school = nw.col("__school").is_null()
-    if frame.collect_schema()["__school"].is_float():
-        no_school = no_school | nw.col("__school").is_nan().fill_null(False)
-    frame = _require_usable_rows(frame, no_school, f"a missing {school!r}", missing)
-    try:
-        grouped = frame.group_by("__school").agg(
-            nw.len().alias("n"), score.mean().alias("mean"), score.std(ddof=1).alias("sd")
-        )
-        table = _collect(grouped)
-    except TypeError:
-        raise ValueError(
-            f"school={school!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-        ) from None
-    labels = label_index(table["__school"].to_list(), name=school)
-    columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
-    return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
 
 
 def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.DataFrame:
@@ -227,7 +133,8 @@ def students_from_summary(
     --------
     >>> schools = pd.DataFrame({"n": [3, 2], "mean": [3.0, 1.0], "sd": [1.0, 2.0]}, index=["a", "b"])
     >>> students = students_from_summary(schools, outcome="score")
-    >>> summarise_schools(students, outcome="score", school="school").round(6)
+    >>> import ssmelsm_helpers as sm
+    >>> sm.summarise_schools(students, outcome="score", school="school").round(6)
             n  mean   sd
     school
     a       3   3.0  1.0
@@ -299,7 +206,7 @@ def within_between(data: pd.DataFrame, column: str, *, group: str) -> pd.DataFra
     1         1.0         -1.0
     2         0.0          2.0
     """
-    _require_columns(data_frame(data), {"column": column, "group": group})
+    require_columns(data_frame(data), {"column": column, "group": group})
     if not pd.api.types.is_numeric_dtype(data[column]):
         raise ValueError(f"column={column!r} must be numeric; found {data[column].dtype}.")
     missing = int(data[column].isna().sum() + data[group].isna().sum())

@@ -15,11 +15,12 @@ from tqdm.auto import tqdm
 
 from .arguments import check_count, check_seed
 from .choices import Choices, check_inclusion_prior, check_one_of, check_options, choose
-from .data import check_summary, summarise_schools
+from .data import check_summary
 from .design import Design, build_design, parse_formulas, selected_effects
 from .posterior import design_posterior, summary_posterior
 from .priors import Beta, Priors, check_priors
 from .sampling import draws_kept, run_importance, run_nuts
+from .summaries import summarise_schools
 from .tree import INTERCEPT_ONLY, Draws, assemble, names_of, school_summary
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from .data import students_from_summary, summarise_schools
+from .data import students_from_summary
+from .summaries import summarise_schools
 
 SHA256 = "3e9b6eedc8343f3d01d5e9f6f47bf603d9efecffac6d1892fc53ce98a5bf83f9"
 URL = "https://raw.githubusercontent.com/consistentlyBetter/ivd/bbfedafcb007f60d980f8afce1d5903ef0a0c3a6/data/saeb.rda"

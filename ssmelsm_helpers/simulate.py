@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .arguments import check_count, check_number, check_seed, shown
-from .data import data_frame, summarise_schools
+from .data import data_frame
 from .design import Design, build_design, parse_formulas, selected_effects
+from .summaries import summarise_schools
 
 
 class Simulation(NamedTuple):

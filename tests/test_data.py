@@ -1,5 +1,10 @@
 """School summaries: the same from every kind of frame, from any label, and exact for the intercept-only model."""
 
+import math
+import shutil
+from fractions import Fraction
+
+import dask.dataframe
 import duckdb
 import numpy as np
 import pandas as pd
@@ -18,9 +23,10 @@ FRAMES = {
     "polars lazy": lambda table: pl.from_pandas(table).lazy(),
     "pyarrow": lambda table: pa.Table.from_pandas(table, preserve_index=False),
     "duckdb": lambda table: duckdb.from_arrow(pa.Table.from_pandas(table, preserve_index=False)),
+    "dask": lambda table: dask.dataframe.from_pandas(table, npartitions=3),
 }
 EAGER = ["pandas", "polars", "pyarrow"]
-LAZY = ["polars lazy", "duckdb"]
+LAZY = ["polars lazy", "duckdb", "dask"]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,47 @@ def test_every_frame_gives_the_same_summary(kind, students):
         if len(scores) > 1:
             assert row["sd"] == pytest.approx(scores.std(ddof=1), rel=1e-13)
     assert found["sd"].isna().tolist() == [False, True, False, False, False, False]
+
+
+def far_from_zero() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means of a million and SDs of a thousandth; and exact summaries, in rational arithmetic."""
+    rng = np.random.default_rng(5)
+    sizes = [3, 40, 700, 5000]
+    school = np.repeat(["a", "b", "c", "d"], sizes)
+    score = 1e6 + np.repeat(rng.normal(size=4), sizes) + 1e-3 * rng.normal(size=sum(sizes))
+    rows = {}
+    for label in "abcd":
+        exact = [Fraction(value) for value in score[school == label]]
+        mean = sum(exact) / len(exact)
+        variance = sum((value - mean) ** 2 for value in exact) / (len(exact) - 1)
+        rows[label] = len(exact), float(mean), math.sqrt(variance)
+    expected = pd.DataFrame.from_dict(rows, orient="index", columns=["n", "mean", "sd"])
+    order = rng.permutation(len(score))
+    return pd.DataFrame({"school": school[order], "score": score[order]}), expected
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_small_spreads_far_from_zero_keep_their_digits(kind):
+    """A sum of squared scores would have lost every digit of these SDs."""
+    data, expected = far_from_zero()
+    found = summarise(FRAMES[kind](data))
+    assert found["n"].tolist() == expected["n"].tolist()
+    np.testing.assert_allclose(found[["mean", "sd"]], expected[["mean", "sd"]], rtol=1e-12)
+
+
+@pytest.mark.spark
+def test_spark_gives_the_same_summary(students):
+    """PySpark needs Java: `pip install pyspark`, then `pytest -m spark`."""
+    pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("PySpark needs Java, which is not here")
+    session = pyspark.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        for data in (students, far_from_zero()[0]):
+            found = summarise(session.createDataFrame(data))
+            np.testing.assert_allclose(found, summarise(data), rtol=1e-12)
+    finally:
+        session.stop()
 
 
 @pytest.mark.parametrize("kind", EAGER)

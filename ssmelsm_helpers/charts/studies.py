@@ -1,0 +1,137 @@
+"""Charts of studies: ranks of the truth, and what a design can find."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from ..calibration import KEPT
+from .style import COLOURS, GREY
+
+_BINS = 20
+
+
+def rank_chart(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20")) -> alt.FacetChart:
+    """Histograms of the truth's rank among posterior draws: flat where the posterior is right.
+
+    Parameters
+    ----------
+    tables : dict of data frames by name
+        From `run_study` with a `calibration_study`: one row of panels each.
+    quantities : sequence of str
+        Of those that `calibration_verdict` lists: one column of panels each.
+
+    Returns
+    -------
+    altair.FacetChart
+        Counts in 20 classes of the rank; between the grey lines lie 99 % of a uniform rank's counts.
+
+    Raises
+    ------
+    ValueError
+        A quantity is not in a table.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> table = sm.run_study(sm.calibration_study(), replications=20, random_seed=1)
+    >>> rank_chart({"right": table}).to_dict()["description"][:52]
+    'Histograms of the rank of the planted value among po'
+    """
+    parts, words = [], []
+    for name, table in tables.items():
+        good = table[table["error"].isna()]
+        low, high = binom.ppf([0.005, 0.995], len(good), 1 / _BINS)
+        for quantity in quantities:
+            if f"rank_{quantity}" not in good:
+                known = [column.removeprefix("rank_") for column in good if column.startswith("rank_")]
+                raise ValueError(f"quantities must be among {known}; found {quantity!r}.")
+            counts = np.bincount(good[f"rank_{quantity}"].astype(int) * _BINS // (KEPT + 1), minlength=_BINS)
+            parts.append(
+                pd.DataFrame({"rank": (np.arange(_BINS) + 0.5) * (KEPT + 1) / _BINS, "count": counts}).assign(
+                    study=name, quantity=quantity, low=low, high=high
+                )
+            )
+            outside = int(((counts < low) | (counts > high)).sum())
+            words.append(
+                f"{name}, {quantity}: {outside} of {_BINS} classes outside the band, largest count {counts.max()}"
+            )
+    description = (
+        "Histograms of the rank of the planted value among posterior draws (horizontal, 0 to 99; vertical: data sets). "
+        "Flat is right; the lines bound 99 % of the counts of a flat one. " + "; ".join(words) + "."
+    )
+    base = alt.Chart(pd.concat(parts, ignore_index=True))
+    bars = base.mark_bar(color=COLOURS[1], aria=False, size=7).encode(
+        alt.X("rank:Q", title="rank of the truth", scale=alt.Scale(domain=[0, KEPT + 1])),
+        alt.Y("count:Q", title="data sets"),
+    )
+    limits = [
+        base.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(alt.X("rank:Q"), alt.Y(f"{name}:Q"))
+        for name in ("low", "high")
+    ]
+    panels = alt.layer(bars, *limits).properties(width=160, height=110)
+    return panels.facet(
+        row=alt.Row("study:N", title=None, sort=list(tables)),
+        column=alt.Column("quantity:N", title=None, sort=list(quantities)),
+    ).properties(description=description)
+
+
+def power_chart(table: pd.DataFrame) -> alt.LayerChart:
+    """The power surface: share of the deviating schools that are found, by students and by size of the deviations.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `design_table`, for one share of deviating schools and one number of schools.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or the table holds several shares or numbers of schools.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> table = sm.design_table([20, 80], size=[0.2, 0.5])
+    >>> power_chart(table).to_dict()["description"][:41]
+    'Heat map of the probability that a school'
+    """
+    absent = [name for name in ("n_students", "n_schools", "share", "size", "tpr", "fpr") if name not in table]
+    if absent:
+        raise ValueError(f"table must be one of design_table; it lacks the columns {absent}.")
+    several = [name for name in ("n_schools", "share") if table[name].nunique() > 1]
+    if several:
+        raise ValueError(f"table must hold one value of {several[0]}; found {sorted(table[several[0]].unique())}.")
+    least, most = table.loc[table["tpr"].idxmin()], table.loc[table["tpr"].idxmax()]
+    description = (
+        "Heat map of the probability that a school that deviates is flagged, by students per school (horizontal) and SD of "
+        f"the deviations (vertical), where {table['share'].iloc[0]:.0%} deviate. From {least['tpr']:.2f} with "
+        f"{least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
+        f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most "
+        f"{table['fpr'].max():.3f} of the ordinary schools."
+    )
+    # White on dark and black on light cells: the number can be read where the colour cannot.
+    rows = table.assign(text=table["tpr"].map("{:.2f}".format), dark=table["tpr"] > 0.55)
+    base = alt.Chart(rows).encode(
+        alt.X("n_students:O", title="Students per school", axis=alt.Axis(labelAngle=0)),
+        alt.Y("size:O", title="SD of the deviations (log SD)", sort="descending"),
+    )
+    cells = base.mark_rect(aria=False).encode(
+        alt.Color("tpr:Q", title="Found", scale=alt.Scale(domain=[0, 1], scheme="blues")),
+        tooltip=[
+            alt.Tooltip("tpr:Q", format=".2f", title="found"),
+            alt.Tooltip("fpr:Q", format=".3f", title="false flags"),
+            alt.Tooltip("tau_t:Q", format=".2f", title="tau_t learned"),
+        ],
+    )
+    numbers = base.mark_text(fontSize=13, aria=False).encode(
+        text="text:N", color=alt.condition("datum.dark", alt.value("white"), alt.value("black"))
+    )
+    height = 40 * rows["size"].nunique()
+    return alt.layer(cells, numbers).properties(width=600, height=height, description=description)

@@ -1,0 +1,146 @@
+"""From students to one row per school, in any data frame, wherever it lives and however large it is."""
+
+from __future__ import annotations
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from .arguments import counted
+from .data import SUMMARY_COLUMNS, data_frame, label_index, require_columns
+
+# Names that no caller's column has.
+_SCHOOL, _SCORE, _CENTRE, _SQUARE = "__school", "__score", "__centre", "__square"
+
+
+def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise") -> pd.DataFrame:
+    """Number of students, mean and SD of the outcome for every school.
+
+    Parameters
+    ----------
+    data : data frame of students, one row each
+        Anything Narwhals reads: pandas, Polars (also lazy), PyArrow, DuckDB, Dask, PySpark. Lazy
+        frames are aggregated where they live; only one row per school is collected.
+    outcome, school : str
+        Names of the score and of the school's label.
+    missing : {"raise", "drop"}, default "raise"
+        What to do with rows whose outcome is missing or not finite, or whose school is missing.
+        "drop" prints how many were dropped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by school (sorted where labels can be compared): ``n`` (students), ``mean`` and ``sd``
+        (outcome's units; ``ddof=1``; NaN for a school of one student).
+
+    Raises
+    ------
+    ValueError
+        A column is absent, the outcome is not numeric, or rows are unusable and ``missing="raise"``.
+
+    Notes
+    -----
+    Three passes over the rows: one looks for unusable ones, one takes the schools' means, and one sums deviations from
+    them and their squares. One pass with sums of squares of the scores themselves would lose all digits of an SD that
+    is small beside the mean.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> students = pd.DataFrame({"school": ["a", "a", "b"], "score": [1.0, 3.0, 5.0]})
+    >>> summarise_schools(students, outcome="score", school="school")
+            n  mean        sd
+    school
+    a       2   2.0  1.414214
+    b       1   5.0       NaN
+    """
+    if missing not in ("raise", "drop"):
+        raise ValueError(f"missing must be 'raise' or 'drop', not {missing!r}.")
+    frame = data_frame(data)
+    require_columns(frame, {"outcome": outcome, "school": school})
+    dtype = frame.collect_schema()[outcome]
+    if not dtype.is_numeric():
+        found = getattr(frame.to_native(), "dtypes", {}).get(outcome, dtype) if dtype == nw.Unknown else dtype
+        raise ValueError(f"outcome={outcome!r} must be numeric; found {found}.")
+    frame = frame.select(nw.col(school).alias(_SCHOOL), nw.col(outcome).cast(nw.Float64).alias(_SCORE))
+    frame = _usable_rows(frame, outcome, school, missing)
+    try:
+        table = _moments(frame)
+    except TypeError:
+        raise ValueError(
+            f"school={school!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
+        ) from None
+    labels = label_index(table[_SCHOOL].to_list(), name=school)
+    columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
+    return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
+
+
+def _usable_rows(frame, outcome: str, school: str, missing: str):
+    """The rows with a finite score and a school; the others are refused, or dropped and reported."""
+    score = nw.col(_SCORE)
+    no_score = score.is_null() | score.is_nan().fill_null(False)
+    no_school = nw.col(_SCHOOL).is_null()
+    if frame.collect_schema()[_SCHOOL].is_float():
+        no_school = no_school | nw.col(_SCHOOL).is_nan().fill_null(False)
+    kinds = {
+        f"a missing {outcome!r}": no_score,
+        f"an infinite {outcome!r}": ~(no_score | score.is_finite().fill_null(True)),
+        f"a missing {school!r}": no_school,
+    }
+    names = [f"__unusable{at}" for at in range(len(kinds))]
+    found = _collect(frame.select(*(bad.sum().alias(name) for name, bad in zip(names, kinds.values(), strict=True))))
+    for name, (what, bad) in zip(names, kinds.items(), strict=True):
+        count = int(found[name][0] or 0)
+        if not count:
+            continue
+        if missing == "raise":
+            raise ValueError(
+                f"data has {counted(count, 'row')} with {what}{_first_rows(frame, bad)}; remove them or pass missing='drop'."
+            )
+        print(f"summarise_schools: dropped {counted(count, 'row')} with {what}.")
+        frame = frame.filter(~bad)
+    return frame
+
+
+def _first_rows(frame, bad) -> str:
+    if not isinstance(frame, nw.DataFrame):  # rows of a lazy frame have no numbers
+        return ""
+    first = frame.with_row_index("__row").filter(bad)["__row"].to_list()[:5]
+    return f" (first rows, counted from 0: {first})"
+
+
+def _moments(frame) -> nw.DataFrame:
+    """n, mean and SD by school: deviations from a first mean, and the correction for its rounding."""
+    score = nw.col(_SCORE)
+    centres = frame.group_by(_SCHOOL).agg(score.mean().alias(_CENTRE))
+    deviations = frame.join(centres, on=_SCHOOL, how="inner").select(
+        _SCHOOL, _CENTRE, (score - nw.col(_CENTRE)).alias(_SCORE)
+    )
+    deviations = deviations.with_columns((score * score).alias(_SQUARE))
+    sums = _collect(
+        deviations.group_by(_SCHOOL).agg(
+            nw.len().alias("n"),
+            nw.col(_CENTRE).max(),
+            score.sum(),
+            nw.col(_SQUARE).sum(),
+        )
+    )
+    n, centre, total, squares = (sums[name].to_numpy().astype(float) for name in ("n", _CENTRE, _SCORE, _SQUARE))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sd = np.sqrt(np.maximum(squares - total**2 / n, 0.0) / (n - 1))
+    backend = nw.get_native_namespace(sums)
+    new = {"mean": centre + total / n, "sd": np.where(n > 1, sd, np.nan)}
+    return sums.with_columns(*(nw.new_series(name, values, backend=backend) for name, values in new.items()))
+
+
+def _collect(frame) -> nw.DataFrame:
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def _sorted_if_possible(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort by label; labels that cannot be compared keep the order in which they came."""
+    try:
+        order = sorted(range(len(frame)), key=lambda i: frame.index[i])
+    except TypeError:
+        return frame
+    return frame.iloc[order]
