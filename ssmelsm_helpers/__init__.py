@@ -22,6 +22,8 @@ _HOMES = {
         "outcome_chart",
         "pip_chart",
         "pip_comparison_chart",
+        "power_chart",
+        "rank_chart",
         "school_sd_chart",
         "spike_bump_chart",
         "two_effect_chart",
@@ -72,8 +74,9 @@ _HOMES = {
     "calibration": ["calibration_study", "calibration_verdict"],
     "power": ["design_table", "detection_probability", "learned_tau_t"],
     "studies": ["StudyDesign", "run_study"],
-    "study_designs": ["calibration_table", "published_study", "summarise_study", "unbalanced_study"],
-    "two_stage": ["two_stage"],
+    "study_designs": ["load_study", "calibration_table", "published_study", "summarise_study", "unbalanced_study"],
+    "reporting": ["report"],
+    "baseline": ["two_stage"],
     "prediction": ["predict_school", "prior_predictive"],
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -172,8 +172,8 @@ def design_table(
     --------
     >>> design_table([50, 150], size=0.437, n_schools=150)[["n_students", "tpr", "fpr"]].round(2)
        n_students   tpr   fpr
-    0          50  0.57  0.02
-    1         150  0.73  0.02
+    0          50  0.62  0.03
+    1         150  0.77  0.02
     """
     combinations = pd.MultiIndex.from_product(
         [np.atleast_1d(n_students), np.atleast_1d(share), np.atleast_1d(size)], names=["n_students", "share", "size"]

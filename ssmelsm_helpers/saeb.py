@@ -34,7 +34,7 @@ def data_folder() -> Path:
     return Path(pooch.os_cache("ssmelsm_helpers"))
 
 
-def _committed(folder: str, name: str) -> Path:
+def committed_table(folder: str, name: str) -> Path:
     """A committed table: in the repository's folder, or, in an installed package, in ``_data``."""
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_file() else _PACKAGE.parent / folder / name
@@ -57,7 +57,7 @@ def load_saeb_schools() -> pd.DataFrame:
     >>> len(schools), int(schools["n"].sum())
     (160, 11386)
     """
-    return pd.read_csv(_committed("data", "saeb_schools.csv"), index_col="school_id")
+    return pd.read_csv(committed_table("data", "saeb_schools.csv"), index_col="school_id")
 
 
 def load_saeb_reference() -> pd.DataFrame:
@@ -74,7 +74,7 @@ def load_saeb_reference() -> pd.DataFrame:
     >>> float(load_saeb_reference()["pip"].max()) > 0.9
     True
     """
-    return pd.read_csv(_committed("tests/reference", "ivd_saeb_intercept_only_schools.csv"), index_col="school_id")
+    return pd.read_csv(committed_table("tests/reference", "ivd_saeb_intercept_only_schools.csv"), index_col="school_id")
 
 
 def load_saeb() -> pd.DataFrame:

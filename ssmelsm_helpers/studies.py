@@ -127,9 +127,9 @@ def run_study(
     >>> run_study(coins, replications=2, random_seed=1)[["p", "replication", "heads"]]
          p  replication  heads
     0  0.1            0      1
-    1  0.1            1      0
+    1  0.1            1      2
     2  0.9            0     10
-    3  0.9            1      8
+    3  0.9            1      9
     """
     if not isinstance(design, StudyDesign):
         raise TypeError(f"design must be a StudyDesign; found {shown(design)}.")
@@ -141,7 +141,8 @@ def run_study(
     jobs = [(c, r) for r in range(replications) for c in range(len(design.conditions))]
     with _Records(design, random_seed, resume) as records:
         missing = [job for job in jobs if job not in records.found]
-        bar = {"desc": design.name, "delay": 2, "disable": not progressbar, "initial": len(jobs) - len(missing)}
+        show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
+        bar = {"desc": design.name, "delay": 2, "disable": not show, "initial": len(jobs) - len(missing)}
         for job, outcome in tqdm(_outcomes(design, missing, random_seed, executor), total=len(jobs), **bar):
             records.add(job, outcome)
         table = _table(design, sorted(jobs), records.found, random_seed)
@@ -213,7 +214,11 @@ class _Records:
         self._file = None
         if self._path is not None:
             self._file = self._path.open("a+b")
-            self._read()
+            try:
+                self._read()
+            except BaseException:
+                self._file.close()
+                raise
         return self
 
     def __exit__(self, *_exception) -> None:
@@ -223,25 +228,20 @@ class _Records:
     def _read(self) -> None:
         self._file.seek(0)
         text = self._file.read()
-        whole = text[: text.rfind(b"\n") + 1]
         # A kill in the middle of a line leaves half a line: that replication is not finished.
-        self._file.truncate(len(whole))
-        header, *lines = whole.splitlines() or [None]
-        if header is None:
-            self._write(self._header)
-            return
-        try:
-            found = json.loads(header)
-        except ValueError:
-            found = None
-        if found != self._header:
+        whole = text[: text.rfind(b"\n") + 1]
+        header, *lines = whole.splitlines() or [text]
+        if text and _parsed(header) != self._header:
             raise ValueError(
-                f"resume={str(self._path)!r} must be a file of this study, its conditions and its seed "
-                f"{self._header}; found {shown(found if found is not None else header[:60])}."
+                f"resume={str(self._path)!r} must be a file of this study, its conditions and its seed {self._header}; "
+                f"found {shown(header[:120].decode(errors='replace'))}."
             )
+        self._file.truncate(len(whole))
         for line in lines:
             record = json.loads(line)
             self.found[record.pop("condition"), record.pop("replication")] = record
+        if not text:
+            self._write(self._header)
 
     def _write(self, record: dict) -> None:
         self._file.write(json.dumps(record).encode() + b"\n")
@@ -253,6 +253,14 @@ class _Records:
         self.found[job] = outcome
         if self._file is not None:
             self._write({"condition": job[0], "replication": job[1], **outcome})
+
+
+def _parsed(line: bytes):
+    """A line as JSON; None where it is none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _table(design: StudyDesign, jobs, found, random_seed: int) -> pd.DataFrame:

@@ -7,10 +7,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from .baseline import two_stage
+from .choices import check_one_of
 from .quick import quick_fit
+from .saeb import committed_table
 from .simulate import simulate_schools
 from .studies import StudyDesign
-from .two_stage import two_stage
 
 THRESHOLD = 0.75
 # Bounds of the PIPs' classes, for their calibration.
@@ -149,6 +151,33 @@ def _calibration(pip, deviates) -> dict:
             f"class{at}_deviating": int(deviates[inside].sum()),
         }
     return result
+
+
+def load_study(name: str) -> pd.DataFrame:
+    """Results of whole studies, as `make study` and `make sbc` wrote them.
+
+    Parameters
+    ----------
+    name : {"published", "published_classes", "unbalanced", "unbalanced_classes", "sbc"}
+        Rates by condition (`summarise_study`), calibration of the PIPs by share of deviating schools
+        (`calibration_table`), or simulation-based calibration (`calibration_verdict`).
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    ValueError
+        There is no such study.
+
+    Examples
+    --------
+    >>> len(load_study("published"))
+    144
+    """
+    check_one_of("name", name, ("published", "published_classes", "unbalanced", "unbalanced_classes", "sbc"))
+    return pd.read_csv(committed_table("data", f"study_{name}.csv"))
 
 
 def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab", "sd_slab")) -> pd.DataFrame:

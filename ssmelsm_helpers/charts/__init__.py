@@ -10,6 +10,7 @@ from .effects import common_own_sd_chart, two_effect_chart
 from .levels import few_schools_chart
 from .pips import funnel_chart, outcome_chart, pip_chart
 from .spreads import caterpillar_chart, school_sd_chart
+from .studies import power_chart, rank_chart
 
 __all__ = [
     "caterpillar_chart",
@@ -20,6 +21,8 @@ __all__ = [
     "outcome_chart",
     "pip_chart",
     "pip_comparison_chart",
+    "power_chart",
+    "rank_chart",
     "school_sd_chart",
     "spike_bump_chart",
     "two_effect_chart",

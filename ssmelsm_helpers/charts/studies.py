@@ -36,7 +36,7 @@ def rank_chart(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "
     Examples
     --------
     >>> import ssmelsm_helpers as sm
-    >>> table = sm.run_study(sm.calibration_study(), replications=20, random_seed=1)
+    >>> table = sm.run_study(sm.calibration_study(), replications=5, random_seed=1)
     >>> rank_chart({"right": table}).to_dict()["description"][:52]
     'Histograms of the rank of the planted value among po'
     """

@@ -46,7 +46,7 @@ def two_stage(schools: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     Examples
     --------
     >>> import ssmelsm_helpers as sm
-    >>> found = two_stage(sm.load_saeb_schools())
+    >>> found = sm.two_stage(sm.load_saeb_schools())
     >>> len(found), int(found["flagged"].sum()), found.attrs["single_students"]
     (159, 5, 1)
     """
