@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test lab bench study sbc lock repository clean
+.PHONY: help book test lab bench against study sbc lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -39,8 +39,11 @@ test: $(INSTALLED) ## run all tests, those of the built book included
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	SSMELSM_OFFLINE=1 $(PYTHON) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
-bench: $(INSTALLED) ## measure time and memory of the fits
-	$(PYTHON) tests/benchmarks/bench.py $(ARGS)
+bench: $(INSTALLED) ## measure time and memory; FULL=1 with 100 million students
+	FULL=$(FULL) $(PYTHON) tests/benchmarks/bench.py $(ARGS)
+
+against: $(INSTALLED) ## time this package beside PyMC's plain model and Bambi
+	$(PYTHON) tests/benchmarks/against.py $(ARGS)
 
 study: $(INSTALLED) ## run the simulation studies; QUICK=1 for five replications instead of a hundred
 	$(PYTHON) tools/study.py study $(if $(QUICK),quick)

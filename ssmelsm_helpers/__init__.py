@@ -48,6 +48,15 @@ _HOMES = {
         "check_mixture_sd",
     ],
     "exercises_threshold": ["check_least_pip", "check_pip_for_bayes_factor", "check_pip_from_draws"],
+    "exercises_studies": [
+        "check_expected_hits",
+        "check_rank",
+        "check_rank_shape",
+        "check_students_needed",
+        "check_unit_change",
+        "check_wording",
+    ],
+    "examples": ["load_example"],
     "exercises_effects": [
         "check_any_effect",
         "check_average_sd",

@@ -25,7 +25,7 @@ h1 { line-height: 1.2; } h2 { margin-top: 2rem; }
 table { border-collapse: collapse; margin: 1rem 0; } caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ccc; }
 td { font-variant-numeric: tabular-nums; }
-figure { margin: 1rem 0; overflow-x: auto; } figcaption { color: #444; }
+figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: #444; }
 .note { border-left: 4px solid #9a6fb0; padding: .2rem 1rem; background: #f6f2f8; }
 @media print { body { margin: 0; max-width: none; } }
 """

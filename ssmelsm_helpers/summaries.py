@@ -88,7 +88,9 @@ def _usable_rows(frame, outcome: str, school: str, missing: str):
         f"a missing {school!r}": no_school,
     }
     names = [f"__unusable{at}" for at in range(len(kinds))]
-    found = _collect(frame.select(*(bad.cast(nw.Int64).sum().alias(name) for name, bad in zip(names, kinds.values(), strict=True))))
+    found = _collect(
+        frame.select(*(bad.cast(nw.Int64).sum().alias(name) for name, bad in zip(names, kinds.values(), strict=True)))
+    )
     for name, (what, bad) in zip(names, kinds.items(), strict=True):
         count = int(found[name][0] or 0)
         if not count:

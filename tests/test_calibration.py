@@ -1,9 +1,4 @@
-"""Is the posterior the right one? Simulation-based calibration, coverage, and log p(y) by plain Monte Carlo.
-
-Simulation-based calibration (Talts et al., 2018): hyperparameters drawn from the prior, data drawn from the model;
-then every posterior must, on average, treat the truth as one of its own draws. An error anywhere between the prior
-and the recovered effects shows.
-"""
+"""Is the posterior the right one? Simulation-based calibration, coverage, and log p(y) by plain Monte Carlo."""
 
 from typing import NamedTuple
 
@@ -15,19 +10,8 @@ from scipy.special import logsumexp
 
 import ssmelsm_helpers as sm
 
-PRIORS = sm.Priors(
-    gamma_intercept_mean=0.3,
-    gamma_intercept_sd=0.5,
-    eta_sd=0.4,
-    tau_df=5.0,
-    tau_u_scale=0.4,
-    tau_t_scale=0.4,
-    omega_shape=2.0,
-)
 REPLICATIONS = 150
-KEPT = 59  # ranks 0 to 59
-BINS = 10
-COUNTS = [3, 5, 8, 12, 20, 30, 40, 60, 80, 1]
+OPTIONS = {"replications": REPLICATIONS, "random_seed": 7, "progressbar": False}
 
 
 class Truth(NamedTuple):
@@ -38,14 +22,6 @@ class Truth(NamedTuple):
     rho: float
 
 
-def from_the_prior(rng) -> Truth:
-    """Hyperparameters from `PRIORS`, drawn here, not by the package."""
-    tau_u, tau_t = np.abs(rng.standard_t(PRIORS.tau_df, size=2)) * [PRIORS.tau_u_scale, PRIORS.tau_t_scale]
-    rho = 2 * rng.beta(PRIORS.omega_shape, PRIORS.omega_shape) - 1
-    gamma = PRIORS.gamma_intercept_mean + PRIORS.gamma_intercept_sd * rng.normal()
-    return Truth(gamma, PRIORS.eta_sd * rng.normal(), tau_u, tau_t, rho)
-
-
 def hyperparameters(fit) -> np.ndarray:
     """Draws (S, 5), in the order of `Truth`."""
     posterior = fit["posterior"].to_dataset()
@@ -53,55 +29,65 @@ def hyperparameters(fit) -> np.ndarray:
     return np.concatenate([part.to_numpy().reshape(posterior["rho"].size, -1) for part in parts], axis=1)
 
 
-@pytest.fixture(scope="module")
-def calibration():
-    """Ranks of the five hyperparameters and of one school's u and SD; delta and PIP of every school."""
-    ranks, deltas, pips = [], [], []
-    for seed in range(REPLICATIONS):
-        truth = from_the_prior(np.random.default_rng([7, seed]))
-        data = sm.simulate_schools(n_schools=10, n_students=COUNTS, inclusion=0.4, random_seed=seed, **truth._asdict())
-        fit = sm.fit_schools(
-            data.schools,
-            sampler="importance",
-            inclusion_prior=0.4,
-            priors=PRIORS,
-            draws=600,
-            chains=1,
-            keep=KEPT,
-            random_seed=seed,
-            progressbar=False,
-        )
-        posterior = fit["posterior"].to_dataset().isel(chain=0)
-        school = posterior.isel(school=4)
-        sd = np.exp(posterior["eta"].isel(scale_term=0) + school["t"])
-        draws = np.column_stack([hyperparameters(fit), school["u"], sd])
-        planted = [*truth, data.truth["u"].iloc[4], data.truth["sd"].iloc[4]]
-        ranks.append((draws < planted).sum(axis=0))
-        deltas.append(data.truth["delta"])
-        pips.append(sm.pip_table(fit)["pip"])
-    return np.array(ranks), np.array(deltas), np.array(pips)
+def test_a_right_posterior_is_calibrated():
+    """150 data sets: ranks of eleven quantities and PIPs in four classes, 1 % for a false alarm in all of them.
 
-
-@pytest.mark.filterwarnings("ignore:importance sampling is unreliable:RuntimeWarning")
-def test_ranks_of_the_truth_are_uniform(calibration):
-    """Chi-square of 150 ranks in ten bins, seven quantities, each at p > 1e-3: one false alarm in 140 seeds."""
-    names = [*Truth._fields, "u", "sd"]
-    for name, ranks in zip(names, calibration[0].T, strict=True):
-        observed = np.bincount(ranks * BINS // (KEPT + 1), minlength=BINS)
-        assert stats.chisquare(observed).pvalue > 1e-3, (name, observed.tolist())
-
-
-@pytest.mark.filterwarnings("ignore:importance sampling is unreliable:RuntimeWarning")
-def test_inclusion_probabilities_are_calibrated(calibration):
-    """Of the schools with a PIP near p, a share p has deviated: in all, and among the low, middle and high PIPs.
-
-    Within a data set schools share their hyperparameters; data sets are independent, so their sums carry the error.
+    `make sbc` does the same with 500, for all formulations and samplers; data/study_sbc.csv holds its results.
     """
-    _, delta, pip = calibration
-    for low, high in ((0, 1), (0, 0.3), (0.3, 0.6), (0.6, 1)):
-        surplus = ((delta - pip) * ((pip >= low) & (pip <= high))).sum(axis=1)
-        assert surplus.std() > 0
-        assert abs(surplus.mean()) <= 4 * surplus.std(ddof=1) / np.sqrt(len(surplus)), (low, high)
+    table = sm.run_study(sm.calibration_study(), **OPTIONS)
+    assert table["error"].isna().all()
+    verdict = sm.calibration_verdict(table, bins=10)
+    assert len(verdict) == 15
+    assert verdict["passes"].all(), verdict
+
+
+def test_a_wrong_prior_is_noticed():
+    """The negative control: a prior of tau_t four times too narrow."""
+    table = sm.run_study(sm.calibration_study(wrong_prior=True), **OPTIONS)
+    verdict = sm.calibration_verdict(table, bins=10)
+    assert not verdict.loc["tau_t", "passes"]
+
+
+def test_what_was_run_at_length_is_calibrated():
+    """The committed results of `make sbc`: 500 data sets per sampler of the collapsed formulation, 100 of the others."""
+    found = sm.load_study("sbc")
+    kinds = found.groupby(["formulation", "sampler", "wrong_prior"])
+    assert set(kinds.groups) == {
+        ("collapsed", "importance", False),
+        ("collapsed", "importance", True),
+        ("collapsed", "nuts", False),
+        ("marginal", "nuts", False),
+        ("sampled", "nuts", False),
+    }
+    assert found.loc[found["formulation"] == "collapsed", "replications"].eq(500).all()
+    assert found["replications"].min() >= 100
+    assert found.loc[~found["wrong_prior"], "passes"].all()
+    assert not found.loc[found["wrong_prior"] & (found["quantity"] == "tau_t"), "passes"].any()
+
+
+def test_the_verdict_itself():
+    """Uniform ranks and independent coins pass; ranks pushed to one side, or PIPs that promise too much, do not."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"rank_a": rng.integers(100, size=400), "surplus_0_1": rng.normal(size=400), "error": None})
+    assert sm.calibration_verdict(table)["passes"].all()
+    pushed = table.assign(rank_a=np.sqrt(table["rank_a"] * 99).astype(int))
+    assert sm.calibration_verdict(pushed)["passes"].tolist() == [False, True]
+    promised = table.assign(surplus_0_1=table["surplus_0_1"] - 0.4)
+    assert sm.calibration_verdict(promised)["passes"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"bins": 7}, "bins must be a whole number from 2 that divides 100; found 7"), ({"level": 0}, "level must be")],
+)
+def test_malformed_verdicts(options, message):
+    table = pd.DataFrame({"rank_a": [1, 2], "error": None})
+    with pytest.raises(ValueError, match=message):
+        sm.calibration_verdict(table, **options)
+    with pytest.raises(ValueError, match="table must be a calibration study's"):
+        sm.calibration_verdict(pd.DataFrame({"a": [1]}))
+    with pytest.raises(ValueError, match="sampler must be 'nuts' for formulation='sampled'; found 'importance'"):
+        sm.calibration_study(formulation="sampled")
 
 
 def test_planted_parameters_are_covered():

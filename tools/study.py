@@ -31,7 +31,7 @@ STUDIES = {
     "unbalanced": (sm.unbalanced_study(), ["mean_students", "n_schools", "p_slab", "sd_slab"]),
 }
 RATES = ["tpr", "fpr", "precision", "f1", "auc"]
-RATES += ["two_stage_tpr", "two_stage_fpr", "two_stage_matched_tpr", "two_stage_auc"]
+RATES += ["two_stage_tpr", "two_stage_fpr", "matched_tpr", "two_stage_matched_tpr", "two_stage_auc"]
 # Formulation, sampler, wrong prior, replications: the slow ones are repeated less often.
 CALIBRATIONS = [
     ("collapsed", "importance", False, 500),

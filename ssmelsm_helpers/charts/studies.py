@@ -100,7 +100,7 @@ def power_chart(table: pd.DataFrame) -> alt.LayerChart:
     >>> import ssmelsm_helpers as sm
     >>> table = sm.design_table([20, 80], size=[0.2, 0.5])
     >>> power_chart(table).to_dict()["description"][:41]
-    'Heat map of the probability that a school'
+    'Line chart of the probability that a scho'
     """
     absent = [name for name in ("n_students", "n_schools", "share", "size", "tpr", "fpr") if name not in table]
     if absent:
@@ -110,28 +110,34 @@ def power_chart(table: pd.DataFrame) -> alt.LayerChart:
         raise ValueError(f"table must hold one value of {several[0]}; found {sorted(table[several[0]].unique())}.")
     least, most = table.loc[table["tpr"].idxmin()], table.loc[table["tpr"].idxmax()]
     description = (
-        "Heat map of the probability that a school that deviates is flagged, by students per school (horizontal) and SD of "
-        f"the deviations (vertical), where {table['share'].iloc[0]:.0%} deviate. From {least['tpr']:.2f} with "
-        f"{least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
+        f"Line chart of the probability that a school that deviates is flagged (vertical), by students per school "
+        f"(horizontal, log scale); one line per SD of the deviations, where {table['share'].iloc[0]:.0%} deviate. From "
+        f"{least['tpr']:.2f} with {least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
         f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most "
         f"{table['fpr'].max():.3f} of the ordinary schools."
     )
-    # White on dark and black on light cells: the number can be read where the colour cannot.
-    rows = table.assign(text=table["tpr"].map("{:.2f}".format), dark=table["tpr"] > 0.55)
+    rows = table.assign(label=table["size"].map("SD {:g}".format))
+    sizes = sorted(rows["n_students"].unique().tolist())
     base = alt.Chart(rows).encode(
-        alt.X("n_students:O", title="Students per school", axis=alt.Axis(labelAngle=0)),
-        alt.Y("size:O", title="SD of the deviations (log SD)", sort="descending"),
+        alt.X(
+            "n_students:Q",
+            title="Students per school",
+            scale=alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]),
+            axis=alt.Axis(values=sizes),
+        ),
+        alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1])),
     )
-    cells = base.mark_rect(aria=False).encode(
-        alt.Color("tpr:Q", title="Found", scale=alt.Scale(domain=[0, 1], scheme="blues")),
+    lines = base.mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1], size=50), aria=False).encode(
+        alt.Detail("size:Q"),
         tooltip=[
+            alt.Tooltip("label:N", title="deviations"),
+            alt.Tooltip("n_students:Q", title="students"),
             alt.Tooltip("tpr:Q", format=".2f", title="found"),
             alt.Tooltip("fpr:Q", format=".3f", title="false flags"),
             alt.Tooltip("tau_t:Q", format=".2f", title="tau_t learned"),
         ],
     )
-    numbers = base.mark_text(fontSize=13, aria=False).encode(
-        text="text:N", color=alt.condition("datum.dark", alt.value("white"), alt.value("black"))
-    )
-    height = 40 * rows["size"].nunique()
-    return alt.layer(cells, numbers).properties(width=600, height=height, description=description)
+    # Each line's name stands at its end: no colour has to be told from another.
+    ends = base.transform_filter(f"datum.n_students == {sizes[-1]}")
+    names = ends.mark_text(align="left", dx=8, aria=False).encode(text="label:N")
+    return alt.layer(lines, names).properties(width=600, height=320, description=description)

@@ -17,6 +17,7 @@ import time
 from typing import NamedTuple
 
 import pandas as pd
+from students import LIMIT_MB, growth
 
 SES = "math_proficiency ~ ses * school_ses + (1 | school_id)", "~ ses * school_ses + (1 | school_id)"
 SLOPE = "math_proficiency ~ ses * school_ses + (1 + ses | school_id)", SES[1]
@@ -44,6 +45,7 @@ ROWS = [
     Row("160 schools, importance", "importance", 160),
     Row("1,600 schools, importance", "importance", 1_600),
     Row("16,000 schools, importance", "importance", 16_000, cold=60, memory=1_000),
+    Row("160,000 schools, importance", "importance", 160_000, cold=600, memory=4_000),
     Row("SES, importance", "importance", formulas=SES, cold=10, warm=4, memory=700, least_ess=1_000),
     Row("SES, NUTS 4 x 1,000", formulas=SES, cold=90, memory=1_000, least_ess=400),
     Row("random slope in the location, importance", "importance", formulas=SLOPE, cold=120),
@@ -179,6 +181,11 @@ def main() -> None:
     }
     table = pd.DataFrame(rows).T.reindex(columns=columns).rename(columns=columns)
     print(table.to_string(float_format=lambda value: f"{value:,.4g}"))
+    students = pd.DataFrame(growth(full=bool(os.environ.get("FULL"))))
+    print("students in a Parquet file, summarised by DuckDB (memory in MB):")
+    print(students.to_string(float_format=lambda value: f"{value:,.4g}", index=False))
+    most = float(students.loc[students["students"] <= 10_000_000, "memory"].max())
+    exceeded += [f"10 million students: {most:.0f} MB exceeds {LIMIT_MB}"] if most > LIMIT_MB else []
     answers = explorer_latencies()
     print("answers of the explorers [ms]:", answers.round().to_dict())
     exceeded += [f"{name}: {answers[name]:.0f} ms" for name, limit in EXPLORERS.items() if answers[name] > limit]
