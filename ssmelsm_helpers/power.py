@@ -17,15 +17,21 @@ from scipy.stats import chi2
 from .arguments import check_number, check_probability, shown
 from .evidence import school_evidence
 
-# The school's mean matters little, t much: nodes of their Gauss-Hermite quadratures.
-_MEAN_NODES, _T_NODES = 9, 41
+# The school's mean matters little: few Gauss-Hermite nodes do.
+_MEAN_NODES = 9
+# t matters much, and detection changes within a standard error of log SD: a fine grid, in SDs of t. The SDs that the
+# threshold asks for hardly change with t (only through the mean's variance): they are interpolated from few points.
+_T_GRID = np.linspace(-4.5, 4.5, 601)
+_T_WEIGHTS = np.exp(-0.5 * _T_GRID**2) / np.exp(-0.5 * _T_GRID**2).sum()
+_COARSE = np.linspace(-4.5, 4.5, 9)
 _BISECTIONS = 30
+_TAU_U = 0.4  # in units of the common SD, about that of the Saeb schools
 _FARTHEST = 8.0  # of log SD ratios
 _TAU_T_BOUNDS = (np.log(0.005), np.log(3.0))
 
 
 def detection_probability(
-    n, *, sd_ratio, tau_t, inclusion_prior: float = 0.5, threshold: float = 0.75, tau_u: float = 0.4
+    n, *, sd_ratio, tau_t, inclusion_prior: float = 0.5, threshold: float = 0.75, tau_u: float = _TAU_U
 ) -> np.ndarray | float:
     """Probability that a school of n students reaches the threshold.
 
@@ -76,14 +82,22 @@ def detection_probability(
     except ValueError:
         raise ValueError(f"n, sd_ratio and tau_t must broadcast; found {shown(n)} and {shown(sd_ratio)}.") from None
     n, sd_ratio, tau_t = (array[..., None] for array in arrays)
-    nodes, weights = hermegauss(_MEAN_NODES)
-    mean = nodes * np.sqrt(tau_u**2 + sd_ratio**2 / n)
     least_bf = logit(threshold) - logit(inclusion_prior)
-    below, above = _roots(n, mean, tau_t, tau_u, least_bf)
-    df = n - 1
-    found = chi2.cdf(df * (below / sd_ratio) ** 2, df) + chi2.sf(df * (above / sd_ratio) ** 2, df)
-    probability = np.minimum(found, 1.0) @ (weights / weights.sum())
+    below, above = _roots(n, _means(n, sd_ratio, tau_u), tau_t, tau_u, least_bf)
+    probability = _outside(n, sd_ratio, below, above)
     return probability if probability.ndim else float(probability)
+
+
+def _means(n, sd_ratio, tau_u: float) -> np.ndarray:
+    """Nodes of the school's mean, on a last axis."""
+    return hermegauss(_MEAN_NODES)[0] * np.sqrt(tau_u**2 + sd_ratio**2 / n)
+
+
+def _outside(n, sd_ratio, below, above) -> np.ndarray:
+    """P(log SD of n scores is below one root or above the other), averaged over the nodes of the mean."""
+    weights, df = hermegauss(_MEAN_NODES)[1], n - 1
+    low, high = (df * (np.exp(root) / sd_ratio) ** 2 for root in (below, above))
+    return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (weights / weights.sum())
 
 
 def _checked(name: str, value) -> np.ndarray:
@@ -99,7 +113,7 @@ def _checked(name: str, value) -> np.ndarray:
 
 
 def _roots(n, mean, tau_t, tau_u, least_bf) -> tuple[np.ndarray, np.ndarray]:
-    """SDs below and above which the log Bayes factor is at least `least_bf`; 0 and infinity where it never is."""
+    """Log SDs below and above which the log Bayes factor is at least `least_bf`; where it never is, out of reach."""
 
     def surplus(log_sd):
         return school_evidence(n, mean, np.exp(log_sd), tau_u=tau_u, tau_t=tau_t).log_bf - least_bf
@@ -108,14 +122,13 @@ def _roots(n, mean, tau_t, tau_u, least_bf) -> tuple[np.ndarray, np.ndarray]:
     lowest = _lowest(surplus, shape)
     always = surplus(lowest) >= 0
     found = []
-    for end, never in ((-_FARTHEST, -np.inf), (_FARTHEST, np.inf)):
+    for end in (-_FARTHEST, _FARTHEST):
         inside, outside = lowest, np.full(shape, end)
-        reached = surplus(outside) >= 0
         for _ in range(_BISECTIONS):
             middle = (inside + outside) / 2
             enough = surplus(middle) >= 0
             inside, outside = np.where(enough, inside, middle), np.where(enough, middle, outside)
-        found.append(np.exp(np.where(always, lowest, np.where(reached, outside, never))))
+        found.append(np.where(always, lowest, outside))
     return found[0], found[1]
 
 
@@ -173,7 +186,7 @@ def design_table(
     >>> design_table([50, 150], size=0.437, n_schools=150)[["n_students", "tpr", "fpr"]].round(2)
        n_students   tpr   fpr
     0          50  0.62  0.03
-    1         150  0.77  0.02
+    1         150  0.76  0.02
     """
     combinations = pd.MultiIndex.from_product(
         [np.atleast_1d(n_students), np.atleast_1d(share), np.atleast_1d(size)], names=["n_students", "share", "size"]
@@ -182,18 +195,26 @@ def design_table(
     for value in np.atleast_1d(share).tolist():
         check_probability("share", value)
     _checked("n_students", n_students), _checked("size", size)
+    least_bf = logit(check_probability("threshold", threshold)) - logit(inclusion_prior)
     rows = []
     for n, p, sd in combinations.itertuples(index=False):
         slab = learned_tau_t(n, size=sd, share=p, inclusion_prior=inclusion_prior) if tau_t is None else tau_t
-        options = {"tau_t": slab, "inclusion_prior": inclusion_prior, "threshold": threshold}
-        nodes, weights = hermegauss(_T_NODES)
-        found = detection_probability(n, sd_ratio=np.exp(np.append(sd * nodes, 0.0)), **options)
-        tpr, fpr = float(found[:-1] @ weights / weights.sum()), float(found[-1])
+        tpr, fpr = _rates(n, sd, slab, least_bf)
         rows.append(
             {"n_students": n, "n_schools": n_schools, "share": p, "size": sd, "tau_t": slab, "tpr": tpr, "fpr": fpr}
             | {"hits": n_schools * p * tpr, "false_flags": n_schools * (1 - p) * fpr}
         )
     return pd.DataFrame(rows)
+
+
+def _rates(n: int, size: float, tau_t: float, least_bf: float) -> tuple[float, float]:
+    """P(flagged) of a school with t ~ Normal(0, size), and of one with t = 0."""
+    coarse = size * _COARSE[:, None]
+    roots = _roots(np.array([[n]]), _means(n, np.exp(coarse), _TAU_U), np.array([[tau_t]]), _TAU_U, least_bf)
+    t = np.append(size * _T_GRID, 0.0)
+    fine = [np.stack([np.interp(t, coarse[:, 0], column) for column in root.T], axis=1) for root in roots]
+    probability = _outside(n, np.exp(t)[:, None], *fine)
+    return float(probability[:-1] @ _T_WEIGHTS), float(probability[-1])
 
 
 def learned_tau_t(n: int, *, size: float, share: float, inclusion_prior: float = 0.5) -> float:
@@ -206,9 +227,8 @@ def learned_tau_t(n: int, *, size: float, share: float, inclusion_prior: float =
     >>> learned_tau_t(75, size=0.437, share=0.25) < 0.437
     True
     """
-    # Observed log SDs, on a grid; its density under the truth: ordinary schools and, per node of t, deviating ones.
-    nodes, weights = hermegauss(_T_NODES)
-    t, weights = np.append(size * nodes, 0.0), np.append(share * weights / weights.sum(), 1 - share)
+    # Observed log SDs, on a grid; its density under the truth: ordinary schools and, for every t, deviating ones.
+    t, weights = np.append(size * _T_GRID, 0.0), np.append(share * _T_WEIGHTS, 1 - share)
     se = 1 / np.sqrt(2 * (n - 1))
     centres = np.linspace(-1, 1, 401) * min(6 * np.hypot(size, se) + se, _FARTHEST / 2)
     squares = (n - 1) * np.exp(2 * (centres[:, None] - t))

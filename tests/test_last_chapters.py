@@ -106,7 +106,7 @@ def test_reports_that_are_refused(importance_fit, tmp_path):
         sm.report(importance_fit, tmp_path / "b.html", threshold=1.5)
     with pytest.raises(ValueError, match="name must be 'patients', 'teams' or 'wards'; found 'pupils'"):
         sm.load_example("pupils")
-    with pytest.raises(ValueError, match="name must be 'published', .*; found 'mine'"):
+    with pytest.raises(ValueError, match=r"name must be 'published', .*; found 'mine'"):
         sm.load_study("mine")
 
 

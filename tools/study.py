@@ -49,6 +49,7 @@ def run(name: str, design: sm.StudyDesign, replications: int) -> pd.DataFrame:
     begin = time.perf_counter()
     with ProcessPoolExecutor(workers) as executor:
         options = {"executor": executor, "random_seed": SEED, "resume": FOLDER / f"{name}.jsonl"}
+        options["progressbar"] = sys.stderr.isatty()
         table = sm.run_study(design, replications=replications, **options)
     minutes = (time.perf_counter() - begin) / 60
     print(f"{name}: {len(table):,} fits, {minutes:.1f} min on {workers} workers, seed {SEED}")
