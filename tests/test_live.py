@@ -12,9 +12,9 @@ from lab_harness import FAILED, lab, open_notebook, restart_kernel, run_all
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = [
-    path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if "_explorer(" in path.read_text("utf8")
-]
+# Explorers without a fit (3, 5), one that reweights a fit, and two on a page (10).
+# The other chapters share their code, and the tests of the built book move every control of every explorer.
+CHAPTERS = ["03_cholesky.ipynb", "05_pips_and_bayes_factors.ipynb", "10_exploring_the_threshold.ipynb"]
 
 
 @pytest.fixture(scope="module")
