@@ -7,7 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -112,7 +112,7 @@ def run_study(
     ValueError, TypeError
         An argument is malformed, or the resume file is of another study or seed.
     RuntimeError
-        The executor lost its workers. What was finished stands in the resume file.
+        The executor failed. What was finished stands in the resume file.
 
     Warns
     -----
@@ -186,10 +186,11 @@ def _outcomes(design: StudyDesign, jobs, random_seed: int, executor) -> Iterator
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 yield pending.pop(future), future.result()
-    except BrokenExecutor as error:
+    except Exception as error:
+        # A replication's own failure is a result, so this is the executor's: killed workers, or what it cannot send.
         raise RuntimeError(
-            "the executor lost its workers (killed, or out of memory?); what was finished stands in the resume file, "
-            "if one was given. Run the study again with a new executor."
+            f"the executor failed ({type(error).__name__}: {error}). What was finished stands in the resume file, if one "
+            "was given; run the study again with a new executor."
         ) from error
     finally:
         for future in pending:

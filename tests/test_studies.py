@@ -156,7 +156,16 @@ def die(_condition, _seed):
 
 def test_an_executor_without_workers_is_an_error(tmp_path):
     design = sm.StudyDesign("deadly", pd.DataFrame({"a": [1]}), die)
-    with ProcessPoolExecutor(1) as executor, pytest.raises(RuntimeError, match="the executor lost its workers"):
+    with (
+        ProcessPoolExecutor(1) as executor,
+        pytest.raises(RuntimeError, match=r"the executor failed .BrokenProcessPool"),
+    ):
+        sm.run_study(design, executor=executor, replications=2, random_seed=1, progressbar=False)
+
+
+def test_what_processes_cannot_import_is_an_error():
+    design = sm.StudyDesign("local", pd.DataFrame({"a": [1]}), lambda condition, seed: {"b": 1})
+    with ProcessPoolExecutor(1) as executor, pytest.raises(RuntimeError, match=r"the executor failed .*[Pp]ickl"):
         sm.run_study(design, executor=executor, replications=2, random_seed=1, progressbar=False)
 
 
