@@ -63,7 +63,11 @@ def bambi_python() -> Path:
     python = folder / "bin" / "python"
     if not (folder / ".installed").exists():
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "bambi"], check=True)
+        # Everything but `formulae` in the versions of the lock: the same PyMC for all.
+        pins = [pin for pin in (ROOT / "requirements.lock").read_text().splitlines() if not pin.startswith("formulae=")]
+        constraints = folder / "constraints.txt"
+        constraints.write_text("\n".join(pins))
+        subprocess.run([python, "-m", "pip", "install", "-q", "-c", constraints, "bambi"], check=True)
         (folder / ".installed").touch()
     return python
 
