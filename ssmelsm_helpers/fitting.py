@@ -88,7 +88,7 @@ def fit(
         Rows with a missing value in any column used: refused, or dropped for both submodels and reported.
     keep : int, optional
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
-        16 million values; beyond that fewer are kept (thinned by NUTS, chosen from twice as many proposals by
+        16 million values; beyond that fewer are kept (thinned by NUTS, from one and a half times as many proposals by
         importance sampling), and the result's ``thinned_from`` says so.
 
     Returns

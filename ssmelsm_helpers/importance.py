@@ -20,6 +20,8 @@ GOOD_PARETO_K = 0.7
 _DF = 7.0
 _LEAST_PILOT_DRAWS = 500
 _PILOT_DRAWS_FROM_START = 300
+# So many schools make the posterior nearly Normal: one round of pilot draws is enough.
+_MANY_SCHOOLS = 4_000
 
 
 class WeightedDraws(NamedTuple):
@@ -90,7 +92,8 @@ def adapt(posterior: CollapsedPosterior, rng, start: Proposal | None = None) -> 
     proposal = Proposal.matching(*find_mode(posterior))
     # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
     draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
-    for _ in range(2 if posterior.size <= 6 else 3):
+    rounds = 2 if posterior.size <= 6 else 3
+    for _ in range(1 if posterior.n_schools >= _MANY_SCHOOLS else rounds):
         proposal = _improved(proposal, posterior, draws, rng)
     return proposal
 

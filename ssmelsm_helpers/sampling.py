@@ -53,8 +53,8 @@ def run_importance(
 ) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
     proposal = adapt(posterior, rng, start)
-    # Where fewer draws are kept than asked for, twice as many proposals are enough to choose from.
-    proposals = draws * chains if kept == draws else min(2 * kept, draws) * chains
+    # Where fewer draws are kept than asked for, one and a half times as many proposals are enough.
+    proposals = draws * chains if kept == draws else min(3 * kept // 2, draws) * chains
     # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
     x = proposal.sample(max(proposals, _LEAST_PROPOSALS), rng)
     x = x[np.argsort(x[:, posterior.tau_t])]
