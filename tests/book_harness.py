@@ -7,6 +7,7 @@ built book to FOLDER, in desktop and phone width, light and dark.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import http.server
 import os
@@ -18,6 +19,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +57,19 @@ def site() -> Path:
         problems = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-30:]
         pytest.fail("The book does not build:\n" + "\n".join(problems), pytrace=False)
     return SITE
+
+
+def keep_for_the_book(chapter: NotebookNode, ran: list[NotebookNode], path: Path) -> None:
+    """Put the outputs of a chapter's cells that ran where the build looks for them: no chapter needs to run twice."""
+    from book_ext.execution_cache import current_cache
+
+    kept = copy.deepcopy(chapter)
+    for cell, done in zip(kept.cells, ran, strict=True):
+        assert cell.source == done.source
+        if cell.cell_type == "code":
+            cell.outputs = done.outputs
+    cache = get_cache(current_cache(ROOT))
+    cache.cache_notebook_bundle(CacheBundleIn(kept, str(path)), check_validity=False, overwrite=True)
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):

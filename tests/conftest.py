@@ -53,17 +53,17 @@ def reference() -> dict[str, pd.DataFrame]:
 
 
 LONG = (
-    "test_book.py",
-    "test_browser.py",
+    "test_chapters.py",
     "test_live.py",
     "test_agreement.py",
     "test_covariates.py",
-    "test_chapters.py",
+    "test_book.py",
+    "test_browser.py",
 )
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first, so that two processes end together."""
+    """The longest first, so that two processes end together; the book after its chapters, whose outputs it takes."""
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 

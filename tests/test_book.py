@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import nbformat
 import pytest
-from book_harness import ROOT, site, sources  # noqa: F401 (site is a fixture)
-from bs4 import BeautifulSoup
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from book_ext.execution_cache import prune
 from book_ext.fingerprint import fingerprint
+from book_harness import ROOT, site, sources  # noqa: F401 (site is a fixture)
+from bs4 import BeautifulSoup
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_LINES = 20

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from book_harness import keep_for_the_book
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,11 +44,13 @@ def with_solutions(notebook):
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter_runs(path, monkeypatch):
     monkeypatch.setenv("SSMELSM_STATIC", "1")
-    notebook = with_solutions(nbformat.read(path, as_version=4))
+    source = nbformat.read(path, as_version=4)
+    notebook = with_solutions(source)
     client = NotebookClient(notebook, timeout=300, record_timing=True, resources={"metadata": {"path": path.parent}})
     begin = time.perf_counter()
     client.execute()
     took = time.perf_counter() - begin
+    keep_for_the_book(source, [cell for cell in notebook.cells if "solves" not in cell.metadata], path)
     solved = 0
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         shown = "\n".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)

@@ -17,13 +17,17 @@ KEEP = 3  # so that going back to another branch needs no new run
 
 def use_keyed_cache(app, config) -> None:
     """Point myst-nb to the folder of the present state, and remove folders long unused."""
-    root = Path(app.srcdir).resolve()
-    folder = root / "_build" / ".jupyter_cache"
-    current = folder / fingerprint(root, DECIDES_OUTPUTS)
+    current = current_cache(Path(app.srcdir).resolve())
+    prune(current.parent, KEEP)
+    config.nb_execution_cache_path = str(current)
+
+
+def current_cache(root: Path) -> Path:
+    """The cache folder of the present state, made when it is not there."""
+    current = root / "_build" / ".jupyter_cache" / fingerprint(root, DECIDES_OUTPUTS)
     current.mkdir(parents=True, exist_ok=True)
     current.touch()  # most recently used
-    prune(folder, KEEP)
-    config.nb_execution_cache_path = str(current)
+    return current
 
 
 def prune(folder: Path, keep: int) -> None:
