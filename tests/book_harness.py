@@ -59,15 +59,13 @@ def site() -> Path:
     return SITE
 
 
-def keep_for_the_book(chapter: NotebookNode, ran: list[NotebookNode], path: Path) -> None:
-    """Put the outputs of a chapter's cells that ran where the build looks for them: no chapter needs to run twice."""
+def keep_for_the_book(chapter: NotebookNode, path: Path) -> None:
+    """Put a chapter that ran where the book's build looks for its outputs: it need not run twice."""
     from book_ext.execution_cache import current_cache
 
     kept = copy.deepcopy(chapter)
-    for cell, done in zip(kept.cells, ran, strict=True):
-        assert cell.source == done.source
-        if cell.cell_type == "code":
-            cell.outputs = done.outputs
+    for cell in kept.cells:
+        cell.metadata.pop("execution", None)  # times would make it another notebook
     cache = get_cache(current_cache(ROOT))
     cache.cache_notebook_bundle(CacheBundleIn(kept, str(path)), check_validity=False, overwrite=True)
 
