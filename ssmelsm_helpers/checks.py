@@ -12,7 +12,7 @@ from .arguments import check_count, check_seed
 from .choices import check_one_of
 from .design import Design
 from .importance import GOOD_PARETO_K
-from .inclusion import LEAST_DRAWS, posterior_of_fit
+from .inclusion import LEAST_DRAWS, posterior_of_fit, refuse_before
 from .refit import observed_schools
 from .tree import design_from
 
@@ -122,8 +122,10 @@ def replicated_sds(
     ----------
     fit : xarray.DataTree
     schools : {"same", "new"}
-        "same": new students in the same schools, each with its own u and t. "new": schools of the same sizes whose t
-        is drawn from its distribution over schools; only for models with one random effect in the scale.
+        "same": new students in the same schools, each with its own u and t. These were estimated from the very SDs
+        that are checked, so that a misfit shows less than it should. "new": schools of the same sizes whose t
+        is drawn from its distribution over schools; only for models with a random intercept in the location and one
+        random effect in the scale.
     replicates : int, default 500
         Data sets to draw, at most as many as there are draws.
     random_seed : int, default 0
@@ -138,7 +140,8 @@ def replicated_sds(
     Raises
     ------
     ValueError
-        An option is unknown, or the model has several random effects in the scale and ``schools="new"``.
+        An option is unknown; or, for ``schools="new"``, the model has other random effects than those named above, or
+        its indicator stands before the Cholesky product.
 
     Examples
     --------
@@ -166,8 +169,13 @@ def replicated_sds(
 
 def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
     """t of schools not seen: in the slab with probability pi."""
-    if "random_scale_effect" in posterior["t"].dims:
-        raise ValueError("schools='new' needs a model with one random effect in the scale; found several.")
+    effects = [str(name) for name in posterior["effect"].to_numpy()]
+    if len(effects) != 2 or effects[0] != "location[Intercept]":
+        # A random slope of the location spreads a school's scores too, and goes with its t.
+        raise ValueError(
+            f"schools='new' needs a random intercept in the location and one random effect in the scale; found {effects}."
+        )
+    refuse_before(fit)
     pi = posterior["pi"] if "pi" in posterior else float(np.atleast_1d(fit.attrs["inclusion_prior"])[-1])
     if not any(name.startswith("scale[") for name in json.loads(fit.attrs["select"])):
         pi = 1.0

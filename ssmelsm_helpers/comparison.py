@@ -15,7 +15,7 @@ from .design import Design
 from .importance import WeightedDraws, adapt, weigh
 from .inclusion import posterior_of_fit
 from .posterior import CollapsedPosterior, blocks
-from .priors import Beta, Priors, check_priors
+from .priors import Priors, check_priors
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
 from .sampling import draws_kept
 from .tree import design_from
@@ -70,10 +70,9 @@ def heterogeneity(
     check_count("draws", draws)
     check_priors(priors)
     priors = priors_of(fit) if priors is None else priors
-    pi = Beta(*fit.attrs["inclusion_beta"]) if "inclusion_beta" in fit.attrs else float(fit.attrs["inclusion_prior"])
     rng = np.random.default_rng(check_seed(random_seed))
     # With pi = 0 all schools are in the spike: tau_t and rho then follow their priors and change nothing.
-    found = [_evidence(posterior_of(fit, p, priors), draws, rng) for p in (pi, 0.0)]
+    found = [_evidence(posterior_of(fit, p, priors), draws, rng) for p in (None, 0.0)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     with np.errstate(over="ignore"):
         return Heterogeneity(
@@ -169,8 +168,7 @@ def _design_of(fit: xr.DataTree, data) -> Design:
 
 def _school_log_likelihood(fit: xr.DataTree) -> np.ndarray:
     """log p(y_j | hyperparameters) (chain, draw, school)."""
-    pi = Beta(*fit.attrs["inclusion_beta"]) if "inclusion_beta" in fit.attrs else float(fit.attrs["inclusion_prior"])
-    posterior = posterior_of(fit, pi)
+    posterior = posterior_of(fit)
     x = hyperparameters(fit, posterior)
     values = posterior.log_likelihood_by_school(x.reshape(-1, posterior.size))
     return values.reshape(*x.shape[:2], -1)

@@ -64,12 +64,13 @@ def fit(
         collapsed formulation, and it says when it is not to be trusted (k-hat above 0.7). The sampled formulation
         uses PyMC's compound step: NUTS, and Gibbs-Metropolis for delta.
     inclusion_prior : float, sequence or dict of float, or Beta; default 0.5
-        pi, the prior probability that a selected effect is in the slab: one for all, one per effect, or
-        ``sm.Beta(a, b)``, with which one pi is learned.
+        pi, the prior probability that a selected effect is in the slab: one for all, one per effect (a sequence in the
+        order of `select`, or a dict by name), or ``sm.Beta(a, b)``, with which one pi is learned.
     priors : Priors, optional
         Defaults to ``Priors()``.
     family : {"normal", "student"}
-        Distribution of a student's score. Student's t (degrees of freedom nu > 2 estimated) with the same SD.
+        Distribution of a student's score. Student's t has the same SD: with degrees of freedom nu > 2, which are
+        estimated, its scale is the SD times sqrt((nu - 2) / nu).
     select : {"scale", "location", "both"} or sequence of str
         The random effects that get an indicator; names as in the result's `effect`, like ``"scale[Intercept]"``.
     indicator : {"after", "before"}
@@ -95,10 +96,13 @@ def fit(
     -------
     xarray.DataTree
         ``posterior``: gamma (outcome's units), eta (log SD), tau (dim `effect`), rho (two effects) or omega (more),
-        and per school u, t (in force: zero where delta is), delta, log_bf (log Bayes factor of inclusion, per draw);
+        and per school u, t (in force: zero where delta is), delta, log_bf (log odds of delta = 1 given the data and
+        what else is sampled in that draw, minus their prior log odds: a log Bayes factor given the hyperparameters in
+        the collapsed formulation, given the school's effects too in the marginal one, absent in the sampled one);
         pi and nu where they are estimated. ``sample_stats``, ``observed_data`` (n, mean, sd), ``constant_data``
         (the design, unless the schools' summaries were enough). Attributes: formulas, formulation, sampler,
-        inclusion_prior, priors, seed, versions.
+        inclusion_prior, priors, seed, versions. ``to_netcdf`` saves it where the schools' labels are all texts or all
+        numbers; with others (tuples, several kinds) it stays in memory.
 
     Raises
     ------
@@ -265,7 +269,9 @@ def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
     rng = np.random.default_rng(run.seed)
     kept = draws_kept(run.draws, run.chains, run.keep, posterior.n_schools)
     bar = {"desc": "schools", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
-    with tqdm(total=1, disable=not run.show, **bar) as progress:
+    # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
+    passes = 2 if sampler == "importance" and kept < run.draws else 1
+    with tqdm(total=passes, disable=not run.show, **bar) as progress:
         if sampler == "nuts":
             return run_nuts(posterior, run.draws, run.tune or 300, run.chains, kept, rng, progress, run.show)
         return run_importance(posterior, run.draws, run.chains, kept, rng, progress)

@@ -9,18 +9,37 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from .arguments import check_probability
+from .arguments import check_numbers, check_probability
 from .data import label_index
 
 # With fewer draws per chain, neither an effective sample size nor an error can be estimated.
 LEAST_DRAWS = 4
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
+# What the first two are called where the effect is the location's.
+_DIRECTIONS_OF_LOCATION = ("higher", "lower")
+# What every fit has.
+_GROUPS = {"posterior": ("chain", "draw", "school", "gamma", "eta", "tau", "u", "t", "delta"), "sample_stats": ()}
+_GROUPS |= {"observed_data": ("n", "mean", "sd")}
+_ATTRIBUTES = ("formulation", "family", "indicator", "select", "inclusion_prior", "priors", "location", "scale")
+_PIPS = (lambda v: (v >= 0) & (v <= 1), "numbers from 0 to 1")
 
 
 def posterior_of_fit(fit: xr.DataTree) -> xr.Dataset:
-    if not isinstance(fit, xr.DataTree) or "posterior" not in fit.children:
+    """The draws of something that must be a fit, with all that the functions of this package read of it."""
+    if not isinstance(fit, xr.DataTree):
         raise TypeError(f"fit must be a DataTree as fit() returns it; found {type(fit).__name__}.")
+    absent = [name for name in _GROUPS if name not in fit.children]
+    absent = absent or [name for group, names in _GROUPS.items() for name in names if name not in fit[group].variables]
+    absent = absent or [name for name in _ATTRIBUTES if name not in fit.attrs]
+    if absent:
+        raise TypeError(f"fit must be a DataTree as fit() returns it; found one without {absent}.")
     return fit["posterior"].to_dataset()
+
+
+def refuse_before(fit: xr.DataTree) -> None:
+    """New schools are drawn from the model, where the indicator acts after the Cholesky product."""
+    if fit.attrs["indicator"] != "after":
+        raise ValueError(f"fit must have indicator='after' for schools not seen; found {fit.attrs['indicator']!r}.")
 
 
 def _selected_dim(posterior: xr.Dataset) -> str | None:
@@ -30,7 +49,7 @@ def _selected_dim(posterior: xr.Dataset) -> str | None:
 
 def selected_names(fit: xr.DataTree) -> list[str]:
     """Names of the effects with an indicator."""
-    return json.loads(fit.attrs.get("select", '["scale[Intercept]"]'))
+    return json.loads(fit.attrs["select"])
 
 
 def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
@@ -51,8 +70,8 @@ def check_effect(fit: xr.DataTree, effect: str | None) -> str:
 
 def inclusion_draws(fit: xr.DataTree, effect: str | None = None) -> xr.DataArray:
     """P(delta_j = 1 | y, rest of the draw) per draw and school; in the sampled formulation, delta itself."""
-    effect = check_effect(fit, effect)
     posterior = posterior_of_fit(fit)
+    effect = check_effect(fit, effect)
     dim = _selected_dim(posterior)
     where = {} if dim is None else {dim: effect}
     if "log_bf" not in posterior:
@@ -98,10 +117,12 @@ def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
         return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
     from arviz_stats.base import array_stats
 
-    # A constant indicator has no Monte Carlo error, and no effective sample size to divide by.
+    # What never changes has no effective sample size to divide by. A probability that is 1 in every draw is known; a
+    # sampled indicator that is 1 in every draw says no more than that 0 is rarer than one draw.
     constant = np.ptp(values, axis=(0, 1)) == 0
+    unknown = 0.0 if "log_bf" in fit["posterior"] else 1 / (values.shape[0] * values.shape[1])
     mcse = array_stats.mcse(values, method="mean", chain_axis=0, draw_axis=1)
-    return np.where(constant, 0.0, mcse)
+    return np.where(constant, unknown, mcse)
 
 
 def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None = None) -> pd.DataFrame:
@@ -130,8 +151,9 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
         ``sd_ratio`` : posterior mean of exp(t), the SD relative to a school with t = 0 (of a slope: per unit of
         its covariate; absent for a location effect)
         ``prob_more_variable`` : P(t > 0) if the school is in the slab (NaN if no draw is); of a location effect, P(u > 0)
-        ``verdict`` : "more variable", "less variable" (flagged), "not flagged", or "unresolved" where the
-        threshold lies within two Monte Carlo standard errors of the PIP
+        under the same condition
+        ``verdict`` : "more variable", "less variable" (flagged; of a location effect "higher", "lower"), "not flagged",
+        or "unresolved" where the threshold lies within two Monte Carlo standard errors of the PIP
 
     Raises
     ------
@@ -176,10 +198,12 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
         "sd_ratio": np.exp(value).mean(sample).to_numpy(),
         "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
     }
+    directions = VERDICTS[:2]
     if effect.startswith("location["):
         del columns["sd_ratio"]
+        directions = _DIRECTIONS_OF_LOCATION
     table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=_school_name(fit)))
-    table["verdict"] = verdicts(table, threshold=threshold)
+    table["verdict"] = verdicts(table, threshold=threshold, directions=directions)
     table.attrs["threshold"] = float(threshold)
     return table
 
@@ -188,9 +212,9 @@ def _school_name(fit) -> str | None:
     return fit.attrs.get("school") or None
 
 
-def verdicts(table: pd.DataFrame, *, threshold: float) -> np.ndarray:
+def verdicts(table: pd.DataFrame, *, threshold: float, directions=VERDICTS[:2]) -> np.ndarray:
     """One of `VERDICTS` per row, from the columns pip, pip_mcse and prob_more_variable."""
-    direction = np.where(table["prob_more_variable"] >= 0.5, VERDICTS[0], VERDICTS[1])
+    direction = np.where(table["prob_more_variable"] >= 0.5, *directions)
     decided = np.where(table["pip"] >= threshold, direction, VERDICTS[3])
     return np.where((table["pip"] - threshold).abs() <= 2 * table["pip_mcse"], VERDICTS[2], decided)
 
@@ -222,18 +246,10 @@ def bayes_factor(pip, *, inclusion_prior: float = 0.5):
     9.0
     """
     check_probability("inclusion_prior", inclusion_prior)
-    _check_pips(pip)
+    check_numbers("pip", pip, *_PIPS)
     with np.errstate(divide="ignore"):
         result = np.divide(pip, 1 - np.asarray(pip)) * ((1 - inclusion_prior) / inclusion_prior)
     return float(result) if np.ndim(pip) == 0 else result
-
-
-def _check_pips(pip) -> np.ndarray:
-    values = np.asarray(pip, dtype=float)
-    bad = ~((values >= 0) & (values <= 1))
-    if bad.any():
-        raise ValueError(f"pip must lie between 0 and 1; found {values[bad].ravel()[:5].tolist()}.")
-    return values
 
 
 def fdr_threshold(pip, *, level: float = 0.05) -> float:
@@ -268,7 +284,7 @@ def fdr_threshold(pip, *, level: float = 0.05) -> float:
     0.9
     """
     check_probability("level", level)
-    ordered = np.sort(_check_pips(pip).ravel())[::-1]
+    ordered = np.sort(check_numbers("pip", pip, *_PIPS).ravel())[::-1]
     rate = np.cumsum(1 - ordered) / np.arange(1, len(ordered) + 1)
     # Schools that tie are flagged together: only the last of them may decide.
     last_of_tie = np.append(ordered[1:] != ordered[:-1], True)

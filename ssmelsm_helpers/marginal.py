@@ -17,7 +17,7 @@ from .choices import Choices
 from .covariance import EffectCovariance
 from .design import Design
 from .linear import solve_lower, solve_upper
-from .priors import Beta, DistributionPrior, Priors
+from .priors import LEAST_NU, Beta, Priors
 from .sums import StudentSums
 
 _LOG_2PI = np.log(2 * np.pi)
@@ -64,6 +64,7 @@ class MarginalPosterior:
         self.size = int(ends[-1])
         self._coefficients = priors.of_coefficients(design.location_terms, design.W.shape[1])
         self._taus = priors.of_taus(self.K, self.M - self.K)
+        self._nu = priors.of_nu()
         terms = list(design.location_terms)
         #: where the coefficient stands around which each location effect varies, if there is one
         self._fixed = [terms.index(name) if name in terms else None for name in design.location_effects]
@@ -103,7 +104,7 @@ class MarginalPosterior:
         v = tau * (z @ factor.T)
         found = {"gamma": values["gamma"], "eta": values["eta"], "tau": tau, "factor": factor, "z": z, "v": v}
         found |= {"pi": expit(values["pi"][0])} if self.learns_pi else {}
-        return found | ({"nu": 2 + np.exp(values["nu"][0])} if self.student else {})
+        return found | ({"nu": LEAST_NU + np.exp(values["nu"][0])} if self.student else {})
 
     def log_prior_of_configurations(self, log_odds) -> np.ndarray:
         """log prior probability of each configuration (C,), from logit pi, one for all effects or one each."""
@@ -221,20 +222,10 @@ class MarginalPosterior:
             total += float(prior.log_density_of_logit(x[at]))
             gradient[at] += prior.gradient_by_logit(x[at])
         if self.student:
-            at, above = self.parts["nu"].start, found["nu"] - 2
-            log_density, slope = self._nu_prior(above)
-            total += log_density + np.log(above)
-            gradient[at] += slope * above + 1
+            at, above = self.parts["nu"].start, found["nu"] - LEAST_NU
+            total += float(self._nu.log_density(found["nu"])) + np.log(above)
+            gradient[at] += float(self._nu.gradient(found["nu"])) * above + 1
         return total
-
-    def _nu_prior(self, above: float) -> tuple[float, float]:
-        """log prior density of nu = 2 + above, and its derivative."""
-        if self.priors.nu is not None:
-            prior = DistributionPrior(self.priors.nu)
-            return float(prior.log_density(2 + above)), float(prior.gradient(2 + above))
-        shape, rate = self.priors.nu_shape, self.priors.nu_rate
-        log_density = shape * np.log(rate) - gammaln(shape) + (shape - 1) * np.log(above) - rate * above
-        return float(log_density), (shape - 1) / above - rate
 
 
 def _spread_out(effects, columns, n) -> np.ndarray:

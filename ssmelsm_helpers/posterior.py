@@ -131,8 +131,8 @@ class CollapsedPosterior:
         jobs = [(d, s) for d in blocks(draws, max(1, together)) for s in schools]
         for job in jobs:
             yield job
-            if progress is not None:
-                progress.update(1 / len(jobs))
+            if progress is not None:  # steps add up to one pass but for rounding, and tqdm warns beyond its total
+                progress.update(min(1 / len(jobs), progress.total - progress.n))
 
     def log_density(self, x, progress=None) -> np.ndarray:
         """log posterior density (up to log p(y)) of draws x (S, size)."""

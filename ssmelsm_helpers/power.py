@@ -14,11 +14,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logit
 from scipy.stats import chi2
 
-from .arguments import check_number, check_probability, shown
+from .arguments import POSITIVE, check_count, check_number, check_numbers, check_probability, whole_numbers
 from .evidence import school_evidence
 
 # The school's mean matters little: few Gauss-Hermite nodes do.
 _MEAN_NODES = 9
+_STUDENTS = whole_numbers(2)
+_SHARE = (lambda v: (v > 0) & (v < 1), "a number between 0 and 1, both excluded")
 # t matters much, and detection changes within a standard error of log SD: a fine grid, in SDs of t. The SDs that the
 # threshold asks for hardly change with t (only through the mean's variance): they are interpolated from few points.
 _T_GRID = np.linspace(-4.5, 4.5, 601)
@@ -76,11 +78,13 @@ def detection_probability(
     check_probability("inclusion_prior", inclusion_prior)
     check_probability("threshold", threshold)
     check_number("tau_u", tau_u, low=0.0)
-    checked = {"n": _checked("n", n), "sd_ratio": _checked("sd_ratio", sd_ratio), "tau_t": _checked("tau_t", tau_t)}
+    checked = [check_numbers("n", n, *_STUDENTS), check_numbers("sd_ratio", sd_ratio, *POSITIVE)]
+    checked.append(check_numbers("tau_t", tau_t, *POSITIVE))
     try:
-        arrays = np.broadcast_arrays(*checked.values())
+        arrays = np.broadcast_arrays(*checked)
     except ValueError:
-        raise ValueError(f"n, sd_ratio and tau_t must broadcast; found {shown(n)} and {shown(sd_ratio)}.") from None
+        shapes = ", ".join(str(array.shape) for array in checked)
+        raise ValueError(f"n, sd_ratio and tau_t must broadcast; found the shapes {shapes}.") from None
     n, sd_ratio, tau_t = (array[..., None] for array in arrays)
     least_bf = logit(threshold) - logit(inclusion_prior)
     below, above = _roots(n, _means(n, sd_ratio, tau_u), tau_t, tau_u, least_bf)
@@ -98,18 +102,6 @@ def _outside(n, sd_ratio, below, above) -> np.ndarray:
     weights, df = hermegauss(_MEAN_NODES)[1], n - 1
     low, high = (df * (np.exp(root) / sd_ratio) ** 2 for root in (below, above))
     return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (weights / weights.sum())
-
-
-def _checked(name: str, value) -> np.ndarray:
-    expected = "whole numbers of at least 2" if name.startswith("n") else "positive finite numbers"
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {expected}; found {shown(value)}.") from None
-    good = np.isfinite(array) & ((array >= 2) & (array == np.floor(array)) if name.startswith("n") else array > 0)
-    if not good.all():
-        raise ValueError(f"{name} must be {expected}; found {array[~good].ravel()[:5].tolist()}.")
-    return array
 
 
 def _roots(n, mean, tau_t, tau_u, least_bf) -> tuple[np.ndarray, np.ndarray]:
@@ -188,13 +180,15 @@ def design_table(
     0          50  0.62  0.03
     1         150  0.76  0.02
     """
-    combinations = pd.MultiIndex.from_product(
-        [np.atleast_1d(n_students), np.atleast_1d(share), np.atleast_1d(size)], names=["n_students", "share", "size"]
-    ).to_frame(index=False)
-    check_number("n_schools", n_schools, low=1)
-    for value in np.atleast_1d(share).tolist():
-        check_probability("share", value)
-    _checked("n_students", n_students), _checked("size", size)
+    lists = {"n_students": n_students, "share": share, "size": size}
+    for kind, (name, value) in zip((_STUDENTS, _SHARE, POSITIVE), lists.items(), strict=True):
+        check_numbers(name, value, *kind)
+        lists[name] = np.ravel(value)
+    check_count("n_schools", n_schools)
+    check_probability("inclusion_prior", inclusion_prior)
+    if tau_t is not None:
+        check_number("tau_t", tau_t, low=0.0)
+    combinations = pd.MultiIndex.from_product(lists.values(), names=lists).to_frame(index=False)
     least_bf = logit(check_probability("threshold", threshold)) - logit(inclusion_prior)
     rows = []
     for n, p, sd in combinations.itertuples(index=False):
@@ -222,11 +216,35 @@ def learned_tau_t(n: int, *, size: float, share: float, inclusion_prior: float =
 
     It maximises the expected log p(SD) of the analysis' mixture (share pi in the slab) under the true one.
 
+    Parameters
+    ----------
+    n : int
+        Students per school, at least 2.
+    size : float
+        SD of t among the schools that deviate (log-SD units).
+    share : float
+        Share of schools that deviate.
+    inclusion_prior : float, default 0.5
+        pi of the analysis.
+
+    Returns
+    -------
+    float
+        SD of t in the slab (log-SD units), from .005 to 3.
+
+    Raises
+    ------
+    ValueError
+        An argument is outside of its range.
+
     Examples
     --------
     >>> learned_tau_t(75, size=0.437, share=0.25) < 0.437
     True
     """
+    check_numbers("n", n, *_STUDENTS), check_number("size", size), check_numbers("size", size, *POSITIVE)
+    check_probability("share", share)
+    check_probability("inclusion_prior", inclusion_prior)
     # Observed log SDs, on a grid; its density under the truth: ordinary schools and, for every t, deviating ones.
     t, weights = np.append(size * _T_GRID, 0.0), np.append(share * _T_WEIGHTS, 1 - share)
     se = 1 / np.sqrt(2 * (n - 1))

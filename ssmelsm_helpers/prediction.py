@@ -10,7 +10,7 @@ import xarray as xr
 
 from .arguments import check_count, check_seed
 from .choices import check_inclusion_prior
-from .inclusion import posterior_of_fit
+from .inclusion import posterior_of_fit, refuse_before
 from .priors import Beta, DistributionPrior, Priors, check_priors
 from .refit import design_of_data
 
@@ -93,7 +93,8 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     Raises
     ------
     ValueError
-        The model has covariates, and students or data are not given or do not fit the formulas.
+        The model has covariates, and students or data are not given or do not fit the formulas; or the fit's indicator
+        stands before the Cholesky product.
 
     Examples
     --------
@@ -103,6 +104,7 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     [0.69, 0.91]
     """
     posterior = posterior_of_fit(fit)
+    refuse_before(fit)
     x, w, z, s = (columns.mean(axis=0) for columns in _columns(fit, posterior, students, data))
     stacked = posterior.stack(sample=("chain", "draw"))
     gamma, eta, tau = (stacked[name].transpose("sample", ...).to_numpy() for name in ("gamma", "eta", "tau"))
@@ -130,7 +132,7 @@ def _columns(fit, posterior, students, data):
     plain = "constant_data" not in fit.children
     plain |= (
         students is None
-        and len(posterior["effect"]) == 2
+        and [str(name) for name in posterior["effect"].to_numpy()] == ["location[Intercept]", "scale[Intercept]"]
         and all(list(posterior[dim].to_numpy()) == ["Intercept"] for dim in ("location_term", "scale_term"))
     )
     if plain:
@@ -141,8 +143,6 @@ def _columns(fit, posterior, students, data):
             f"(location {fit.attrs['location']!r}, scale {fit.attrs['scale']!r})."
         )
     x, z, w, s = design_of_data(fit, data).new_rows(students)
-    if not len(x):
-        raise ValueError("students must hold at least one student; found none.")
     return x, w, z, s
 
 

@@ -12,8 +12,10 @@ import numpy as np
 from scipy.special import expit, gammaln, log_expit
 
 from .arguments import shown
+from .expressions import reason
 
 _LOG_2PI = math.log(2 * math.pi)
+LEAST_NU = 2.0  # below, a Student-t has no SD
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ class Priors:
         t = HalfStudentTPrior(self.tau_df, self.tau_t_scale) if self.tau_t is None else DistributionPrior(self.tau_t)
         return n_location * [u] + n_scale * [t]
 
+    def of_nu(self) -> ScalarPrior:
+        """Prior of the degrees of freedom."""
+        return GammaPrior(self.nu_shape, self.nu_rate, LEAST_NU) if self.nu is None else DistributionPrior(self.nu)
+
 
 _DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
 
@@ -119,12 +125,18 @@ def _check_distribution(name: str, value) -> None:
             f"Priors: {name} must be None or a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3); "
             f"found {shown(value)}."
         )
-    if name in ("tau_u", "tau_t", "nu"):
-        below = 2.0 if name == "nu" else 0.0
-        if np.isfinite(DistributionPrior(value).log_density(below - np.array([1e-6, 0.1, 0.5, 2.0, 10.0]))).any():
-            raise ValueError(
-                f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}."
-            )
+    below = LEAST_NU if name == "nu" else 0.0
+    outside = below - np.array([1e-6, 0.1, 0.5, 2.0, 10.0])
+    prior = DistributionPrior(value)
+    try:  # PyMC finds its parameters to be wrong here, PyTensor that there is no derivative
+        density, _slope = prior.log_density(outside), prior.gradient(outside)
+    except Exception as error:
+        why = reason(error).split("Backtrace")[0] or "no derivative"
+        raise ValueError(
+            f"Priors: {name} must be a distribution with a density and its derivative; found {_describe(value)} ({why})."
+        ) from error
+    if name in ("tau_u", "tau_t", "nu") and np.isfinite(density).any():
+        raise ValueError(f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}.")
 
 
 def _is_distribution(value) -> bool:
@@ -157,7 +169,7 @@ class NormalPrior:
         return -0.5 * ((x - self.mean) / self.sd) ** 2 - math.log(self.sd) - 0.5 * _LOG_2PI
 
     def gradient(self, x):
-        """Its derivative."""
+        """Derivative of the log density."""
         return (self.mean - x) / self.sd**2
 
 
@@ -174,8 +186,24 @@ class HalfStudentTPrior:
         return self._constant + math.log(2 / self.scale) - tail
 
     def gradient(self, x):
-        """Its derivative."""
+        """Derivative of the log density."""
         return -(self.df + 1) * x / (self.df * self.scale**2 + x * x)
+
+
+class GammaPrior:
+    """Gamma(shape, rate) on x - above, for x > above."""
+
+    def __init__(self, shape: float, rate: float, above: float):
+        self.shape, self.rate, self.above = shape, rate, above
+        self._constant = shape * math.log(rate) - math.lgamma(shape)
+
+    def log_density(self, x):
+        """log density at x > above, any shape."""
+        return self._constant + (self.shape - 1) * np.log(x - self.above) - self.rate * (x - self.above)
+
+    def gradient(self, x):
+        """Derivative of the log density."""
+        return (self.shape - 1) / (x - self.above) - self.rate
 
 
 class DistributionPrior:
@@ -201,11 +229,11 @@ class DistributionPrior:
         return np.reshape(self._compiled[0](np.atleast_1d(np.ravel(x))), np.shape(x))
 
     def gradient(self, x):
-        """Its derivative."""
+        """Derivative of the log density."""
         return np.reshape(self._compiled[1](np.atleast_1d(np.ravel(x))), np.shape(x))
 
 
-ScalarPrior = NormalPrior | HalfStudentTPrior | DistributionPrior
+ScalarPrior = NormalPrior | HalfStudentTPrior | GammaPrior | DistributionPrior
 
 
 @dataclass(frozen=True)
@@ -247,7 +275,7 @@ class Beta:
         return self.a * log_expit(x) + self.b * log_expit(-x) - log_beta
 
     def gradient_by_logit(self, x):
-        """Its derivative."""
+        """Derivative of `log_density_of_logit`."""
         return self.a - (self.a + self.b) * expit(x)
 
 
@@ -255,9 +283,3 @@ def check_priors(priors) -> None:
     """A Priors object, or None for the defaults."""
     if not isinstance(priors, Priors | None):
         raise TypeError(f"priors must be a Priors object or None; found {type(priors).__name__}.")
-
-
-def log_lkj_pair(rho, shape, xp=np):
-    """log density of the correlation in a 2 x 2 LKJ(shape) matrix: (rho + 1) / 2 ~ Beta(shape, shape)."""
-    log_beta = 2 * math.lgamma(shape) - math.lgamma(2 * shape)
-    return (shape - 1) * xp.log((1 - rho**2) / 4) - log_beta - math.log(2)

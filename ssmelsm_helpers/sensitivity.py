@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from .arguments import check_probability, check_seed, shown
+from .arguments import check_probability, check_seed, sequence, shown
 from .checks import least_ess
 from .importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
 from .inclusion import bayes_factor, pip_table, posterior_of_fit, school_log_sd
 from .recovery import recover_effects
-from .refit import hyperparameters, observed_schools, posterior_of, priors_of
+from .refit import hyperparameters, observed_schools, posterior_of, priors_of, unreadable_priors
 from .sampling import PACKAGE, by_name, run_importance
 from .tree import INTERCEPT_ONLY, Draws, assemble, design_from, names_of
 
@@ -159,13 +159,13 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     (320, True)
     """
     _check_fit(fit)
-    if not np.iterable(inclusion_priors) or isinstance(inclusion_priors, str) or not len(inclusion_priors):
+    values = sequence(inclusion_priors)
+    if not values:
         raise ValueError(
             f"inclusion_priors must be one or more numbers between 0 and 1; found {shown(inclusion_priors)}."
         )
-    for at, pi in enumerate(inclusion_priors):
-        check_probability(f"inclusion_priors[{at}]", pi)
-    return pd.concat([_pips_at(fit, float(pi)) for pi in inclusion_priors], ignore_index=True)
+    values = [check_probability(f"inclusion_priors[{at}]", pi) for at, pi in enumerate(values)]
+    return pd.concat([_pips_at(fit, pi) for pi in values], ignore_index=True)
 
 
 class PriorTable(NamedTuple):
@@ -180,7 +180,7 @@ class PriorTable(NamedTuple):
 def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 700) -> PriorTable:
     """What `pip_table` would show under another pi, quickly; by a new importance sample where k-hat is too high.
 
-    A draw's t was made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
+    (Not where the fit's priors are PyMC distributions, which cannot be read back; then k-hat must warn.) A draw's t was made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
     """
     _check_fit(fit)
     if inclusion_prior == fit.attrs["inclusion_prior"]:
@@ -188,23 +188,29 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 7
         return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, np.nan)
     log_bf = _log_bf(fit)
     weighted = weigh(log_bf, _log_ratio(fit, inclusion_prior))
-    if not weighted.pareto_k <= GOOD_PARETO_K:
+    if not weighted.pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
         anew = _fitted_anew(fit, inclusion_prior, draws, weighted)
         found = reweighted_table(anew, inclusion_prior)
         return found._replace(pareto_k=weighted.pareto_k, refit_k=anew.attrs["pareto_k"])
     weight = np.exp(weighted.log_weights)[:, None]
     inclusion = expit(log_bf + logit(inclusion_prior))
-    pip = (weight * inclusion).sum(axis=0)
+    pip, mcse = _weighted_pips(fit, weight, inclusion)
     t = _joined(fit["posterior"]["t"])
     in_slab = np.where(t != 0, inclusion / expit(log_bf + logit(fit.attrs["inclusion_prior"])), 0.0)
     ratios = 1 + in_slab * np.expm1(t)
     without_t = np.exp(_joined(school_log_sd(fit)) - t)
-    share = min(1.0, least_ess(fit) / len(log_bf))
-    mcse = np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share)
     schools = observed_schools(fit)
     means = {"sd": (weight * without_t * ratios).sum(axis=0), "sd_ratio": (weight * ratios).sum(axis=0)}
     table = schools[["n", "mean"]].assign(**means, pip=pip, pip_mcse=mcse)
     return PriorTable(table, inclusion_prior, weighted.pareto_k, np.nan)
+
+
+def _weighted_pips(fit: xr.DataTree, weight, inclusion) -> tuple[np.ndarray, np.ndarray]:
+    """PIPs (J,) and their Monte Carlo errors, from weights (S, 1) and P(delta = 1) per draw (S, J)."""
+    # Weights add up to one but for rounding, which must not make a PIP larger than 1.
+    pip = np.minimum((weight * inclusion).sum(axis=0), 1.0)
+    share = min(1.0, least_ess(fit) / len(inclusion))  # of draws that were effective before reweighting
+    return pip, np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share)
 
 
 def _joined(draws: xr.DataArray) -> np.ndarray:
@@ -234,14 +240,13 @@ def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
         weighted = weigh(log_bf, _log_ratio(fit, pi))
         pareto_k, weight = weighted.pareto_k, np.exp(weighted.log_weights)[:, None]
     inclusion = expit(log_bf + logit(pi))
-    pip = (weight * inclusion).sum(axis=0)
-    share = min(1.0, least_ess(fit) / len(log_bf))  # of draws that were effective before reweighting
+    pip, mcse = _weighted_pips(fit, weight, inclusion)
     return pd.DataFrame(
         {
             "inclusion_prior": pi,
             "school": fit["posterior"].indexes["school"],
             "pip": pip,
-            "pip_mcse": np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share),
+            "pip_mcse": mcse,
             "bayes_factor": bayes_factor(pip, inclusion_prior=pi),
             "pareto_k": pareto_k,
             "trusted": own or pareto_k <= GOOD_PARETO_K,

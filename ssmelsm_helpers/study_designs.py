@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from .arguments import sequence, shown
 from .baseline import two_stage
 from .choices import check_one_of
 from .quick import quick_fit
@@ -205,8 +206,8 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
 
     Raises
     ------
-    ValueError
-        The table lacks a column.
+    ValueError, TypeError
+        The table is no study's, or lacks a column.
 
     Examples
     --------
@@ -216,10 +217,7 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
     >>> summarise_study(run_study(few, replications=4, random_seed=1))["replications"].tolist()
     [4]
     """
-    by = list(by)
-    absent = [name for name in [*by, "hits", "false_flags"] if name not in table]
-    if absent:
-        raise ValueError(f"table must be a study's, with the columns {absent}; found {list(table.columns)}.")
+    by = _check_study(table, by, "hits", "false_flags")
     good = table[table["error"].isna()]
     with_deviating = good["deviating"].where(good["deviating"] > 0)
     flagged = good["hits"] + good["false_flags"]
@@ -240,11 +238,27 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
         tau_t=good["tau_t"],
     )
     groups = rates.groupby(by, sort=True)
-    result = groups.mean()
+    failed = table["error"].notna().groupby([table[name] for name in by]).sum()
+    # A condition without a single success has no rates, but it must not disappear.
+    result = groups.mean().reindex(failed.index)
     result["tpr_se"], result["fpr_se"] = groups["tpr"].sem(), groups["fpr"].sem()
-    result.insert(0, "replications", groups.size())
-    result.insert(1, "failed", table["error"].notna().groupby([table[name] for name in by]).sum())
+    result.insert(0, "replications", groups.size().reindex(failed.index, fill_value=0))
+    result.insert(1, "failed", failed)
     return result
+
+
+def _check_study(table, by, *others: str) -> list[str]:
+    """The columns to group by; refuse tables that are not those of a study with them."""
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"table must be a study's, as run_study() returns it; found {type(table).__name__}.")
+    names = sequence(by)
+    if names is None:
+        raise TypeError(f"by must be a sequence of columns; found {shown(by)}.")
+    classes = [f"class{at}_{name}" for at in range(len(PIP_CLASSES) - 1) for name in ("schools", "pips", "deviating")]
+    absent = [name for name in [*names, *others, *classes, "error"] if name not in table]
+    if absent:
+        raise ValueError(f"table must be a study's, with the columns {shown(absent)}; found {shown(list(table))}.")
+    return names
 
 
 def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
@@ -262,6 +276,11 @@ def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
     pandas.DataFrame
         ``low`` and ``high`` bounds of the class, ``schools``, ``mean_pip``, ``share_deviating``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        The table is no study's.
+
     Examples
     --------
     >>> from ssmelsm_helpers import published_study, run_study, StudyDesign
@@ -270,7 +289,7 @@ def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
     >>> int(calibration_table(run_study(few, replications=4, random_seed=1))["schools"].sum())
     600
     """
-    by = list(by)
+    by = _check_study(table, by)
     good = table[table["error"].isna()]
     parts = []
     for at in range(len(PIP_CLASSES) - 1):

@@ -268,3 +268,62 @@ def test_a_saved_fit_answers_the_same_questions(model, students, request, tmp_pa
     if model == "ses":
         assert sm.heterogeneity(back, draws=500) == sm.heterogeneity(fit, draws=500)
         pd.testing.assert_frame_equal(sm.sensitivity_table(back, [0.4]), sm.sensitivity_table(fit, [0.4]))
+
+
+def test_certain_schools_have_pips_of_one():
+    """Weights that add up to one but for rounding must not lift a PIP above it."""
+    sds = [1.0] * 12 + [9.0, 0.05]
+    schools = pd.DataFrame({"n": 400, "mean": np.linspace(-1, 1, 14), "sd": sds})
+    fit = sm.fit_schools(schools, sampler="importance", **QUIET)
+    table = sm.sensitivity_table(fit, np.linspace(0.3, 0.7, 9))
+    assert table["pip"].max() <= 1.0
+    assert (table.loc[table["school"] >= 12, "pip"] > 1 - 1e-9).all()
+
+
+def test_schools_not_seen_need_the_model(students):
+    """With the indicator before the Cholesky product there is no "school not seen" of the model."""
+    fit = sm.fit(*PLAIN, students, formulation="sampled", indicator="before", draws=20, tune=20, chains=1, **QUIET)
+    for question in (sm.predict_school, lambda fit: sm.replicated_sds(fit, schools="new")):
+        with pytest.raises(ValueError, match="fit must have indicator='after' for schools not seen; found 'before'"):
+            question(fit)
+
+
+def test_what_cannot_be_collapsed_is_said_first(students):
+    """Several selected effects have several pi: that is not what is wrong with them here."""
+    options = {"select": "both", "inclusion_prior": [0.3, 0.6], "draws": 20, "tune": 20, "chains": 1}
+    fit = sm.fit(*PLAIN, students, **options, **QUIET)
+    for question in (sm.heterogeneity, sm.pointwise_log_likelihood):
+        with pytest.raises(ValueError, match="fit must be of a model that can be collapsed: it selects"):
+            question(fit)
+
+
+def test_verdicts_of_location_effects_speak_of_the_level(students):
+    fit = sm.fit(*PLAIN, students, select="location", draws=60, tune=200, chains=1, **QUIET)
+    flagged = sm.pip_table(fit, threshold=0.5).query("pip > 0.6")
+    assert {"higher", "lower"} >= set(flagged["verdict"]) - {"unresolved"}
+    assert len(flagged) > 3
+    for chart in (sm.pip_chart, sm.caterpillar_chart, lambda fit: sm.spike_bump_chart(fit, [1])):
+        with pytest.raises(ValueError, match="one selected effect, a scale effect, for this chart; found .'location"):
+            chart(fit)
+
+
+def test_new_schools_need_the_plain_random_effects(students):
+    """With a random slope alone there is no school that is known without its students; nor an SD without u."""
+    slope = "score ~ 1 + (0 + x | school)", PLAIN[1]
+    fit = sm.fit(*slope, students, sampler="importance", draws=200, **QUIET)
+    with pytest.raises(ValueError, match="students and data must both be given"):
+        sm.predict_school(fit)
+    with pytest.raises(ValueError, match="schools='new' needs a random intercept in the location"):
+        sm.replicated_sds(fit, schools="new")
+
+
+def test_inclusion_priors_follow_the_order_of_select(students):
+    names = ["scale[Intercept]", "location[Intercept]"]
+    options = {"select": names, "draws": 10, "tune": 10, "chains": 1}
+    fit = sm.fit(*PLAIN, students, inclusion_prior=[0.9, 0.1], **options, **QUIET)
+    again = sm.fit(*PLAIN, students, inclusion_prior=dict(zip(names, [0.9, 0.1], strict=True)), **options, **QUIET)
+    for found in (fit, again):
+        table = sm.pip_table(found, effect="scale[Intercept]")
+        odds = table["pip"] / (1 - table["pip"])
+        np.testing.assert_allclose(table["bayes_factor"], odds / 9)
+    xr.testing.assert_identical(fit["posterior"].to_dataset(), again["posterior"].to_dataset())

@@ -113,3 +113,12 @@ def _data_with(chart, column):
         if column in rows[0]:
             return rows
     raise AssertionError(f"no data set has {column}")
+
+
+def test_words_without_numbers_that_are_none(importance_fit, saeb_schools):
+    """Nobody flagged, or a school that never was in the slab: the description says it instead of "nan"."""
+    assert "No school has a PIP of 0.99 or more" in sm.outcome_chart(importance_fit, threshold=0.99).to_dict()["description"]
+    few = sm.fit_schools(saeb_schools, sampler="importance", draws=1, chains=3, inclusion_prior=0.1, random_seed=2)
+    never = few["posterior"]["school"][(few["posterior"]["delta"].sum(("chain", "draw")) == 0).to_numpy()].to_numpy()
+    assert "nan" not in sm.caterpillar_chart(few, schools=160).to_dict()["description"]
+    assert "all draws at zero" in sm.spike_bump_chart(few, never[:1]).to_dict()["description"]

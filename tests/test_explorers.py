@@ -7,13 +7,14 @@ import math
 import tracemalloc
 
 import numpy as np
+import pymc as pm
 import pytest
 from bs4 import BeautifulSoup
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.explorers import threshold
 from ssmelsm_helpers.explorers.page import twin
-from ssmelsm_helpers.explorers.views import Control, Explorer, View, records
+from ssmelsm_helpers.explorers.views import Control, Explorer, View, as_sent, records
 from ssmelsm_helpers.sensitivity import reweighted_table
 
 NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
@@ -197,7 +198,7 @@ def test_numbers_on_screen_are_those_of_the_pip_table(level, rule, pi, importanc
     else:
         expected = own >= sm.fdr_threshold(own, level=1 - level)
     assert list(view.marked) == list(own.index[expected])
-    assert list(own.index[own >= view.signals["cutoff"]]) == list(view.marked)
+    assert list(own.index[own.map(as_sent) >= view.signals["cutoff"]]) == list(view.marked)
     assert f"Flagged: {expected.sum()} of 160" in view.sentence
     assert f"Expected false flags among them: {(1 - own[expected]).sum():.1f}." in view.sentence
 
@@ -259,4 +260,35 @@ def test_a_card_needs_a_school_and_the_plain_model(importance_fit):
     with pytest.raises(ValueError, match="school must be one of the fit's schools; found 1000"):
         sm.school_card(importance_fit, 1000)
     card = sm.school_card(importance_fit, 80)
-    assert "a single student" in card.view().sentence
+    assert card.view().sentence.startswith("School 80 has a single student")
+    assert len(card.view().data["students"]) == 0  # no curve of an SD that does not exist
+
+
+def test_picture_and_sentence_flag_the_same(importance_fit):
+    """The browser compares rounded PIPs with the cut-off; also where that is itself a school's PIP."""
+    explorer = sm.threshold_explorer(importance_fit)
+    levels = next(control for control in explorer.controls if control.name == "threshold").values
+    for threshold in levels:
+        view = explorer.view(threshold=threshold, rule="false flags")
+        drawn = [row["label"] for row in records(view.data["schools"]) if row["pip"] >= view.signals["cutoff"]]
+        assert drawn == list(view.marked)
+
+
+def test_a_slider_s_rounding_does_not_matter(importance_fit):
+    explorer = sm.threshold_explorer(importance_fit)
+    assert explorer.view(pi=0.1 + 0.2).sentence == explorer.view(pi=0.3).sentence
+
+
+@pytest.mark.filterwarnings("ignore:importance sampling is unreliable:RuntimeWarning")
+def test_a_bad_k_hat_is_said_where_the_priors_cannot_be_read_back(saeb_schools):
+    priors = sm.Priors(tau_t=pm.HalfNormal.dist(1.0))
+    fit = sm.fit_schools(saeb_schools, sampler="importance", draws=300, priors=priors, random_seed=1, progressbar=False)
+    assert "not to be trusted: fit again" in sm.threshold_explorer(fit).view(pi=0.05).sentence
+
+
+def test_a_card_knows_the_pi_that_was_learned():
+    counts = [30] * 19 + [1]
+    schools = sm.simulate_schools(n_schools=20, n_students=counts, inclusion=0.3, tau_t=0.4, random_seed=8).schools
+    fit = sm.fit_schools(schools, sampler="importance", inclusion_prior=sm.Beta(1, 9), random_seed=1)
+    sentence = sm.school_card(fit, 20).view().sentence
+    assert f"is about the prior {float(fit['posterior']['pi'].mean()):.2g}." in sentence

@@ -1,5 +1,6 @@
 """Fits of the Saeb schools: both samplers, the known numbers, and what a fit carries with it."""
 
+import io
 import json
 import warnings
 
@@ -10,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import sampling
+from ssmelsm_helpers import fitting, sampling
 
 PARAMETERS = ["gamma", "eta", "tau_u", "tau_t", "rho"]
 # Posterior means and SDs of a prototype of the same model: NUTS, least effective sample size 4,400, printed digits.
@@ -317,3 +318,18 @@ def test_unreliable_weights_warn_where_the_user_called(entry, monkeypatch):
     with pytest.warns(RuntimeWarning, match="k-hat") as caught:
         getattr(sm, entry)(*arguments, **settings)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("options", [{}, {"keep": 40}, {"sampler": "nuts", "draws": 100, "tune": 100}])
+def test_the_progress_bar_ends_at_its_end(options, saeb_schools, monkeypatch):
+    """Neither rounding nor a second pass over the schools goes beyond the total: tqdm would warn."""
+    bars = []
+
+    class Shown(fitting.tqdm):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named | {"delay": 0, "file": io.StringIO()})
+            bars.append(self)
+
+    monkeypatch.setattr(fitting, "tqdm", Shown)
+    sm.fit_schools(saeb_schools.iloc[:30], **{"sampler": "importance", "random_seed": 1} | options)
+    assert bars[0].n == pytest.approx(bars[0].total)

@@ -107,3 +107,15 @@ def test_power_chart_wants_one_surface():
         sm.power_chart(table)
     with pytest.raises(ValueError, match="table must be one of design_table; it lacks the columns"):
         sm.power_chart(pd.DataFrame({"tpr": [1]}))
+
+
+def test_pi_and_schools_of_a_plan_are_checked():
+    for options, message in (
+        ({"inclusion_prior": 1.5}, "inclusion_prior must be a number between 0 and 1"),
+        ({"n_schools": 10.5}, "n_schools must be a whole number of at least 1; found 10.5"),
+        ({"tau_t": -1}, "tau_t must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            sm.design_table(50, size=0.4, **options)
+    with pytest.raises(ValueError, match="share must be a number between 0 and 1"):
+        sm.learned_tau_t(50, size=0.4, share=0)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..arguments import shown
 from ..inclusion import posterior_of_fit
-from .style import COLOURS, GREY, WIDTH
+from .style import COLOURS, GREY, WIDTH, check_scale_effect
 
 _MOST = 5
 _BINS = 41
@@ -43,6 +43,7 @@ def spike_bump_chart(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     >>> spike_bump_chart(result, [46, 39]).to_dict()["description"][:53]
     'Posteriors of the scale effect t of 2 schools, a row '
     """
+    check_scale_effect(fit)
     posterior = posterior_of_fit(fit)
     if "random_scale_effect" in posterior["t"].dims:
         raise ValueError("fit must have one random effect in the scale for a spike-and-bump chart; found several.")
@@ -62,10 +63,7 @@ def spike_bump_chart(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
         spike = pd.DataFrame({"low": [-0.1 * edges[-1] / _BINS], "high": [0.1 * edges[-1] / _BINS], "part": "spike"})
         rows.append(pd.concat([bump, spike.assign(share=(t == 0).mean())]).assign(school=f"School {label}"))
     table = pd.concat(rows, ignore_index=True)
-    words = "; ".join(
-        f"school {label}: {(t == 0).mean():.0%} of the draws at zero, the others around {t[t != 0].mean():.2f}"
-        for label, t in draws.items()
-    )
+    words = "; ".join(f"school {label}: {_in_words(t)}" for label, t in draws.items())
     description = f"Posteriors of the scale effect t of {len(draws)} schools, a row each, as a bar at zero and a histogram. {words}."
     parts = ["spike", "slab"]
     chart = alt.Chart(table).encode(
@@ -84,3 +82,9 @@ def spike_bump_chart(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     order = [f"School {label}" for label in draws]
     layers = alt.layer(bump, spike, data=table).properties(width=WIDTH - 60, height=90)
     return layers.facet(row=alt.Row("school:N", sort=order, title=None)).properties(description=description)
+
+
+def _in_words(t) -> str:
+    if not t.any():
+        return "all draws at zero"
+    return f"{(t == 0).mean():.0%} of the draws at zero, the others around {t[t != 0].mean():.2f}"

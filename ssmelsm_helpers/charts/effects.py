@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import altair as alt
@@ -173,9 +174,10 @@ def two_effect_chart(
     marked = (
         "(datum.pip_x >= threshold ? ' ' + datum.arrow_x : '') + (datum.pip_y >= threshold ? ' ' + datum.arrow_y : '')"
     )
-    place = f"datum.pip_x >= threshold ? (datum.pip_y >= threshold ? 'both' : '{groups[1]}')"
+    x_only, y_only = map(json.dumps, groups[1:3])  # names may hold quotes
+    place = f"datum.pip_x >= threshold ? (datum.pip_y >= threshold ? 'both' : {x_only})"
     base = alt.Chart(table).transform_calculate(
-        flagged=f"{place} : (datum.pip_y >= threshold ? '{groups[2]}' : 'neither')", marked=f"datum.label + {marked}"
+        flagged=f"{place} : (datum.pip_y >= threshold ? {y_only} : 'neither')", marked=f"datum.label + {marked}"
     )
     whole = alt.Scale(domain=[0, 1])
     titles, axis = (f"PIP of {first}", f"PIP of {second}"), alt.Axis(tickCount=10, format=".1f")

@@ -150,10 +150,14 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
     table = rows(fit, threshold)
     cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
     flagged = table[table["pip"] >= threshold]
+    who = "No school has a PIP of"
+    if len(flagged):
+        who = (
+            f"With means from {flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}, {len(flagged)} have a PIP of"
+        )
     description = (
         f"Scatter plot of {len(table)} schools: PIP (vertical) against mean score (horizontal), coloured by the ratio of the "
-        f"school's SD to the common SD. Schools with a PIP of {threshold:g} or more have means from "
-        f"{flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}; the correlation of mean and SD over all schools is {cor:.2f}."
+        f"school's SD to the common SD. {who} {threshold:g} or more; the correlation of mean and SD over all schools is {cor:.2f}."
     )
     ratio = alt.Color(
         "sd_ratio:Q",

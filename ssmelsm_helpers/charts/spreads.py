@@ -11,7 +11,7 @@ from ..arguments import check_count, check_probability, counted
 from ..data import check_summary
 from ..inclusion import pip_table
 from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
-from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES, WIDTH
+from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect
 
 
 def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
@@ -43,8 +43,9 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     True
     """
     check_count("schools", schools)
+    check_scale_effect(fit)
     rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
-    first, last = rows.iloc[0], rows.iloc[-1]
+    first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
     description = (
         f"Interval plot of the SD ratio (horizontal, 1 is a school with the common SD) of the top {len(rows)} schools by PIP "
         f"(vertical, sorted by ratio): from {first['ratio']:.2f} (school {first['label']}) to {last['ratio']:.2f} (school "
@@ -78,10 +79,14 @@ def _slab_ratios(fit) -> pd.DataFrame:
     """Mean and 95 % interval of exp(t) given delta = 1, per school; NaN where the slab was never visited."""
     posterior = fit["posterior"].to_dataset()
     sample = ("chain", "draw")
-    ratio = np.exp(posterior["t"].where(posterior["delta"] == 1))
-    lower, upper = ratio.quantile([0.025, 0.975], dim=sample).to_numpy()
+    in_slab = posterior["delta"] == 1
+    visited = in_slab.any(sample)
+    # A mean of no draws would warn; its place is taken before, and left empty after.
+    ratio = np.exp(posterior["t"].where(in_slab)).where(visited, 1.0)
+    lower, upper = ratio.quantile([0.025, 0.975], dim=sample).where(visited).to_numpy()
     table = pip_table(fit)
-    columns = {"ratio": ratio.mean(sample).to_numpy(), "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
+    mean = ratio.mean(sample).where(visited).to_numpy()
+    columns = {"ratio": mean, "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
     return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=[str(label) for label in table.index])
 
 

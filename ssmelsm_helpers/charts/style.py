@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_probability
-from ..inclusion import VERDICTS, pip_table
+from ..inclusion import VERDICTS, pip_table, posterior_of_fit, selected_names
 from ..rendering import enable_renderer
 
 enable_renderer()
@@ -33,8 +33,17 @@ def threshold_slider(threshold: float) -> alt.Parameter:
     return alt.param(name="threshold", value=threshold, bind=slider)
 
 
+def check_scale_effect(fit: xr.DataTree) -> None:
+    """Charts of the schools' spread need one indicator, and it must be a scale effect's."""
+    posterior_of_fit(fit)
+    names = selected_names(fit)
+    if len(names) != 1 or not names[0].startswith("scale["):
+        raise ValueError(f"fit must have one selected effect, a scale effect, for this chart; found {names}.")
+
+
 def rows(fit: xr.DataTree, threshold: float) -> pd.DataFrame:
     """`pip_table` with what charts need: labels as text, a position, the ends of the error bars."""
+    check_scale_effect(fit)
     table = pip_table(fit, threshold=threshold)
     error = 2 * table["pip_mcse"]
     return table.assign(

@@ -21,7 +21,7 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     """Why is this school flagged, or why not? Its spread, its size, its mean, and pi; and what more students would do.
 
     The PIP is the fit's own. What would have been is computed at the posterior means of the hyperparameters, as if
-    they were known and as if more students came with the same mean and SD.
+    they were known (a learned pi included), and as if more students came with the same mean and SD.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
         "tau_u": float(posterior["tau"].isel(effect=0).mean()),
         "tau_t": float(posterior["tau"].isel(effect=1).mean()),
         "rho": float(posterior["rho"].mean()),
-        "inclusion_prior": float(fit.attrs["inclusion_prior"]),
+        "inclusion_prior": float(posterior["pi"].mean() if "pi" in posterior else fit.attrs["inclusion_prior"]),
     }
     observed = pd.DataFrame(
         {name: fit["observed_data"][name].to_numpy() for name in ("n", "mean", "sd")}, index=labels
@@ -79,21 +79,23 @@ def card_view(observed: pd.DataFrame, theta: dict, school: str) -> View:
     """The card of one school."""
     n, mean, sd, pip = observed.loc[school, ["n", "mean", "sd", "pip"]]
     n = int(n)
-    sd = 0.0 if np.isnan(sd) else sd
-    pi = theta["inclusion_prior"]
-    sizes = np.unique(np.maximum(np.round(n * _TIMES), 2).astype(int))
-    more = school_evidence(sizes, mean, sd, **theta).inclusion
+    # A single student has no SD that more students could share: there is no curve.
+    sizes = np.unique(np.maximum(np.round(n * _TIMES), 2).astype(int)) if n > 1 else np.array([], dtype=int)
+    more = school_evidence(sizes, mean, sd, **theta).inclusion if n > 1 else []
     data = {
         "students": pd.DataFrame({"n": sizes, "pip": more}),
         "here": pd.DataFrame({"n": [n], "pip": [pip]}),
     }
-    return View(data, {}, _sentence(school, n, mean, sd, pip, theta, pi))
+    return View(data, {}, _sentence(school, n, mean, sd, pip, theta))
 
 
-def _sentence(school: str, n: int, mean: float, sd: float, pip: float, theta: dict, pi: float) -> str:
+def _sentence(school: str, n: int, mean: float, sd: float, pip: float, theta: dict) -> str:
     common = np.exp(theta["eta"])
     if n < 2:
-        return f"School {school} has a single student, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:g}."
+        pi = theta["inclusion_prior"]
+        return (
+            f"School {school} has a single student, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:.2g}."
+        )
     verdict = "at or above .75" if pip >= _THRESHOLD else "below .75"
     no_rho = float(school_evidence(n, mean, sd, **theta | {"rho": 0.0}).inclusion)
     here = float(school_evidence(n, mean, sd, **theta).inclusion)

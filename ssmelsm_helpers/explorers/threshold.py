@@ -10,36 +10,16 @@ import pandas as pd
 import xarray as xr
 
 from ..charts.style import COLOURS, GREY, LEGEND, SHAPES
+from ..importance import GOOD_PARETO_K
 from ..inclusion import bayes_factor, fdr_threshold
 from ..sensitivity import PriorTable, reweighted_table
-from .views import Control, Explorer, View
+from .views import Control, Explorer, View, as_sent
 
 RULES = ("PIP", "Bayes factor", "false flags")
 _GROUPS = ["more variable", "less variable", "not flagged"]
 # In the static page, closer together around .75.
-_LEVELS = (
-    0.5,
-    0.55,
-    0.6,
-    0.65,
-    0.7,
-    0.72,
-    0.73,
-    0.74,
-    0.75,
-    0.76,
-    0.77,
-    0.78,
-    0.8,
-    0.82,
-    0.85,
-    0.88,
-    0.9,
-    0.92,
-    0.95,
-    0.97,
-    0.99,
-)
+_LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.72, 0.73, 0.74, 0.75, 0.76, 0.77)
+_LEVELS += (0.78, 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
 _NOBODY = 2.0  # a PIP that no school reaches
 
 
@@ -92,23 +72,25 @@ def threshold_explorer(fit: xr.DataTree) -> Explorer:
     return Explorer("Threshold explorer", controls, view, threshold_charts)
 
 
-def cutoff_of(table: pd.DataFrame, threshold: float, rule: str, pi: float) -> float:
+def cutoff_of(pips: pd.Series, threshold: float, rule: str, pi: float) -> float:
     """The PIP from which on a rule flags; 2 where it flags nobody."""
     if rule == "PIP":
         return threshold
     if rule == "Bayes factor":
         odds = threshold / (1 - threshold) * pi / (1 - pi)
         return odds / (1 + odds)
-    found = fdr_threshold(table["pip"], level=1 - threshold)
+    found = fdr_threshold(pips, level=1 - threshold)
     return found if np.isfinite(found) else _NOBODY
 
 
 def threshold_view(found: PriorTable, threshold: float, rule: str) -> View:
     """Everything on screen, from the PIPs at one pi."""
     table, pi = found.table, found.inclusion_prior
-    cutoff = cutoff_of(table, threshold, rule, pi)
-    # The Bayes factor's limit and its PIP are one number; rounding must not part them.
-    flagged = table["pip"] >= cutoff - 1e-12
+    # The rule is applied to what the browser gets, so that picture and sentence flag the same schools.
+    sent = table["pip"].map(as_sent)
+    # The Bayes factor's limit and its PIP are one number; rounding must not part them either.
+    cutoff = round(cutoff_of(sent, threshold, rule, pi) - 1e-9, 9)
+    flagged = sent >= cutoff
     error = 2 * table["pip_mcse"]
     schools = table.assign(
         label=[str(label) for label in table.index],
@@ -118,23 +100,12 @@ def threshold_view(found: PriorTable, threshold: float, rule: str) -> View:
         larger=table["sd_ratio"] >= 1,
         bayes_factor=bayes_factor(table["pip"], inclusion_prior=pi),
     )
-    columns = [
-        "label",
-        "position",
-        "n",
-        "mean",
-        "sd",
-        "sd_ratio",
-        "pip",
-        "pip_low",
-        "pip_high",
-        "bayes_factor",
-        "larger",
-    ]
+    columns = ["label", "position", "n", "mean", "sd", "sd_ratio"]
+    columns += ["pip", "pip_low", "pip_high", "bayes_factor", "larger"]
     names = {side: schools.loc[flagged & (schools["larger"] == side), "label"] for side in (True, False)}
     sentence = _sentence(found, threshold, rule, flagged, names)
     data = {"schools": schools[columns].reset_index(drop=True)}
-    return View(data, {"cutoff": round(cutoff - 1e-9, 9)}, sentence, tuple(schools.loc[flagged, "label"]))
+    return View(data, {"cutoff": cutoff}, sentence, tuple(schools.loc[flagged, "label"]))
 
 
 def _sentence(found: PriorTable, threshold: float, rule: str, flagged, names) -> str:
@@ -153,6 +124,7 @@ def _sentence(found: PriorTable, threshold: float, rule: str, flagged, names) ->
         how = f"fitted anew with k-hat {found.refit_k:.2f}, because reweighting had {found.pareto_k:.2f}"
     elif np.isfinite(found.pareto_k):
         how = f"reweighted, k-hat {found.pareto_k:.2f}"
+        how += "" if found.pareto_k <= GOOD_PARETO_K else ", not to be trusted: fit again"
     return (
         f"Rule: {rules[rule]}. Flagged: {int(flagged.sum())} of {len(flagged)} schools ({'; '.join(who)}). "
         f"Expected false flags among them: {false:.1f}. Prior probability pi = {found.inclusion_prior:g} ({how})."

@@ -77,13 +77,16 @@ class Explorer:
             A setting is unknown, or not one of its control's positions.
         """
         by_name = {control.name: control for control in self.controls}
+        chosen = self.settings
         for name, value in settings.items():
             if name not in by_name:
                 raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(by_name)}.")
-            if not any(_same(value, other) for other in by_name[name].values):
+            # A slider's 0.30000000000000004 is the position 0.3.
+            chosen[name] = next((other for other in by_name[name].values if _same(value, other)), None)
+            if chosen[name] is None:
                 expected = shown(list(by_name[name].values))
                 raise ValueError(f"{name} must be one of {expected}; found {shown(value)}.")
-        return self._view(**self.settings | settings)
+        return self._view(**chosen)
 
     def charts(self, **settings) -> alt.TopLevelMixin:
         """The charts at some settings, as they would stand on the page."""
@@ -128,7 +131,7 @@ def _same(value, other) -> bool:
 
 
 def records(table: pd.DataFrame) -> list[dict]:
-    """A table as Vega reads it: plain numbers, none for what is missing, four significant digits."""
+    """A table as Vega reads it: plain numbers, none for what is missing, six significant digits."""
     rows = table.to_dict("records")
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
@@ -138,5 +141,10 @@ def _plain(value):
         return value
     number = value.item() if hasattr(value, "item") else value
     if isinstance(number, float):
-        return float(f"{number:.4g}") if math.isfinite(number) else None
+        return as_sent(number) if math.isfinite(number) else None
     return number
+
+
+def as_sent(number: float) -> float:
+    """A number with the digits that the browser gets."""
+    return float(f"{number:.6g}")

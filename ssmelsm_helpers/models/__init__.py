@@ -38,7 +38,8 @@ def build_model(
     -------
     pymc.Model
         Free variables gamma, eta (log-SD units), tau, rho (or omega's parts). In the collapsed and the marginal
-        formulation the schools' likelihood is the potential ``schools``; the sampled one observes ``y``.
+        formulation the schools' likelihood is the potential ``schools``. In the sampled one ``y`` is observed, or, where
+        students alike in all covariates count as one, the potential of their joint density.
 
     Raises
     ------

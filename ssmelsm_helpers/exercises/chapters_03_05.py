@@ -1,15 +1,10 @@
-"""The checks behind the exercises of chapters 3 and 4: the Cholesky construction and the indicator."""
+"""The checks behind the exercises of chapters 3 to 5: the Cholesky construction, the indicator, and PIPs."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .exercises import Feedback, _compare
-
-
-def _without(wrong: dict[float, str], right: float) -> dict[float, str]:
-    """Wrong answers that do not happen to be right."""
-    return {key: reason for key, reason in wrong.items() if not np.isclose(key, right)}
+from .feedback import Feedback, compare
 
 
 def check_cholesky_corner(answer, *, rho: float) -> Feedback:
@@ -29,7 +24,7 @@ def check_cholesky_corner(answer, *, rho: float) -> Feedback:
         -right: "The diagonal of a Cholesky factor is positive.",
     }
     yes = f"Yes: √(1 − {abs(rho):g}²) = {right:.3f}, so that the second row of L has length one."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.004)
+    return compare(answer, right, yes, wrong, tolerance=0.004)
 
 
 def check_effect_covariance(answer, *, tau_u: float, tau_t: float, rho: float) -> Feedback:
@@ -48,7 +43,7 @@ def check_effect_covariance(answer, *, tau_u: float, tau_t: float, rho: float) -
         tau_u**2 * tau_t**2 * rho: "Covariances take each tau once, variances take it twice.",
     }
     yes = f"Yes: {tau_u:g} × {tau_t:g} × {rho:g} = {right:.3f}."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.01)
+    return compare(answer, right, yes, wrong, tolerance=0.01)
 
 
 def check_expected_t(answer, *, u: float, tau_u: float, tau_t: float, rho: float) -> Feedback:
@@ -67,7 +62,7 @@ def check_expected_t(answer, *, u: float, tau_u: float, tau_t: float, rho: float
         rho * u: "Put u into units of tau_u, and the result into units of tau_t.",
     }
     yes = f"Yes: {u / tau_u:g} tau_u above the average, so {rho:g} × {u / tau_u:g} tau_t, or {right:.3f}."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.01)
+    return compare(answer, right, yes, wrong, tolerance=0.01)
 
 
 def check_mixture_sd(answer, *, tau_t: float, inclusion_prior: float) -> Feedback:
@@ -86,7 +81,7 @@ def check_mixture_sd(answer, *, tau_t: float, inclusion_prior: float) -> Feedbac
         tau_t * float(np.sqrt(1 - inclusion_prior)): "pi is the probability of the slab, not of the spike.",
     }
     yes = f"Yes: {tau_t:g} × √{inclusion_prior:g} = {right:.3f}."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.002)
+    return compare(answer, right, yes, wrong, tolerance=0.002)
 
 
 def check_kept_sd(answer, *, tau_t: float, rho: float) -> Feedback:
@@ -105,4 +100,64 @@ def check_kept_sd(answer, *, tau_t: float, rho: float) -> Feedback:
         float(tau_t): "That is the SD with the switch on.",
     }
     yes = f"Yes: {tau_t:g} × {abs(rho):g} = {right:.2f}, the part of t that follows from u."
-    return _compare(answer, right, yes, _without(wrong, right), tolerance=0.002)
+    return compare(answer, right, yes, wrong, tolerance=0.002)
+
+
+def check_pip_for_bayes_factor(answer, *, bayes_factor: float, inclusion_prior: float) -> Feedback:
+    """Chapters 5 and 10: the PIP at which a Bayes factor is reached, for a prior probability.
+
+    Examples
+    --------
+    >>> check_pip_for_bayes_factor(0.5, bayes_factor=3, inclusion_prior=0.25)
+    ✓ Yes: posterior odds of 1 to 1 are a PIP of 0.500.
+    """
+    odds = bayes_factor * inclusion_prior / (1 - inclusion_prior)
+    right = odds / (1 + odds)
+    wrong = {
+        bayes_factor / (1 + bayes_factor): "That is the PIP at a prior probability of one half.",
+        odds: "Those are the posterior odds; a probability is odds / (1 + odds).",
+        bayes_factor * inclusion_prior: "A Bayes factor multiplies odds, not probabilities.",
+    }
+    yes = f"Yes: posterior odds of {odds:.3g} to 1 are a PIP of {right:.3f}."
+    return compare(answer, right, yes, wrong, tolerance=0.004)
+
+
+def check_pip_from_draws(answer, draws) -> Feedback:
+    """Chapter 5: the PIP from draws of an indicator.
+
+    Examples
+    --------
+    >>> check_pip_from_draws(0.75, [1, 0, 1, 1])
+    ✓ Yes: 3 of the 4 draws are 1, a PIP of 0.75.
+    """
+    draws = np.asarray(draws)
+    right, on = float(draws.mean()), int(draws.sum())
+    wrong = {
+        float(on): "That is the number of ones; divide by the number of draws.",
+        1 - right: "That is the probability of the spike.",
+        on / max(len(draws) - on, 1): "Those are the odds, ones against zeros.",
+        float(round(right)): "The indicator of each draw is 0 or 1; their mean lies between, and is not rounded.",
+    }
+    yes = f"Yes: {on} of the {len(draws)} draws are 1, a PIP of {right:.2f}."
+    return compare(answer, right, yes, wrong, tolerance=0.004)
+
+
+def check_least_pip(answer, *, n: int, tau_t: float) -> Feedback:
+    """Chapter 5: the least PIP that a school of n students can have at pi = .5, tau_t being known.
+
+    Examples
+    --------
+    >>> check_least_pip(0.42, n=71, tau_t=0.08)
+    ✓ Yes: 1 / (1 + √(1 + 0.08² / 0.0845²)) = 0.421.
+    """
+    se = float(np.sqrt(1 / (2 * (n - 1))))
+    root = float(np.sqrt(1 + tau_t**2 / se**2))
+    right = 1 / (1 + root)
+    wrong = {
+        1 / root: "That is the least Bayes factor; turn it into a probability, BF / (1 + BF).",
+        root / (1 + root): "That is the probability of the spike.",
+        1 / (1 + root**2): "The root is missing.",
+        0.0: "Not so low: an SD ratio of exactly 1 is what small deviations look like, too.",
+    }
+    yes = f"Yes: 1 / (1 + √(1 + {tau_t:g}² / {se:.3g}²)) = {right:.3f}."
+    return compare(answer, right, yes, wrong, tolerance=0.006)

@@ -1,58 +1,14 @@
-"""The checks behind the exercises: each answers with a sentence that helps.
-
-The right answer is computed from the data or the fit at hand, never typed.
-"""
+"""The checks behind the exercises of chapters 6 and 7: the Saeb data and their fit."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 import xarray as xr
 
-from .inclusion import bayes_factor, pip_table
-from .saeb import load_saeb_schools
-from .spread import compare_with_chance
-
-
-@dataclass(frozen=True)
-class Feedback:
-    """Whether an answer is right, and a sentence about it; shown as a line of text.
-
-    Examples
-    --------
-    >>> Feedback(True, "Yes.")
-    ✓ Yes.
-    """
-
-    correct: bool
-    message: str
-
-    def __repr__(self) -> str:
-        return f"{'✓' if self.correct else '✗'} {self.message}"
-
-
-def _number(answer) -> float | Feedback:
-    """The answer as a number, or feedback for a stub that is still blank."""
-    if answer is ... or answer is None:
-        return Feedback(False, "Nothing to check yet: replace the dots by your answer.")
-    if isinstance(answer, bool) or not isinstance(answer, (Real, np.generic)) or not np.isfinite(answer):
-        return Feedback(False, f"A single number is expected; found {type(answer).__name__}.")
-    return float(answer)
-
-
-def _compare(answer, right: float, yes: str, wrong: dict[float, str], *, tolerance: float) -> Feedback:
-    """Right within a relative tolerance, a known wrong answer, or neither."""
-    value = _number(answer)
-    if isinstance(value, Feedback):
-        return value
-    if np.isclose(value, right, rtol=tolerance, atol=1e-9):
-        return Feedback(True, yes)
-    for mistaken, reason in wrong.items():
-        if np.isclose(value, mistaken, rtol=tolerance, atol=1e-9):
-            return Feedback(False, reason)
-    return Feedback(False, f"Not yet: {value:g} is too {'large' if value > right else 'small'}.")
+from ..inclusion import bayes_factor, pip_table
+from ..saeb import load_saeb_schools
+from ..spread import compare_with_chance
+from .feedback import Feedback, certain_bayes_factor, compare, number_in
 
 
 def check_log_sd_error(answer, *, n: int) -> Feedback:
@@ -63,15 +19,14 @@ def check_log_sd_error(answer, *, n: int) -> Feedback:
     >>> check_log_sd_error(0.0845, n=71)
     ✓ Yes: with 71 students, chance alone moves an SD by about 8 % (one standard error).
     """
-    right = 1 / np.sqrt(2 * (n - 1))
+    right, of_mean = 1 / np.sqrt(2 * (n - 1)), "That is the standard error of a mean in SD units"
     wrong = {
-        1
-        / np.sqrt(n - 1): "That is the standard error of a mean in SD units; a log SD is better known by a factor √2.",
-        1 / np.sqrt(n): "That is the standard error of a mean in SD units; look at the formula of a log SD again.",
+        np.sqrt(2) * right: f"{of_mean}; a log SD is better known by a factor √2.",
+        1 / np.sqrt(n): f"{of_mean}; look at the formula of a log SD again.",
         1 / (2 * (n - 1)): "That is its variance: take the square root.",
     }
     yes = f"Yes: with {n} students, chance alone moves an SD by about {right:.0%} (one standard error)."
-    return _compare(answer, right, yes.replace("%", " %"), wrong, tolerance=0.01)
+    return compare(answer, right, yes.replace("%", " %"), wrong, tolerance=0.01)
 
 
 def check_outside_band(answer) -> Feedback:
@@ -89,8 +44,11 @@ def check_outside_band(answer) -> Feedback:
         expected: f"{expected:.0f} is what chance alone would give; how many are there beyond that?",
         outside - 0.05 * len(load_saeb_schools()): "Nearly: the school with a single student has no SD to be outside.",
     }
-    yes = f"Yes: {outside} lie outside, chance would put {expected:.2f} there. Which ones are the surplus, the band cannot say."
-    return _compare(answer, outside - expected, yes, wrong, tolerance=0.001)
+    yes = (
+        f"Yes: {outside} lie outside, chance would put {expected:.2f} there. "
+        "Which ones are the surplus, the band cannot say."
+    )
+    return compare(answer, outside - expected, yes, wrong, tolerance=0.001)
 
 
 def check_single_student(answer) -> Feedback:
@@ -101,7 +59,7 @@ def check_single_student(answer) -> Feedback:
     >>> check_single_student(80).correct
     True
     """
-    value = _number(answer)
+    value = number_in(answer)
     if isinstance(value, Feedback):
         return value
     schools = load_saeb_schools()
@@ -124,6 +82,8 @@ def check_bayes_factor(answer, fit: xr.DataTree, *, school) -> Feedback:
     False
     """
     pip = pip_table(fit).loc[school, "pip"]
+    if feedback := certain_bayes_factor(answer, pip, school=school):
+        return feedback
     prior = fit.attrs["inclusion_prior"]
     right = bayes_factor(pip, inclusion_prior=prior)
     wrong = {
@@ -132,11 +92,11 @@ def check_bayes_factor(answer, fit: xr.DataTree, *, school) -> Feedback:
         pip / prior: "That is a ratio of probabilities; a Bayes factor is a ratio of odds.",
     }
     yes = f"Yes: the data raise the odds that school {school} needs its own SD by a factor of {right:.0f}."
-    return _compare(answer, right, yes, wrong, tolerance=0.02)
+    return compare(answer, right, yes, wrong, tolerance=0.02)
 
 
 def check_false_flags(answer, fit: xr.DataTree, *, threshold: float = 0.75) -> Feedback:
-    """Chapter 7: the expected number of false flags among the flagged schools.
+    """Chapters 7 and 10: the expected number of false flags among the flagged schools.
 
     Examples
     --------
@@ -147,17 +107,20 @@ def check_false_flags(answer, fit: xr.DataTree, *, threshold: float = 0.75) -> F
     """
     pip = pip_table(fit, threshold=threshold)["pip"]
     flagged = pip[pip >= threshold]
-    right = float((1 - flagged).sum())
+    count = len(flagged)
+    right, hits = float((1 - flagged).sum()), float(flagged.sum())
     wrong = {
-        float(
-            flagged.sum()
-        ): "That is the expected number of true flags; the false ones are what is missing to the count.",
+        hits: "That is the expected number of true flags; the false ones are what is missing to the count.",
         float((1 - pip).sum()): "That sums over all schools; only flagged ones can be false flags.",
-        (1 - threshold) * len(flagged): "That takes every flag to be at the threshold; use each school's own PIP.",
-        right / len(flagged): "That is their share (the Bayesian false discovery rate); the number is asked for.",
+        (1 - threshold) * count: "That takes every flag to be at the threshold; use each school's own PIP.",
+        right / max(count, 1): "That is their share (the Bayesian false discovery rate); the number is asked for.",
     }
-    yes = f"Yes: of {len(flagged)} schools at or above {threshold:g}, about {right:.1f} are expected to need no SD of their own."
-    return _compare(answer, right, yes, wrong, tolerance=0.01)
+    yes = (
+        f"Yes: of {count} schools at or above {threshold:g}, about {right:.1f} are expected to need no SD of their own."
+    )
+    if not count:
+        yes = f"Yes: no school reaches {threshold:g}, so that no flag can be false."
+    return compare(answer, right, yes, wrong, tolerance=0.01)
 
 
 def check_common_sd(answer, fit: xr.DataTree) -> Feedback:
@@ -177,4 +140,4 @@ def check_common_sd(answer, fit: xr.DataTree) -> Feedback:
         np.exp(eta / 2): "That treats eta as a log variance; here it is a log SD.",
     }
     yes = f"Yes: exp({eta:.3f}) = {np.exp(eta):.3f}, in the units of the test score."
-    return _compare(answer, float(np.exp(eta)), yes, wrong, tolerance=0.01)
+    return compare(answer, float(np.exp(eta)), yes, wrong, tolerance=0.01)
