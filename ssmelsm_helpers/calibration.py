@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .arguments import check_probability
-from .choices import check_one_of
+from .arguments import check_one_of, check_probability
 from .fitting import fit
 from .inclusion import pip_table
 from .priors import Priors
 from .simulate import simulate_schools
 from .studies import StudyDesign
+from .tree import evenly_spaced
 
 #: Proper and rather narrow, so that every data set can be fitted; the small schools feel them.
 PRIORS = Priors(
@@ -141,7 +141,7 @@ def _with_wrong_prior() -> Priors:
 def _ranks(found, truth: dict, planted: pd.DataFrame) -> dict:
     draws = found["posterior"].to_dataset().isel(chain=0)
     # Only ranks need independent draws. PIPs want all: a noisy PIP that falls into a low class is too low on average.
-    draws = draws.isel(draw=np.linspace(0, draws.sizes["draw"] - 1, KEPT).round().astype(int))
+    draws = draws.isel(draw=evenly_spaced(draws.sizes["draw"], KEPT))
     gamma, eta = (draws[name].to_numpy()[:, 0] for name in ("gamma", "eta"))
     tau = draws["tau"].to_numpy()
     values = {"gamma": gamma, "eta": eta, "tau_u": tau[:, 0], "tau_t": tau[:, 1], "rho": draws["rho"].to_numpy()}

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .arguments import check_count, check_seed
-from .choices import check_one_of
+from .arguments import check_count, check_one_of, check_seed
 from .design import Design
 from .importance import GOOD_PARETO_K
 from .inclusion import LEAST_DRAWS, posterior_of_fit, refuse_before
 from .refit import observed_schools
-from .tree import design_from
+from .tree import design_from, evenly_spaced
 
 GOOD_RHAT, GOOD_ESS = 1.01, 400
 
@@ -155,7 +154,7 @@ def replicated_sds(
     check_count("replicates", replicates)
     posterior = posterior_of_fit(fit)
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
-    chosen = np.linspace(0, total - 1, min(replicates, total)).round().astype(int)
+    chosen = evenly_spaced(total, min(replicates, total))
     rng = np.random.default_rng(check_seed(random_seed))
     if schools == "new":
         posterior = posterior.assign(t=_new_t(fit, posterior, rng))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-from .arguments import check_probability, shown
+from .arguments import check_one_of, check_probability, in_order_of, shown
 from .design import Design
 from .priors import Beta
 
@@ -27,13 +27,6 @@ class Choices(NamedTuple):
     indicator: str
 
 
-def check_one_of(name: str, value, allowed: Sequence) -> None:
-    """One of a few words."""
-    if not isinstance(value, str | None) or value not in allowed:
-        words = " or ".join([", ".join(map(repr, allowed[:-1])), repr(allowed[-1])])
-        raise ValueError(f"{name} must be {words}; found {shown(value)}.")
-
-
 def check_options(formulation, sampler, family: str, indicator: str) -> None:
     """The options that need no data to be found wrong."""
     check_one_of("formulation", formulation, (None, *FORMULATIONS))
@@ -50,19 +43,10 @@ def check_inclusion_prior(value, names: Sequence[str]) -> tuple[float, ...] | Be
     """A prior probability per selected effect, from a number, one number per effect, or a Beta."""
     if isinstance(value, Beta):
         return value
-    if isinstance(value, Mapping):
-        if set(value) != set(names):
-            raise ValueError(
-                f"inclusion_prior must have the selected effects {list(names)} as keys; found {shown(list(value))}."
-            )
-        return tuple(check_probability(f"inclusion_prior[{name!r}]", value[name]) for name in names)
     if np.iterable(value) and not isinstance(value, str):
-        value = list(value)
-        if len(value) != len(names):
-            raise ValueError(
-                f"inclusion_prior must be one number, or one per selected effect {list(names)}; found {len(value)} numbers."
-            )
-        return tuple(check_probability(f"inclusion_prior[{at}]", number) for at, number in enumerate(value))
+        values = in_order_of(names, "inclusion_prior", value, "selected effect")
+        pairs = zip(names, values, strict=True)
+        return tuple(check_probability(f"inclusion_prior[{name!r}]", number) for name, number in pairs)
     if not isinstance(value, Real):
         raise ValueError(
             f"inclusion_prior must be a number between 0 and 1, one per selected effect, or sm.Beta(a, b); found {shown(value)}."

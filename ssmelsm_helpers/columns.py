@@ -177,3 +177,5 @@ def check_columns(what: str, names: Sequence[str], values: np.ndarray) -> None:
         weights = np.linalg.lstsq(unit[:, :at], unit[:, at], rcond=None)[0]
         others = [names[k] for k, weight in enumerate(weights) if abs(weight) > 1e-6]
         raise ValueError(f"{what}: {names[at]!r} is determined by {others}; leave one of them out.")
+    if len(names) >= len(values):  # an effect for each student explains everything, and would run for minutes
+        raise ValueError(f"{what} must have fewer columns than there are students, {len(values)}; found {len(names)}.")

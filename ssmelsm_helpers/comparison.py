@@ -8,9 +8,8 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from .arguments import check_count, check_seed
+from .arguments import check_count, check_one_of, check_seed
 from .checks import location_and_log_sd
-from .choices import check_one_of
 from .design import Design
 from .importance import WeightedDraws, adapt, weigh
 from .inclusion import posterior_of_fit
@@ -18,7 +17,7 @@ from .posterior import CollapsedPosterior, blocks
 from .priors import Priors, check_priors
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
 from .sampling import draws_kept
-from .tree import design_from
+from .tree import design_from, evenly_spaced
 
 
 class Heterogeneity(NamedTuple):
@@ -135,7 +134,7 @@ def pointwise_log_likelihood(
     design = _design_of(fit, data) if unit == "student" else None
     size = len(design.y) if unit == "student" else fit["posterior"].sizes["school"]
     chains, available = (fit["posterior"].sizes[name] for name in ("chain", "draw"))
-    chosen = np.linspace(0, available - 1, draws_kept(available, chains, draws, size)).round().astype(int)
+    chosen = evenly_spaced(available, draws_kept(available, chains, draws, size))
     thinned = fit["posterior"].to_dataset().isel(draw=chosen)
     tree = fit.copy()
     tree["posterior"] = xr.DataTree(thinned)

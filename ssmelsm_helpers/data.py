@@ -13,7 +13,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .arguments import counted
+from .arguments import check_seed, check_squares, check_text, counted, shown
 
 SUMMARY_COLUMNS = ("n", "mean", "sd")
 
@@ -45,12 +45,33 @@ def require_columns(frame, wanted: dict[str, str]) -> None:
             raise ValueError(f"{argument}={column!r} is not a column of data; its columns are {names}.")
 
 
+def changing_labels(argument: str, column) -> ValueError:
+    """For labels that cannot be looked up."""
+    return ValueError(
+        f"{argument}={column!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
+    )
+
+
+def report_unused(name, categories, found) -> None:
+    """Say which levels of a category no student has."""
+    levels = list(pd.Index(categories).difference(pd.Index(found), sort=False))
+    if levels:
+        print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds real numbers, and not True and False."""
+    types = pd.api.types
+    return types.is_numeric_dtype(column) and not (types.is_bool_dtype(column) or types.is_complex_dtype(column))
+
+
 def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.DataFrame:
     """A school summary that a model can use: ``n``, ``mean``, ``sd``, or a ValueError that says why not."""
     if not isinstance(schools, pd.DataFrame):
         raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
+    _check_axes(schools)
     if school is not None:
-        if school not in schools.columns:
+        if school not in list(schools.columns):
             raise ValueError(f"school={school!r} is not a column of schools; its columns are {list(schools.columns)}.")
         schools = schools.set_axis(label_index(schools[school], name=school))
     absent = [name for name in SUMMARY_COLUMNS if name not in schools.columns]
@@ -58,7 +79,7 @@ def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.Dat
         raise ValueError(f"schools lacks the columns {absent}; its columns are {list(schools.columns)}.")
     table = schools.loc[:, list(SUMMARY_COLUMNS)]
     for name in SUMMARY_COLUMNS:
-        if not pd.api.types.is_numeric_dtype(table[name]):
+        if not is_numeric(table[name]):
             raise ValueError(f"schools[{name!r}] must be numeric; found {table[name].dtype}.")
     _refuse(table.index.isna(), table, "without a label")
     _refuse(table.index.duplicated(), table, "with a label that occurred before")
@@ -75,7 +96,19 @@ def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.Dat
     if np.nansum(sd) == 0:
         same = " and all means are equal" if np.ptp(mean) == 0 else ""
         raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
+    check_squares("schools", np.concatenate([mean, sd]))
     return table.astype({"n": int, "mean": float, "sd": float})
+
+
+def _check_axes(schools: pd.DataFrame) -> None:
+    """Columns that can be told apart, and one label per school."""
+    twice = list(schools.columns[schools.columns.duplicated()].unique())
+    if twice:
+        raise ValueError(f"schools must have each column once; found {shown(twice)} more than once.")
+    if isinstance(schools.index, pd.MultiIndex):
+        raise ValueError(
+            f"schools must have one label per school in its index; found the levels {list(schools.index.names)}."
+        )
 
 
 def _refuse(bad, table, problem: str, column: str | None = None) -> None:
@@ -147,9 +180,18 @@ def students_from_summary(
         absent = [name for name in used if name not in schools.columns]
         if absent:
             raise ValueError(f"covariate={covariate!r} needs the columns {absent}, which schools lacks.")
-    rng = np.random.default_rng(random_seed)
+        _check_covariate(schools[used[3:]].set_axis(["mean", "sd", "cor"], axis=1), table["n"].to_numpy(), covariate)
+    label = table.index.name or "school"
+    names = [label, *schools.columns.difference(used, sort=False), outcome, *([] if covariate is None else [covariate])]
+    for name in names:
+        check_text("each column of the students", name)
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"outcome, covariate, label and other columns must have different names; found {shown(names)}."
+        )
+    rng = np.random.default_rng(check_seed(random_seed))
     position = np.repeat(np.arange(len(table)), table["n"])
-    students = schools.drop(columns=used).iloc[position].reset_index(names=table.index.name or "school")
+    students = schools.drop(columns=used).iloc[position].reset_index(names=label)
     shapes = [_orthonormal_pair(rng, n) for n in table["n"]]
     first = np.concatenate([pair[0] for pair in shapes])
     spread = np.nan_to_num(table["sd"].to_numpy())
@@ -159,6 +201,20 @@ def students_from_summary(
         second = np.concatenate([pair[1] for pair in shapes])
         students[covariate] = mean + sd * (cor * first + np.sqrt(np.clip(1 - cor**2, 0, None)) * second)
     return students
+
+
+def _check_covariate(columns: pd.DataFrame, n, covariate: str) -> None:
+    """Mean, SD and correlation with the outcome; single students have only the first."""
+    for name in columns:
+        if not is_numeric(columns[name]):
+            raise ValueError(f"schools['{covariate}_{name}'] must be numeric; found {columns[name].dtype}.")
+    mean, sd, cor = columns.to_numpy(dtype=float).T
+    _refuse(~np.isfinite(mean), columns, f"with a {covariate}_mean that is missing or infinite", "mean")
+    wrong = (n > 1) & ~(np.isfinite(sd) & (sd >= 0))
+    _refuse(wrong, columns, f"with a {covariate}_sd that is missing, infinite or negative", "sd")
+    # Where one of the two does not vary they have no correlation.
+    wrong = (n > 1) & ~((abs(cor) <= 1) | np.isnan(cor))
+    _refuse(wrong, columns, f"with a {covariate}_cor outside of -1 to 1", "cor")
 
 
 def _orthonormal_pair(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -176,26 +232,26 @@ def _orthonormal_pair(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
     return first, second * scale / np.linalg.norm(second)
 
 
-def within_between(data: pd.DataFrame, column: str, *, group: str) -> pd.DataFrame:
+def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     """Split a student-level covariate into its within-school and between-school part.
 
     Parameters
     ----------
-    data : pandas.DataFrame
-        One row per student.
+    data : data frame
+        One row per student; pandas, Polars, or anything else that Narwhals reads.
     column, group : str
         Names of the covariate and of the school's label.
 
     Returns
     -------
     pandas.DataFrame
-        In the rows' order: ``<column>_within``, the deviation from the school's mean, and
+        In the rows' order, with pandas' index: ``<column>_within``, the deviation from the school's mean, and
         ``<column>_between``, the school's mean minus the mean of all students.
 
     Raises
     ------
     ValueError
-        A column is absent, not numeric, or has missing values.
+        A column is absent, not numeric, or has missing or infinite values.
 
     Examples
     --------
@@ -206,13 +262,25 @@ def within_between(data: pd.DataFrame, column: str, *, group: str) -> pd.DataFra
     1         1.0         -1.0
     2         0.0          2.0
     """
-    require_columns(data_frame(data), {"column": column, "group": group})
-    if not pd.api.types.is_numeric_dtype(data[column]):
+    frame = data_frame(data)
+    require_columns(frame, {"column": column, "group": group})
+    if column == group:
+        raise ValueError(f"column and group must be different columns; found {column!r} for both.")
+    frame = frame.select([column, group])
+    data = (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
+    if not is_numeric(data[column]):
         raise ValueError(f"column={column!r} must be numeric; found {data[column].dtype}.")
     missing = int(data[column].isna().sum() + data[group].isna().sum())
     if missing:
         raise ValueError(f"data has {missing} missing values in {column!r} or {group!r}; remove those rows first.")
-    school_mean = data.groupby(group, observed=True)[column].transform("mean")
+    if np.isinf(data[column]).any():
+        raise ValueError(
+            f"column={column!r} must be finite; found {int(np.isinf(data[column]).sum())} infinite values."
+        )
+    try:
+        school_mean = data.groupby(group, observed=True)[column].transform("mean")
+    except TypeError:
+        raise changing_labels("group", group) from None
     within = (data[column] - school_mean).rename(f"{column}_within")
     between = (school_mean - data[column].mean()).rename(f"{column}_between")
     return pd.concat([within, between], axis=1)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .arguments import counted, shown
+from .arguments import check_squares, counted, shown
 from .columns import check_columns, evaluate, first_rows, prepared, refuse_missing, table_of
-from .data import label_index
+from .data import changing_labels, label_index, report_unused
 from .expressions import variables
 from .formulas import Formulas, parse_formulas
 
@@ -109,7 +109,7 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise") -> 
     covariates = prepared(frame, askers)
     parts = (formulas.location, formulas.scale)
     fixed = [_matrix(part.name, [part.fixed], covariates, order) for part in parts]
-    random = [_matrix(part.name, [e for e, _ in part.groups], covariates, order, "random effects") for part in parts]
+    random = [_matrix(part.name, list(part.groups), covariates, order, "random effects") for part in parts]
     sizes = [[len(piece.names) for piece in pieces] for _, _, pieces in random]
     return Design(
         formulas=formulas,
@@ -134,7 +134,7 @@ def _covariates(formulas: Formulas) -> dict[str, str]:
     """Columns that the expressions need, and the submodel that first asks for each."""
     askers: dict[str, str] = {}
     for part in (formulas.location, formulas.scale):
-        for expression in (part.fixed, *(group for group, _ in part.groups)):
+        for expression in (part.fixed, *part.groups):
             for column in variables(expression):
                 askers.setdefault(column, part.name)
                 if column == formulas.outcome:
@@ -179,9 +179,7 @@ def _report_unused(frame: pd.DataFrame) -> None:
     """Levels of categories that no student has."""
     for name in frame:
         if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            levels = list(frame[name].cat.categories.difference(frame[name].unique(), sort=False))
-            if levels:
-                print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
+            report_unused(name, frame[name].cat.categories, frame[name].unique())
 
 
 def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
@@ -190,9 +188,7 @@ def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
         values = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
         codes, found = pd.factorize(values.array)
     except TypeError:
-        raise ValueError(
-            f"school={name!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-        ) from None
+        raise changing_labels("school", name) from None
     labels = pd.Series(found).to_list()
     try:
         order = sorted(range(len(labels)), key=lambda i: labels[i])
@@ -206,6 +202,7 @@ def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
 
 
 def _check_outcome(y: np.ndarray, school: np.ndarray) -> None:
+    check_squares("the outcome", y)
     starts = np.flatnonzero(np.diff(school, prepend=-1))
     if len(starts) == len(y):
         raise ValueError("every school has a single student: there is no within-school spread to model.")
@@ -223,7 +220,7 @@ def _blocks(location: list[int], scale: list[int]) -> tuple[tuple[int, ...], ...
 
 
 def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
-    """Positions of the effects that get an indicator."""
+    """Positions of the effects that get an indicator, in the order in which they are named."""
     if isinstance(select, str) and select in ("scale", "location", "both"):
         kinds = ("scale[", "location[") if select == "both" else (f"{select}[",)
         return tuple(at for at, name in enumerate(effects) if name.startswith(kinds))
@@ -232,4 +229,4 @@ def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
         raise ValueError(
             f"select must be 'scale', 'location', 'both', or names among {list(effects)}, each once; found {shown(select)}."
         )
-    return tuple(sorted(list(effects).index(name) for name in names))
+    return tuple(list(effects).index(name) for name in names)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from .arguments import check_probability
+from .arguments import FINITE, NOT_NEGATIVE, POSITIVE, check_numbers, check_probability, whole_numbers
 from .kernel import Effects, intercept_terms, one_effect
 from .quadrature import spike_and_slab
 
@@ -70,7 +70,7 @@ def school_evidence(
     """
     check_probability("inclusion_prior", inclusion_prior)
     values = {"n": n, "mean": mean, "sd": sd, "gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
-    values = {name: _checked(name, value) for name, value in values.items()}
+    values = {name: check_numbers(name, value, *_RANGES.get(name, FINITE)) for name, value in values.items()}
     try:
         n, mean, sd, gamma, eta, tau_u, tau_t, rho = np.broadcast_arrays(*values.values())
     except ValueError:
@@ -84,22 +84,9 @@ def school_evidence(
 
 
 _RANGES = {
-    "n": (lambda v: (v >= 1) & (v == np.floor(v)), "whole numbers of at least 1"),
-    "sd": (lambda v: v >= 0, "finite numbers of at least 0"),
-    "tau_u": (lambda v: v > 0, "positive finite numbers"),
-    "tau_t": (lambda v: v > 0, "positive finite numbers"),
+    "n": whole_numbers(1),
+    "sd": NOT_NEGATIVE,
+    "tau_u": POSITIVE,
+    "tau_t": POSITIVE,
     "rho": (lambda v: abs(v) < 1, "numbers between -1 and 1, both excluded"),
 }
-
-
-def _checked(name: str, value) -> np.ndarray:
-    """The argument as an array of floats in its range."""
-    inside, expected = _RANGES.get(name, (np.isfinite, "finite numbers"))
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {expected}; found {value!r}.") from None
-    bad = ~(np.isfinite(array) & inside(array))
-    if bad.any():
-        raise ValueError(f"{name} must be {expected}; found {array[bad].ravel()[:5].tolist()}.")
-    return array

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .choices import check_one_of
+from .arguments import check_one_of
 
 
 class _Kind(NamedTuple):

@@ -8,11 +8,14 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-# What an expression's functions are looked up in, beside formulae's own (scale, center, poly, bs, C, I, ...).
+# What an expression's functions are looked up in, beside formulae's own (scale, center, poly, bs, C, I, ...). Of NumPy,
+# those that give each student a value of their own: np.sort, for instance, would give it to another one.
+_OF_NUMPY = ("clip", "cumsum", "where")
 FUNCTIONS = {"np": np} | {name: getattr(np, name) for name in ("abs", "exp", "log", "log10", "log1p", "log2", "sqrt")}
 
 
@@ -46,20 +49,32 @@ def _check_component(component, error) -> None:
         raise error(f"has the number {component.name!r} as a term")
     if getattr(component, "reference", None) is not None:
         raise error(f"has a level in brackets after {component.name!r}, which only a response can have")
-    for name in _callees(getattr(component, "call", None)):
+    for call in _calls(getattr(component, "call", None)):
+        name = call.callee
         if name in ("offset", "proportion", "prop", "p"):
             raise error(f"uses {name}(), which this model does not have")
-        if not _is_function(name):
+        found = _function(name)
+        if not callable(found):
             raise error(f"uses the unknown function {name!r}; known are np.log and the like, scale, poly, bs, C, I")
+        if name.startswith("np.") and not _by_student(name.removeprefix("np."), found):
+            raise error(
+                f"uses {name}(), which need not give every student a value of their own, as np.log or np.where do"
+            )
+        # Further arguments of a NumPy function would be written to.
+        if isinstance(found, np.ufunc) and (len(call.args) != found.nin or call.kwargs):
+            raise error(f"must give {name}() {found.nin} and no other arguments")
 
 
-def _callees(node) -> list[str]:
-    """Names of all functions called in a call."""
-    inside = [*getattr(node, "args", ()), *getattr(node, "kwargs", {}).values()]
-    return [*([node.callee] if hasattr(node, "callee") else []), *(name for arg in inside for name in _callees(arg))]
+def _calls(node) -> Iterator:
+    """All calls in a call, itself included."""
+    if hasattr(node, "callee"):
+        yield node
+    for inside in (*getattr(node, "args", ()), *getattr(node, "kwargs", {}).values()):
+        yield from _calls(inside)
 
 
-def _is_function(name: str) -> bool:
+def _function(name: str) -> Any:
+    """What a name stands for; None where it is unknown."""
     from formulae.categorical import ENCODINGS
     from formulae.transforms import TRANSFORMS
 
@@ -67,7 +82,12 @@ def _is_function(name: str) -> bool:
     found = (TRANSFORMS | ENCODINGS | FUNCTIONS).get(first)
     for other in others:
         found = getattr(found, other, None)
-    return callable(found)
+    return found
+
+
+def _by_student(name: str, function) -> bool:
+    """Whether a function of NumPy works element by element."""
+    return name in _OF_NUMPY or (isinstance(function, np.ufunc) and function.signature is None)
 
 
 def alone(term, error) -> str:

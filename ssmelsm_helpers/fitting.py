@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import NamedTuple
 
 import numpy as np
@@ -13,15 +11,15 @@ import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
-from .arguments import check_count, check_seed
-from .choices import Choices, check_inclusion_prior, check_one_of, check_options, choose
+from .arguments import check_count, check_one_of, check_seed
+from .choices import Choices, check_inclusion_prior, check_options, choose
 from .data import check_summary
 from .design import Design, build_design, parse_formulas, selected_effects
 from .posterior import design_posterior, summary_posterior
 from .priors import Beta, Priors, check_priors
 from .sampling import draws_kept, run_importance, run_nuts
 from .summaries import summarise_schools
-from .tree import INTERCEPT_ONLY, Draws, assemble, names_of, school_summary
+from .tree import INTERCEPT_ONLY, Draws, assemble, attributes_of, names_of, school_summary
 
 
 def fit(
@@ -239,7 +237,7 @@ def _fit_summary(schools: pd.DataFrame, sampler: str, inclusion_prior, run: _Run
     choices = Choices("collapsed", sampler, (1,), prior, "normal", "after")
     posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors)
     tree = assemble(_sample_collapsed(posterior, sampler, run), names, table)
-    tree.attrs = _attributes(choices, names, table.index.name, posterior.priors, run) | tree.attrs
+    tree.attrs = attributes_of(choices, names, table.index.name, posterior.priors, run.seed) | tree.attrs
     return tree
 
 
@@ -259,7 +257,7 @@ def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
             design, choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
         )
     tree = assemble(draws, names, school_summary(design), design)
-    tree.attrs = _attributes(choices, names, design.labels.name, priors, run) | tree.attrs
+    tree.attrs = attributes_of(choices, names, design.labels.name, priors, run.seed) | tree.attrs
     tree.attrs["blocks"] = json.dumps(design.blocks)
     return tree
 
@@ -268,35 +266,13 @@ def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
     """Draws of a collapsed posterior by either sampler."""
     rng = np.random.default_rng(run.seed)
     kept = draws_kept(run.draws, run.chains, run.keep, posterior.n_schools)
-    bar = {"desc": "schools", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
+    bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
     passes = 2 if sampler == "importance" and kept < run.draws else 1
     with tqdm(total=passes, disable=not run.show, **bar) as progress:
         if sampler == "nuts":
             return run_nuts(posterior, run.draws, run.tune or 300, run.chains, kept, rng, progress, run.show)
         return run_importance(posterior, run.draws, run.chains, kept, rng, progress)
-
-
-def _attributes(choices: Choices, names, school, priors: Priors, run: _Run) -> dict:
-    """What a saved fit says of itself."""
-    prior = choices.inclusion_prior
-    learned = isinstance(prior, Beta)
-    several = not learned and len(set(prior)) > 1
-    packages = ("ssmelsm_helpers", "numpy", "nutpie", "arviz", "pymc")
-    return {
-        "school": str(school or "school"),
-        "formulation": choices.formulation,
-        "sampler": choices.sampler,
-        "family": choices.family,
-        "indicator": choices.indicator,
-        "select": json.dumps(names.selected),
-        "inclusion_prior": prior.mean if learned else list(prior) if several else float(prior[0]),
-        **({"inclusion_beta": [float(prior.a), float(prior.b)]} if learned else {}),
-        "priors": json.dumps(priors.as_dict()),
-        "random_seed": run.seed,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": json.dumps({name: version(name) for name in packages}),
-    }
 
 
 def _seed(random_seed) -> int:

@@ -17,7 +17,7 @@ class Submodel:
 
     name: str  #: "location" or "scale"
     fixed: str  #: right side without group terms: "student_ses * school_ses"
-    groups: tuple[tuple[str, bool], ...]  #: per group term: its expression ("1 + x"), and whether it is correlated
+    groups: tuple[str, ...]  #: expression of each group term, such as "1 + x"
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,11 @@ class Formulas:
     school: str
     location: Submodel
     scale: Submodel
-    location_text: str
-    scale_text: str
 
     @property
     def intercept_only(self) -> bool:
         """Random intercepts and nothing else: then the schools' summaries are sufficient."""
-        return all(part.fixed == "1" and part.groups == (("1", True),) for part in (self.location, self.scale))
+        return all(part.fixed == "1" and part.groups == ("1",) for part in (self.location, self.scale))
 
 
 def parse_formulas(location: str, scale: str) -> Formulas:
@@ -51,7 +49,7 @@ def parse_formulas(location: str, scale: str) -> Formulas:
     --------
     >>> formulas = parse_formulas("score ~ ses * public + (1 + ses | school)", "~ ses + (1 | school)")
     >>> formulas.outcome, formulas.school, formulas.location.fixed, formulas.location.groups
-    ('score', 'school', 'ses * public', (('1 + ses', True),))
+    ('score', 'school', 'ses * public', ('1 + ses',))
     """
     for name, formula in (("location", location), ("scale", scale)):
         if not isinstance(formula, str):
@@ -76,7 +74,7 @@ def parse_formulas(location: str, scale: str) -> Formulas:
         raise ValueError(
             f"location has {schools[0]!r} both as its outcome and as its grouping factor; they must differ."
         )
-    return Formulas(column_named(outcome), schools[0], *parts, location, scale)
+    return Formulas(column_named(outcome), schools[0], *parts)
 
 
 def column_named(text: str) -> str | None:
@@ -141,9 +139,9 @@ def _submodel(name: str, side: _Text) -> tuple[Submodel, str]:
         if not found:
             raise side.error(f"has a group term '({expression} {bar} {factors[0]})' without effects")
         if bar == "|":
-            groups.append(("1" if found == ["1"] else expression, True))
+            groups.append("1" if found == ["1"] else expression)
         else:  # (1 + x || g) is short for (1 | g) + (0 + x | g)
-            groups.extend(("1" if term == "1" else f"0 + {alone(term, side.error)}", True) for term in found)
+            groups.extend("1" if term == "1" else f"0 + {alone(term, side.error)}" for term in found)
     return Submodel(name, "1" if fixed_terms == ["1"] else fixed, tuple(groups)), factors[0]
 
 

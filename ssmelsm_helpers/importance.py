@@ -22,6 +22,12 @@ _LEAST_PILOT_DRAWS = 500
 _PILOT_DRAWS_FROM_START = 300
 # So many schools make the posterior nearly Normal: one round of pilot draws is enough.
 _MANY_SCHOOLS = 4_000
+# Log ratios closer than this differ by rounding.
+_EQUAL_LOG_RATIOS = 1e-9
+_NO_DENSITY = (
+    "priors must have a finite density around the values that fit the data; found none there, as of a distribution whose "
+    "range leaves them out."
+)
 
 
 class WeightedDraws(NamedTuple):
@@ -47,12 +53,16 @@ def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
         value, gradient = posterior.log_density_and_gradient(start + factor @ y)
         return -value, -(factor.T @ gradient)
 
+    if not np.isfinite(posterior.log_density_and_gradient(start)[0]):
+        raise ValueError(_NO_DENSITY)
     # Far from the mode a step may leave the floating-point range; the line search then turns back.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         mode = minimize(negative, np.zeros(len(start)), jac=True, method="BFGS").x
     step = 1e-4
     columns = [(negative(mode + step * e)[1] - negative(mode - step * e)[1]) / (2 * step) for e in np.eye(len(mode))]
     hessian = np.array(columns)
+    if not np.isfinite(hessian).all():
+        raise ValueError(_NO_DENSITY)
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     # A direction the data leave flat gets a wide but finite proposal.
     vectors = factor @ vectors
@@ -100,7 +110,9 @@ def adapt(posterior: CollapsedPosterior, rng, start: Proposal | None = None) -> 
 
 def _improved(proposal: Proposal, posterior: CollapsedPosterior, draws: int, rng) -> Proposal:
     x = proposal.sample(draws, rng)
-    return moments(weigh(x, posterior.log_density(x) - proposal.log_density(x)))
+    weighted = weigh(x, posterior.log_density(x) - proposal.log_density(x))
+    # So few draws in effect have no covariance; the final weights' k-hat will tell that the proposal is poor.
+    return moments(weighted) if weighted.ess > posterior.size + 1 else proposal
 
 
 def moments(draws: WeightedDraws, widen: float = 1.0) -> Proposal:
@@ -114,7 +126,9 @@ def weigh(x, log_ratio) -> WeightedDraws:
     """Pareto-smoothed weights of draws whose log posterior/proposal ratio is given."""
     from arviz_stats.base import array_stats
 
-    if np.ptp(log_ratio) == 0:  # equal weights have no tail to be smoothed
+    # Where the density cannot be computed, far outside, a draw gets no weight.
+    log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)
+    if np.ptp(log_ratio) < _EQUAL_LOG_RATIOS:  # equal weights have no tail to be smoothed
         return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
     # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
     log_weights, pareto_k = array_stats.psislw(-log_ratio)

@@ -134,21 +134,24 @@ class CollapsedPosterior:
             if progress is not None:  # steps add up to one pass but for rounding, and tqdm warns beyond its total
                 progress.update(min(1 / len(jobs), progress.total - progress.n))
 
+    def evaluate(self, x, progress=None) -> Iterator[tuple[tuple[slice, slice], Local, quadrature.Quadrature]]:
+        """All draws x (S, size) and schools, block by block: where, the schools there, and their likelihoods."""
+        for draws, schools in self.blocks(len(x), progress):
+            local = self.at(x[draws], schools)
+            yield (draws, schools), local, quadrature.spike_and_slab(local.both)
+
     def log_density(self, x, progress=None) -> np.ndarray:
         """log posterior density (up to log p(y)) of draws x (S, size)."""
         log_p = self.log_prior(x)
-        for draws, schools in self.blocks(len(x), progress):
-            here = self.at(x[draws], schools)
-            found = quadrature.spike_and_slab(here.both)
-            log_p[draws] += self.log_likelihood(x[draws], here, found).sum(axis=-1)
+        for (draws, _), local, found in self.evaluate(x, progress):
+            log_p[draws] += self.log_likelihood(x[draws], local, found).sum(axis=-1)
         return log_p
 
     def log_likelihood_by_school(self, x) -> np.ndarray:
         """log p(y_j | hyperparameters) of draws x (S, size), as (S, J)."""
         values = np.empty((len(x), self.n_schools))
-        for draws, schools in self.blocks(len(x)):
-            here = self.at(x[draws], schools)
-            values[draws, schools] = self.log_likelihood(x[draws], here, quadrature.spike_and_slab(here.both))
+        for where, local, found in self.evaluate(x):
+            values[where] = self.log_likelihood(x[where[0]], local, found)
         return values
 
     def log_likelihood(self, x, here: Local, found: quadrature.Quadrature) -> np.ndarray:

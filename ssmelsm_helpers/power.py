@@ -242,7 +242,8 @@ def learned_tau_t(n: int, *, size: float, share: float, inclusion_prior: float =
     >>> learned_tau_t(75, size=0.437, share=0.25) < 0.437
     True
     """
-    check_numbers("n", n, *_STUDENTS), check_number("size", size), check_numbers("size", size, *POSITIVE)
+    for name, value, kind in (("n", n, _STUDENTS), ("size", size, POSITIVE)):
+        check_numbers(name, check_number(name, value), *kind)
     check_probability("share", share)
     check_probability("inclusion_prior", inclusion_prior)
     # Observed log SDs, on a grid; its density under the truth: ordinary schools and, for every t, deviating ones.

@@ -15,7 +15,7 @@ from .linear import cholesky
 from .marginal import MarginalPosterior
 from .priors import Priors
 from .sampling import nutpie_on
-from .tree import Draws
+from .tree import Draws, evenly_spaced
 
 
 def sample_design(
@@ -30,7 +30,7 @@ def sample_design(
     show: bool,
 ) -> Draws:
     """Draws of a design by the chosen formulation; `kept` per chain, evenly spaced."""
-    chosen = np.linspace(0, draws - 1, kept).round().astype(int)
+    chosen = evenly_spaced(draws, kept)
     sample = _sample_marginal if choices.formulation == "marginal" else _sample_all
     values, statistics = sample(design, choices, priors, draws, tune, chains, chosen, seed, show)
     attributes = {"tune": tune} | ({"thinned_from": draws} if kept < draws else {})

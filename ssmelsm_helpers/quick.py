@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from . import quadrature
 from .importance import Proposal, adapt, find_mode, weigh
 from .posterior import summary_posterior
 from .priors import Priors
@@ -36,11 +35,10 @@ def quick_fit(schools: pd.DataFrame, *, inclusion_prior: float = 0.5, draws: int
     x = x[np.argsort(x[:, posterior.tau_t])]  # draws that need more nodes share a block
     log_p, inclusion = posterior.log_prior(x), np.empty((draws, posterior.n_schools))
     log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((draws, 1))
-    for rows, columns in posterior.blocks(draws):
-        local = posterior.at(x[rows], columns)
-        found = quadrature.spike_and_slab(local.both)
+    for here, local, found in posterior.evaluate(x):
+        rows = here[0]
         log_p[rows] += posterior.log_likelihood(x[rows], local, found).sum(axis=-1)
-        inclusion[rows, columns] = expit(found.log_bf + log_odds[rows])
+        inclusion[here] = expit(found.log_bf + log_odds[rows])
     weighted = weigh(x, log_p - proposal.log_density(x))
     weights = np.exp(weighted.log_weights)
     return QuickFit(

@@ -29,12 +29,10 @@ def recover_effects(posterior: CollapsedPosterior, x: np.ndarray, rng, progress=
     result["u"] = np.empty((*shape, posterior.covariance.effects - 1))
     result |= {"delta": np.empty(shape, dtype=np.int8), "log_density": posterior.log_prior(x)}
     log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((len(x), 1))
-    for draws, schools in posterior.blocks(len(x), progress):
-        local = posterior.at(x[draws], schools)
-        found = quadrature.spike_and_slab(local.both)
+    for here, local, found in posterior.evaluate(x, progress):
+        draws = here[0]
         delta = rng.random(found.spike.shape) < expit(found.log_bf + log_odds[draws])
         t = _draw_t(found, delta, rng)
-        here = (draws, schools)
         result["log_bf"][here], result["delta"][here], result["t"][here] = found.log_bf, delta, t
         result["u"][here] = _draw_u(t, delta, local, rng)
         result["log_density"][draws] += posterior.log_likelihood(x[draws], local, found).sum(axis=-1)

@@ -17,6 +17,8 @@ from .priors import Beta, Priors
 from .tree import design_from, school_summary
 
 _ANY_PRIORS = Priors()
+# Transformations of the same students in another order differ by less, relative to the largest value.
+_ROUNDING = 1e-6
 
 
 def observed_schools(fit: xr.DataTree) -> pd.DataFrame:
@@ -25,25 +27,41 @@ def observed_schools(fit: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame({name: fit["observed_data"][name].to_numpy() for name in ("n", "mean", "sd")}, index=labels)
 
 
+def unreadable_priors(fit: xr.DataTree) -> dict[str, str]:
+    """Priors that were PyMC distributions, of which a fit records only the names."""
+    return {name: value for name, value in json.loads(fit.attrs["priors"]).items() if isinstance(value, str)}
+
+
 def priors_of(fit: xr.DataTree) -> Priors:
     """The priors a fit was made with; PyMC distributions cannot be read back from their names."""
-    values = json.loads(fit.attrs["priors"])
-    named = {name: value for name, value in values.items() if isinstance(value, str)}
+    values, named = json.loads(fit.attrs["priors"]), unreadable_priors(fit)
     if named:
         raise ValueError(f"priors must be given: this fit's distributions cannot be read back from its record {named}.")
     return Priors(**{name: value for name, value in values.items() if value is not None})
 
 
-def posterior_of(fit: xr.DataTree, inclusion_prior: float | Beta, priors: Priors = _ANY_PRIORS) -> CollapsedPosterior:
-    """The collapsed posterior of a fit's data; where the model is not of that kind, a ValueError says why."""
+def posterior_of(
+    fit: xr.DataTree, inclusion_prior: float | Beta | None = None, priors: Priors = _ANY_PRIORS
+) -> CollapsedPosterior:
+    """The collapsed posterior of a fit's data, by default with the fit's own pi or its prior.
+
+    Where the model is not of that kind, a ValueError says why.
+    """
     design = design_from(fit)
     if design is None:
-        return summary_posterior(observed_schools(fit), inclusion_prior, priors)
+        return summary_posterior(observed_schools(fit), inclusion_prior_of(fit, inclusion_prior), priors)
     selected = [design.effects.index(name) for name in json.loads(fit.attrs["select"])]
     obstacle = why_not_collapsed(design, selected, fit.attrs["family"], fit.attrs["indicator"])
     if obstacle:
         raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
-    return design_posterior(design, inclusion_prior, priors)
+    return design_posterior(design, inclusion_prior_of(fit, inclusion_prior), priors)
+
+
+def inclusion_prior_of(fit: xr.DataTree, other: float | Beta | None = None) -> float | Beta:
+    """pi of a fit with one selected effect, or the prior of pi, unless another is given."""
+    if other is not None:
+        return other
+    return Beta(*fit.attrs["inclusion_beta"]) if "inclusion_beta" in fit.attrs else float(fit.attrs["inclusion_prior"])
 
 
 def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarray:
@@ -62,14 +80,40 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
 
 
 def design_of_data(fit: xr.DataTree, data) -> Design:
-    """The design of students that must be those of the fit."""
+    """The design of students that must be those of the fit, in any order."""
     design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, missing=None)
     schools = observed_schools(fit)
-    found = school_summary(design)
-    same = len(found) == len(schools) and (found["n"].to_numpy() == schools["n"].to_numpy()).all()
-    if not same or not np.allclose(found["mean"], schools["mean"]):
-        raise ValueError(
-            f"data must be the students of the fit ({int(schools['n'].sum())} in {len(schools)} schools); "
-            f"found {int(found['n'].sum())} in {len(found)}, or other scores."
-        )
+    total = int(schools["n"].sum())
+    if (len(design.y), design.n_schools) != (total, len(schools)):
+        found = f"{len(design.y)} in {design.n_schools}"
+    else:
+        found = _other_than(design, schools, design_from(fit))
+    if found:
+        raise ValueError(f"data must be the students of the fit ({total} in {len(schools)} schools); found {found}.")
     return design
+
+
+def _other_than(design: Design, schools: pd.DataFrame, stored: Design | None) -> str | None:
+    """What a design has that the fit's has not; where the fit holds only summaries, those must do."""
+    if list(design.labels) != list(schools.index):
+        return "other labels of the schools"
+    if not all(map(_alike, school_summary(design).to_numpy().T, schools.to_numpy().T)):
+        return "other outcomes"
+    if stored is None:
+        return None
+    same_names = design.effects == stored.effects
+    same_names &= (design.location_terms, design.scale_terms) == (stored.location_terms, stored.scale_terms)
+    same = same_names and all(map(_alike, _sorted_students(design), _sorted_students(stored)))
+    return None if same else "other outcomes or covariates"
+
+
+def _sorted_students(design: Design) -> list[np.ndarray]:
+    """School, outcome, and columns of X, W, Z and S, sorted by all of them: the order of the caller's rows is no matter."""
+    columns = [design.school, design.y, *np.column_stack([design.X, design.W, design.Z, design.S]).T]
+    order = np.lexsort(columns[::-1])
+    return [column[order] for column in columns]
+
+
+def _alike(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Equal but for rounding; no SD equals no SD."""
+    return np.allclose(found, expected, rtol=0.0, atol=_ROUNDING * np.nanmax(np.abs(expected)), equal_nan=True)

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from .arguments import shown
+from .arguments import check_path, check_text, shown
 from .charts.style import checked_threshold
 from .checks import convergence
-from .inclusion import VERDICTS, pip_table, selected_names
+from .inclusion import VERDICTS, pip_table, posterior_of_fit, selected_names
 from .sensitivity import sensitivity_table
 
 _PRIORS = (0.25, 0.5, 0.75)
@@ -64,8 +64,8 @@ def report(
 
     Raises
     ------
-    ValueError
-        The path does not end in .html, the threshold is out of range, or the model has several selected effects.
+    ValueError, TypeError
+        The path does not end in .html, its folder is not there, the threshold is out of range, or the model has several selected effects.
     FileExistsError
         A file is there already, and `overwrite` is False.
 
@@ -79,10 +79,14 @@ def report(
     ...     "<h1>Which schools are unusually consistent?</h1>" in page.read_text("utf8")
     True
     """
-    page = Path(path)
+    page = check_path("path", path)
     if page.suffix != ".html":
         raise ValueError(f"path must end in .html; found {shown(str(path))}.")
     threshold = checked_threshold(threshold)
+    check_text("units", units)
+    if title is not None:
+        check_text("title", title)
+    posterior_of_fit(fit)
     effects = selected_names(fit)
     if effects != ["scale[Intercept]"]:
         raise ValueError(f"fit must have scale[Intercept] as its one selected effect; found {effects}.")
@@ -95,7 +99,7 @@ def report(
         f"<h1>{html.escape(title)}</h1>",
         _summary(table, threshold, units),
         _flagged(table, units),
-        _pictures(fit, threshold),
+        _pictures(fit, threshold, units),
         _sensitivity(fit, threshold, units),
         _trust(fit),
         _what_it_does_not_say(units),
@@ -122,13 +126,13 @@ def _summary(table: pd.DataFrame, threshold: float, units: str) -> str:
     more, less, unresolved = (html.escape(_labels(table, verdict)) for verdict in VERDICTS[:3])
     return (
         f"<p>{len(table)} {html.escape(units)} with {int(table['n'].sum()):,} members in all were compared by their "
-        "spread: the standard deviation of the members' outcomes around what the model expects. One is flagged where "
-        f"the probability that its spread differs from the common one (its posterior inclusion probability, PIP) is at "
+        "spread: the standard deviation of the members' outcomes around what the model expects. A group is flagged "
+        f"where the probability that its spread differs from the common one (its posterior inclusion probability, PIP) is at "
         f"least {threshold:g}.</p>\n<ul>\n<li>More variable than the others: <strong>{more}</strong>.</li>\n"
         f"<li>Less variable: <strong>{less}</strong>.</li>\n"
         f"<li>Too close to the threshold to call: <strong>{unresolved}</strong>.</li>\n</ul>\n"
         f"<p>{len(flagged)} reach the threshold; about {(1 - flagged['pip']).sum():.1f} of these flags are expected to be "
-        "false, if the model holds.</p>"
+        "false, if the model and its prior probability hold.</p>"
     )
 
 
@@ -142,7 +146,7 @@ def _flagged(table: pd.DataFrame, units: str) -> str:
             "PIP": [
                 f"{pip:.3f} ± {error:.3f}" for pip, error in zip(wanted["pip"], 2 * wanted["pip_mcse"], strict=True)
             ],
-            "Bayes factor": wanted["bayes_factor"].map("{:.1f}".format),
+            "Bayes factor": ["> 1,000" if bf > 1000 else f"{bf:.1f}" for bf in wanted["bayes_factor"]],
             "SD": wanted["sd"].map("{:.2f}".format),
             "95 % interval": [
                 f"{a:.2f} to {b:.2f}" for a, b in zip(wanted["sd_lower"], wanted["sd_upper"], strict=True)
@@ -171,15 +175,15 @@ def _as_html(rows: pd.DataFrame, caption: str) -> str:
     return f"<table>\n<caption>{html.escape(caption)}</caption>\n<tr>{head}</tr>\n{body}</table>\n"
 
 
-def _pictures(fit: xr.DataTree, threshold: float) -> str:
+def _pictures(fit: xr.DataTree, threshold: float, units: str) -> str:
     import vl_convert
 
-    from .charts import funnel_chart, outcome_chart
+    from .charts.pips import funnel_chart, outcome_chart
 
     figures = []
     for chart, words in (
-        (funnel_chart(fit, threshold=threshold), "PIP against the SD: the V."),
-        (outcome_chart(fit, threshold=threshold), "PIP against the mean outcome."),
+        (funnel_chart(fit, threshold=threshold, units=units), "PIP against the SD: the V."),
+        (outcome_chart(fit, threshold=threshold, units=units), "PIP against the mean outcome."),
     ):
         specification = _without_controls(chart)
         svg = vl_convert.vegalite_to_svg(specification, vl_version=_version())

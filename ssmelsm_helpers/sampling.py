@@ -12,7 +12,7 @@ from .importance import GOOD_PARETO_K, Proposal, adapt, find_mode, resample, wei
 from .posterior import CollapsedPosterior
 from .priors import Beta
 from .recovery import recover_effects
-from .tree import Draws
+from .tree import Draws, evenly_spaced
 
 PACKAGE = str(Path(__file__).parent)
 # Fewer proposals than this say nothing about the tail of their weights.
@@ -99,7 +99,7 @@ def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, prog
         return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
 
     standard, statistics = nutpie_on(density, start, posterior.size, draws, tune, chains, rng, progressbar)
-    chosen = np.linspace(0, draws - 1, kept).round().astype(int)
+    chosen = evenly_spaced(draws, kept)
     x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
     statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
     effects = recover_effects(posterior, x, rng, progress)

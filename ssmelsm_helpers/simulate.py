@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .arguments import check_count, check_number, check_seed, shown
+from .arguments import check_count, check_number, check_numbers, check_seed, in_order_of, shown, whole_numbers
 from .data import data_frame
 from .design import Design, build_design, parse_formulas, selected_effects
 from .summaries import summarise_schools
@@ -69,9 +68,13 @@ def simulate_schools(
     [5, 1, 8]
     """
     check_count("n_schools", n_schools)
-    counts = np.broadcast_to(np.asarray(n_students), n_schools) if np.ndim(n_students) == 0 else np.asarray(n_students)
-    if counts.shape != (n_schools,) or not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any():
-        raise ValueError(f"n_students must be whole numbers of at least 1, one or {n_schools}; found {n_students!r}.")
+    inside, expected = whole_numbers(1)
+    counts = check_numbers("n_students", n_students, inside, f"{expected}, one or {n_schools}")
+    if counts.shape not in ((), (n_schools,)):
+        raise ValueError(f"n_students must be {expected}, one or {n_schools}; found {shown(n_students)}.")
+    counts = np.broadcast_to(counts, n_schools)
+    check_count("n_students, added up,", int(counts.sum()))
+    counts = counts.astype(int)
     for name, value, low, high in (
         ("gamma", gamma, -np.inf, np.inf),
         ("eta", eta, -np.inf, np.inf),
@@ -81,13 +84,14 @@ def simulate_schools(
         ("inclusion", inclusion, 0, 1),
     ):
         check_number(name, value, low=low, high=high)
-    rng = np.random.default_rng(random_seed)
+    rng = np.random.default_rng(check_seed(random_seed))
     z = rng.normal(size=(2, n_schools))
     delta = rng.random(n_schools) < inclusion
     # v = diag(tau) L z, written out; then the indicator acts on t alone.
     u = tau_u * z[0]
     t = np.where(delta, tau_t * (rho * z[0] + np.sqrt(1 - rho**2) * z[1]), 0.0)
     labels = pd.RangeIndex(1, n_schools + 1, name="school")
+    _check_log_sd(eta + t)
     truth = pd.DataFrame({"u": u, "t": t, "delta": delta.astype(int), "sd": np.exp(eta + t)}, index=labels)
     school = np.repeat(np.arange(n_schools), counts)
     score = gamma + u[school] + np.exp(eta + t[school]) * rng.normal(size=len(school))
@@ -165,7 +169,7 @@ def simulate_outcomes(
     cholesky = _cholesky(omega, design)
     selected = list(selected_effects(select, design.effects))
     chosen = [design.effects[at] for at in selected]
-    inclusion = inclusion if np.iterable(inclusion) else len(chosen) * [inclusion]
+    inclusion = inclusion if np.iterable(inclusion) and not isinstance(inclusion, str) else len(chosen) * [inclusion]
     inclusion = _numbers("inclusion", inclusion, chosen, "selected effect", low=0.0, high=1.0)
     if nu is not None and check_number("nu", nu) <= 2:
         raise ValueError(f"nu must be above 2, where a Student-t has a variance; found {shown(nu)}.")
@@ -186,14 +190,18 @@ def _outcome(design: Design, gamma, eta, v, nu, rng) -> np.ndarray:
     u, t = np.split(v[design.school], [len(design.location_effects)], axis=1)
     mean = design.X @ gamma + (design.Z * u).sum(axis=1)
     log_sd = design.W @ eta + (design.S * t).sum(axis=1)
-    if np.abs(log_sd).max() > 300:
-        found = f"{log_sd.min():g} to {log_sd.max():g}"
-        raise ValueError(f"eta and tau must give log SDs from -300 to 300; found log SDs from {found}.")
+    _check_log_sd(log_sd)
     sd, size = np.exp(log_sd), len(log_sd)
     noise = rng.normal(size=size) if nu is None else np.sqrt((nu - 2) / nu) * rng.standard_t(nu, size=size)
     outcome = np.empty(size)
     outcome[design.rows] = mean + sd * noise
     return outcome
+
+
+def _check_log_sd(log_sd) -> None:
+    if np.abs(log_sd).max() > 300:
+        found = f"{log_sd.min():g} to {log_sd.max():g}"
+        raise ValueError(f"eta and tau must give log SDs from -300 to 300; found log SDs from {found}.")
 
 
 def _as_pandas(data) -> pd.DataFrame:
@@ -206,17 +214,8 @@ def _as_pandas(data) -> pd.DataFrame:
 
 
 def _numbers(argument: str, value, names, noun: str, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
-    """One finite number per name, from a sequence or a dict, or from a number where one is enough."""
-    names = list(names)
-    if isinstance(value, Mapping):
-        if set(value) != set(names):
-            raise ValueError(f"{argument} must have one number per {noun}, with the keys {names}; found {list(value)}.")
-        numbers = [value[name] for name in names]
-    else:
-        numbers = list(value) if np.iterable(value) and not isinstance(value, str) else [value]
-    if len(numbers) != len(names):
-        raise ValueError(f"{argument} must have one number per {noun} {names}; found {shown(value)}.")
-    pairs = zip(names, numbers, strict=True)
+    """One finite number per name, from a sequence or by name, or from a number where one is enough."""
+    pairs = zip(names, in_order_of(names, argument, value, noun), strict=True)
     return np.array([check_number(f"{argument}[{name!r}]", number, low=low, high=high) for name, number in pairs])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from .arguments import check_probability
+from .arguments import check_numbers, check_probability, is_number, shown, whole_numbers
 from .data import check_summary, sum_of_squares
 
 POSITIONS = ("above the band", "below the band", "inside")
@@ -68,11 +68,9 @@ def chance_band(n, sd: float, *, level: float = 0.95) -> tuple[np.ndarray, np.nd
     (0.83, 1.17)
     """
     check_probability("level", level)
-    df = np.asarray(n, dtype=float) - 1
-    if (df < 1).any():
-        raise ValueError(f"n must be at least 2 for an SD; found {np.asarray(n)[df < 1].ravel()[:5].tolist()}.")
-    if not (np.isfinite(sd) and sd > 0):
-        raise ValueError(f"sd must be a positive finite number; found {sd!r}.")
+    df = check_numbers("n", n, *whole_numbers(2)) - 1
+    if not is_number(sd) or sd <= 0:
+        raise ValueError(f"sd must be a positive finite number; found {shown(sd)}.")
     tail = (1 - level) / 2
     return sd * np.sqrt(chi2.ppf(tail, df) / df), sd * np.sqrt(chi2.ppf(1 - tail, df) / df)
 

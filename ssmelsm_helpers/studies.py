@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -16,8 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from .arguments import check_count, check_seed, shown
+from .arguments import check_count, check_path, check_seed, check_text, shown
 from .sampling import PACKAGE
+from .study_records import Records
 
 # Replications handed to an executor at once: enough to keep many workers busy, few enough to be cancelled quickly.
 _WINDOW = 256
@@ -52,7 +51,11 @@ class StudyDesign:
     def __post_init__(self):
         if not isinstance(self.conditions, pd.DataFrame) or not len(self.conditions):
             raise ValueError(f"conditions must be a data frame with at least one row; found {shown(self.conditions)}.")
-        taken = [name for name in self.conditions if name in _OWN_COLUMNS]
+        check_text("name", self.name)
+        names = [str(name) for name in self.conditions]
+        if len(set(names)) < len(names):
+            raise ValueError(f"conditions must have columns of different names; found {shown(names)}.")
+        taken = [name for name in names if name in _OWN_COLUMNS]
         if taken:
             raise ValueError(f"conditions must not have the columns {list(_OWN_COLUMNS)}; found {taken}.")
         if not callable(self.replicate):
@@ -133,13 +136,14 @@ def run_study(
     """
     if not isinstance(design, StudyDesign):
         raise TypeError(f"design must be a StudyDesign; found {shown(design)}.")
-    check_count("replications", replications)
-    if check_seed(random_seed) is None:
+    replications, random_seed = check_count("replications", replications), check_seed(random_seed)
+    if random_seed is None:
         raise ValueError("random_seed must be a whole number, so that the study can be repeated; found None.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have the interface of concurrent.futures; found {shown(executor)}.")
+    resume = None if resume is None else check_path("resume", resume)
     jobs = [(c, r) for r in range(replications) for c in range(len(design.conditions))]
-    with _Records(design, random_seed, resume) as records:
+    with Records(design.name, design.conditions, random_seed, resume) as records:
         missing = [job for job in jobs if job not in records.found]
         show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
         bar = {"desc": design.name, "delay": 2, "disable": not show, "initial": len(jobs) - len(missing)}
@@ -160,9 +164,23 @@ def run_study(
 def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
     """One replication; a failure is a result, with its reason."""
     try:
-        return {"outcome": {name: _plain(value) for name, value in replicate(condition, seed).items()}}
+        return {"outcome": _checked_result(replicate(condition, seed), {*_OWN_COLUMNS, *condition})}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _checked_result(result, taken: set[str]) -> dict:
+    """What a replication returned, as it stands in a row of the table and of the resume file."""
+    if not isinstance(result, Mapping):
+        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
+    result = {name: _plain(value) for name, value in result.items()}
+    names = [name for name in result if not isinstance(name, str) or name in taken]
+    if names:
+        raise ValueError(f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}")
+    others = {name: value for name, value in result.items() if not isinstance(value, int | float | str | None)}
+    if others:
+        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(others)}")
+    return result
 
 
 def _plain(value):
@@ -195,73 +213,6 @@ def _outcomes(design: StudyDesign, jobs, random_seed: int, executor) -> Iterator
     finally:
         for future in pending:
             future.cancel()
-
-
-class _Records:
-    """Finished replications, in memory and, line by line, in a file."""
-
-    def __init__(self, design: StudyDesign, random_seed: int, path: str | Path | None):
-        described = design.conditions.to_json(orient="split", double_precision=15)
-        text = json.dumps([design.name, described, random_seed])
-        self._header = {
-            "study": design.name,
-            "random_seed": random_seed,
-            "fingerprint": hashlib.sha256(text.encode()).hexdigest()[:16],
-        }
-        self._path = None if path is None else Path(path)
-        self.found: dict[tuple[int, int], dict] = {}
-
-    def __enter__(self) -> _Records:
-        self._file = None
-        if self._path is not None:
-            self._file = self._path.open("a+b")
-            try:
-                self._read()
-            except BaseException:
-                self._file.close()
-                raise
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def _read(self) -> None:
-        self._file.seek(0)
-        text = self._file.read()
-        # A kill in the middle of a line leaves half a line: that replication is not finished.
-        whole = text[: text.rfind(b"\n") + 1]
-        header, *lines = whole.splitlines() or [text]
-        if text and _parsed(header) != self._header:
-            raise ValueError(
-                f"resume={str(self._path)!r} must be a file of this study, its conditions and its seed {self._header}; "
-                f"found {shown(header[:120].decode(errors='replace'))}."
-            )
-        self._file.truncate(len(whole))
-        for line in lines:
-            record = json.loads(line)
-            self.found[record.pop("condition"), record.pop("replication")] = record
-        if not text:
-            self._write(self._header)
-
-    def _write(self, record: dict) -> None:
-        self._file.write(json.dumps(record).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def add(self, job: tuple[int, int], outcome: dict) -> None:
-        """Keep one finished replication."""
-        self.found[job] = outcome
-        if self._file is not None:
-            self._write({"condition": job[0], "replication": job[1], **outcome})
-
-
-def _parsed(line: bytes):
-    """A line as JSON; None where it is none."""
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
 
 
 def _table(design: StudyDesign, jobs, found, random_seed: int) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .arguments import counted
-from .data import SUMMARY_COLUMNS, data_frame, label_index, require_columns
+from .arguments import check_one_of, check_squares, counted
+from .data import SUMMARY_COLUMNS, changing_labels, data_frame, label_index, report_unused, require_columns
 
 # Names that no caller's column has.
 _SCHOOL, _SCORE, _CENTRE, _SQUARE = "__school", "__score", "__centre", "__square"
@@ -54,8 +54,7 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     a       2   2.0  1.414214
     b       1   5.0       NaN
     """
-    if missing not in ("raise", "drop"):
-        raise ValueError(f"missing must be 'raise' or 'drop', not {missing!r}.")
+    check_one_of("missing", missing, ("raise", "drop"))
     frame = data_frame(data)
     require_columns(frame, {"outcome": outcome, "school": school})
     dtype = frame.collect_schema()[outcome]
@@ -67,25 +66,34 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     try:
         table = _moments(frame)
     except TypeError:
-        raise ValueError(
-            f"school={school!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-        ) from None
+        raise changing_labels("school", school) from None
     labels = label_index(table[_SCHOOL].to_list(), name=school)
+    report_unused(school, _levels(frame), labels)
     columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
+    check_squares(f"outcome={outcome!r}", np.concatenate([columns["mean"], columns["sd"]]))
     return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
+
+
+def _levels(frame) -> list:
+    """All levels of schools that are categories with a list of their own; Polars shares those of its Categorical."""
+    native, dtype = frame.to_native(), frame.collect_schema()[_SCHOOL]
+    if isinstance(native, pd.DataFrame) and dtype in (nw.Categorical, nw.Enum):
+        return list(native[_SCHOOL].cat.categories)
+    return list(dtype.categories) if dtype == nw.Enum else []
 
 
 def _usable_rows(frame, outcome: str, school: str, missing: str):
     """The rows with a finite score and a school; the others are refused, or dropped and reported."""
     score = nw.col(_SCORE)
     no_score = score.is_null() | score.is_nan().fill_null(False)
+    infinite = ~(no_score | score.is_finite().fill_null(True))
     no_school = nw.col(_SCHOOL).is_null()
     if frame.collect_schema()[_SCHOOL].is_float():
         no_school = no_school | nw.col(_SCHOOL).is_nan().fill_null(False)
     kinds = {
         f"a missing {outcome!r}": no_score,
-        f"an infinite {outcome!r}": ~(no_score | score.is_finite().fill_null(True)),
-        f"a missing {school!r}": no_school,
+        f"an infinite {outcome!r}": infinite,
+        f"a missing {school!r}": no_school & ~no_score & ~infinite,  # no row is counted twice
     }
     names = [f"__unusable{at}" for at in range(len(kinds))]
     found = _collect(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from .choices import Choices
 from .data import label_index
 from .design import Design
+from .priors import Beta, Priors
 
 SCALE = "scale_effect"
 
@@ -50,6 +54,11 @@ class Draws(NamedTuple):
     posterior: dict[str, np.ndarray]
     statistics: dict[str, np.ndarray]
     attributes: dict[str, Any]
+
+
+def evenly_spaced(total: int, kept: int) -> np.ndarray:
+    """Positions of `kept` of `total` draws, the first and the last among them."""
+    return np.linspace(0, total - 1, kept).round().astype(int)
 
 
 def school_summary(design: Design) -> pd.DataFrame:
@@ -107,6 +116,28 @@ def _constant_data(design: Design, coords, school) -> xr.Dataset:
     columns = {"z_column": list(design.location_effects), "s_column": list(design.scale_effects)}
     kept = {name: coords[name] for name in ("location_term", "scale_term")}
     return xr.Dataset(matrices, coords=kept | columns | school)
+
+
+def attributes_of(choices: Choices, names: Names, school, priors: Priors, seed: int) -> dict:
+    """What a saved fit says of itself."""
+    prior = choices.inclusion_prior
+    learned = isinstance(prior, Beta)
+    several = not learned and len(set(prior)) > 1
+    packages = ("ssmelsm_helpers", "numpy", "nutpie", "arviz", "pymc")
+    return {
+        "school": str(school or "school"),
+        "formulation": choices.formulation,
+        "sampler": choices.sampler,
+        "family": choices.family,
+        "indicator": choices.indicator,
+        "select": json.dumps(names.selected),
+        "inclusion_prior": prior.mean if learned else list(prior) if several else float(prior[0]),
+        **({"inclusion_beta": [float(prior.a), float(prior.b)]} if learned else {}),
+        "priors": json.dumps(priors.as_dict()),
+        "random_seed": seed,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": json.dumps({name: version(name) for name in packages}),
+    }
 
 
 def design_from(fit: xr.DataTree) -> Design | None:

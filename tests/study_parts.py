@@ -17,7 +17,7 @@ def replicate(condition: dict, seed: int) -> dict:
         raise ArithmeticError(f"seed {seed} is divisible by three")
     data = sm.simulate_schools(n_schools=condition["n_schools"], n_students=20, random_seed=seed)
     spread = data.schools["sd"].to_numpy()
-    return {"mean_sd": float(spread.mean()), "largest": np.float64(spread.max()), "kind": condition["kind"]}
+    return {"mean_sd": float(spread.mean()), "largest": np.float64(spread.max()), "school": condition["kind"]}
 
 
 def design(pause: float = 0.0, fails: bool = False) -> sm.StudyDesign:

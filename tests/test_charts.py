@@ -101,8 +101,11 @@ def test_bad_arguments(importance_fit, saeb_schools):
         sm.caterpillar_chart(importance_fit, schools=0)
     with pytest.raises(ValueError, match="level must be a number between 0 and 1"):
         sm.school_sd_chart(saeb_schools, level=95)
-    with pytest.raises(ValueError, match="n must be at least 2"):
-        sm.chance_band([1, 2], 1.0)
+    for wrong in ([1, 2], 2.5, True, np.nan):
+        with pytest.raises(ValueError, match="n must be whole numbers of at least 2"):
+            sm.chance_band(wrong, 1.0)
+    with pytest.raises(ValueError, match="sd must be a positive finite number; found"):
+        sm.chance_band(10, [1, 2])
     with pytest.raises(TypeError, match="fit must be a DataTree"):
         sm.pip_chart(saeb_schools)
 
@@ -117,7 +120,7 @@ def _data_with(chart, column):
 
 def test_words_without_numbers_that_are_none(importance_fit, saeb_schools):
     """Nobody flagged, or a school that never was in the slab: the description says it instead of "nan"."""
-    assert "No school has a PIP of 0.99 or more" in sm.outcome_chart(importance_fit, threshold=0.99).to_dict()["description"]
+    assert "None has a PIP of 0.99 or more" in sm.outcome_chart(importance_fit, threshold=0.99).to_dict()["description"]
     few = sm.fit_schools(saeb_schools, sampler="importance", draws=1, chains=3, inclusion_prior=0.1, random_seed=2)
     never = few["posterior"]["school"][(few["posterior"]["delta"].sum(("chain", "draw")) == 0).to_numpy()].to_numpy()
     assert "nan" not in sm.caterpillar_chart(few, schools=160).to_dict()["description"]

@@ -177,9 +177,18 @@ def test_labels_come_back_as_they_came(kind, seed):
         assert found.index.tolist() == sorted(labels)
 
 
-def test_categories_without_students_are_no_schools(students):
-    students = students.assign(school=pd.Categorical(students["school"], categories=range(1, 20)))
+def test_categories_without_students_are_no_schools(students, capsys):
+    students = students.assign(school=pd.Categorical(students["school"], categories=range(1, 9)))
     assert summarise(students)["n"].tolist() == [5, 1, 8, 30, 20, 4]
+    assert capsys.readouterr().out == "data: left out 2 levels of 'school' without students: [7, 8].\n"
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_levels_of_a_polars_enum_without_students_are_reported(lazy, capsys):
+    kind = pl.Enum(["a", "b", "never"])
+    table = pl.DataFrame({"school": ["b", "a", "a"], "score": [1.0, 2.0, 3.0]}, schema_overrides={"school": kind})
+    assert summarise(table.lazy() if lazy else table)["n"].tolist() == [2, 1]
+    assert capsys.readouterr().out == "data: left out 1 level of 'school' without students: ['never'].\n"
 
 
 scores = st.lists(st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1, max_size=8)
@@ -233,3 +242,19 @@ def test_check_summary_keeps_order_and_labels():
     assert checked.index.tolist() == ["z", "a"]
     assert list(checked) == ["n", "mean", "sd"]
     assert checked["mean"].dtype == float
+
+
+def test_a_row_bad_in_two_ways_is_one_row(capsys):
+    data = pd.DataFrame({"school": ["a", None, "b", "b"], "score": [1.0, None, 2.0, 3.0]})
+    found = sm.summarise_schools(data, outcome="score", school="school", missing="drop")
+    assert capsys.readouterr().out == "summarise_schools: dropped 1 row with a missing 'score'.\n"
+    assert found["n"].tolist() == [1, 2]
+
+
+def test_within_between_of_any_frame():
+    students = pd.DataFrame({"school": ["a", "b", "a"], "ses": [1.0, 5.0, 3.0]})
+    expected = sm.within_between(students, "ses", group="school")
+    found = sm.within_between(pl.from_pandas(students).lazy(), "ses", group="school")
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ValueError, match="column and group must be different columns; found 'ses' for both"):
+        sm.within_between(students, "ses", group="ses")

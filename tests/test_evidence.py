@@ -1,6 +1,7 @@
 """One school's evidence is that of a two-dimensional integration over its students."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from brute_force import integrate_students
 from scipy.special import expit, logit
@@ -31,13 +32,15 @@ def test_arguments_broadcast_and_a_single_student_needs_no_sd():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 0}, "n must be whole numbers of at least 1; found \\[0.0\\]"),
+        ({"n": 0}, "n must be whole numbers of at least 1; found 0."),
         ({"n": 2.5}, "n must be whole numbers"),
         ({"sd": -1}, "sd must be finite numbers of at least 0"),
         ({"mean": np.nan}, "mean must be finite numbers"),
         ({"rho": 1}, "rho must be numbers between -1 and 1"),
         ({"tau_t": 0}, "tau_t must be positive finite numbers"),
         ({"tau_u": "wide"}, "tau_u must be positive finite numbers; found 'wide'"),
+        ({"n": True}, "n must be whole numbers of at least 1; found True"),
+        ({"sd": pd.DataFrame({"a": ["x"]})}, "sd must be finite numbers of at least 0; found a 0 x"),
         ({"inclusion_prior": 1}, "inclusion_prior must be a number between 0 and 1"),
         ({"sd": [1, 2], "mean": [1, 2, 3]}, "shapes must broadcast; found mean \\(3,\\), sd \\(2,\\)"),
     ],

@@ -268,8 +268,8 @@ def test_picture_and_sentence_flag_the_same(importance_fit):
     """The browser compares rounded PIPs with the cut-off; also where that is itself a school's PIP."""
     explorer = sm.threshold_explorer(importance_fit)
     levels = next(control for control in explorer.controls if control.name == "threshold").values
-    for threshold in levels:
-        view = explorer.view(threshold=threshold, rule="false flags")
+    for level in levels:
+        view = explorer.view(threshold=level, rule="false flags")
         drawn = [row["label"] for row in records(view.data["schools"]) if row["pip"] >= view.signals["cutoff"]]
         assert drawn == list(view.marked)
 

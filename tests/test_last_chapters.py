@@ -33,6 +33,7 @@ def test_data_that_are_not_schools_go_from_file_to_report(name, tmp_path):
     fit = fitted(name)
     table = sm.pip_table(fit)
     page = sm.report(fit, tmp_path / "report.html", units=name)
+    assert "school" not in page.read_text("utf8").lower()
     text = BeautifulSoup(page.read_text("utf8"), "html.parser")
     assert text.h1.string == f"Which {name} are unusually consistent?"
     rows = [row.th.string for row in text.find("table").find_all("tr")[1:]]

@@ -10,6 +10,8 @@ import pytest
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers import fitting, pymc_sampling
+from ssmelsm_helpers.importance import find_mode
+from ssmelsm_helpers.posterior import summary_posterior
 
 LOCATION, SCALE = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
 # The same with a covariate: another way through the package, with the same checks.
@@ -90,6 +92,14 @@ STUDENTS = {
         students(school=[["a"], ["b"]] * 3),
         "school='school' must hold labels that do not change, such as texts or numbers",
     ),
+    "too large to be squared": (
+        students(score=[1e200, 2e200, 3e200, 1e199, 2e200, 1e200]),
+        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found numbers up to",
+    ),
+    "too small to be squared": (
+        students(score=[1e-200, 2e-200, 3e-200, 1e-199, 2e-200, 1e-200]),
+        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found numbers up to",
+    ),
     "constant": (
         students(score=2.0),
         "the outcome is constant within every school and all means are equal: there is no spread to model.",
@@ -145,6 +155,14 @@ STUDENTS_WITH_SES = {
     "covariate without variation": (
         students(ses=2.0),
         "location: 'ses' is determined by ['Intercept']; leave one of them out.",
+    ),
+    "a level for each student": (
+        students(ses=list("abcdef")),
+        "location must have fewer columns than there are students, 6; found 6.",
+    ),
+    "outcome too large to be squared": (
+        students(score=[1e200, 2e200, 3e200, 1e199, 2e200, 1e200]),
+        "the outcome must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found",
     ),
     "covariate of zeros": (students(ses=0), "location: 'ses' is zero for every student."),
     "covariate of one level": (
@@ -247,6 +265,17 @@ def test_formulas_and_data_the_wrong_way_round():
 SCHOOLS = {
     "no sd": (schools().drop(columns="sd"), "schools lacks the columns ['sd']; its columns are ['n', 'mean']."),
     "text n": (schools(n=list("123")), "schools['n'] must be numeric; found"),
+    "boolean n": (schools(n=True), "schools['n'] must be numeric; found bool."),
+    "complex mean": (schools(mean=1j), "schools['mean'] must be numeric; found complex128."),
+    "column twice": (
+        pd.concat([schools(), schools()[["sd"]]], axis=1),
+        "schools must have each column once; found ['sd'] more than once.",
+    ),
+    "two levels of labels": (
+        schools().set_axis(pd.MultiIndex.from_product([["x"], list("abc")], names=["town", "school"])),
+        "schools must have one label per school in its index; found the levels ['town', 'school'].",
+    ),
+    "huge sd": (schools(sd=[1e200, 0.8, np.nan]), "which can be squared; found numbers up to 1e+200."),
     "negative n": (
         schools(n=[10, -3, 1]),
         "schools: 1 school with an n that is not a positive whole number: 'b'; found [-3].",
@@ -319,6 +348,8 @@ def test_a_summary_must_be_a_table():
         ValueError, match=r"school='id' is not a column of schools; its columns are \['n', 'mean', 'sd'\]"
     ):
         sm.fit_schools(schools(), school="id")
+    with pytest.raises(ValueError, match=r"school=\['n'\] is not a column of schools"):
+        sm.fit_schools(schools(), school=["n"])
 
 
 PROBABILITY = "inclusion_prior must be a number between 0 and 1"
@@ -337,22 +368,30 @@ ARGUMENTS = [
     ({"inclusion_prior": sm.Beta}, f"{PROBABILITY}, one per selected effect, or sm.Beta(a, b); found <class"),
     (
         {"inclusion_prior": [0.5, 0.5]},
-        "inclusion_prior must be one number, or one per selected effect ['scale[Intercept]']; found 2 numbers.",
+        "inclusion_prior must have one number per selected effect ['scale[Intercept]']; found [0.5, 0.5].",
     ),
     (
         {"inclusion_prior": pd.Series([0.5, 0.5])},
-        "inclusion_prior must be one number, or one per selected effect ['scale[Intercept]']; found 2",
+        "inclusion_prior must have one number per selected effect, with the keys ['scale[Intercept]']; found [0, 1].",
     ),
-    ({"inclusion_prior": [1.5]}, "inclusion_prior[0] must be a number between 0 and 1, both excluded; found 1.5."),
+    (
+        {"inclusion_prior": {0.5}},
+        "inclusion_prior must have one number per selected effect ['scale[Intercept]']; found {0.5}.",
+    ),
+    (
+        {"inclusion_prior": [1.5]},
+        "inclusion_prior['scale[Intercept]'] must be a number between 0 and 1, both excluded; found 1.5.",
+    ),
     (
         {"inclusion_prior": {"Intercept": 0.5}},
-        "inclusion_prior must have the selected effects ['scale[Intercept]'] as keys; found ['Intercept'].",
+        "inclusion_prior must have one number per selected effect, with the keys ['scale[Intercept]']; found ['Intercept'].",
     ),
     (
         {"inclusion_prior": {"scale[Intercept]": 2}},
         "inclusion_prior['scale[Intercept]'] must be a number between 0 and 1, both excluded; found 2.",
     ),
     ({"draws": 0}, "draws must be a whole number of at least 1; found 0."),
+    ({"draws": 10**30}, "draws must be a whole number of at most 100,000,000; found 10000000"),
     ({"draws": 10.5}, "draws must be a whole number of at least 1; found 10.5."),
     ({"draws": None}, "draws must be a whole number of at least 1; found None."),
     ({"chains": 0}, "chains must be a whole number of at least 1; found 0."),
@@ -411,7 +450,7 @@ MODEL_ARGUMENTS = [
     ),
     (
         {"select": "both", "inclusion_prior": [0.5]},
-        "inclusion_prior must be one number, or one per selected effect ['location[Intercept]', 'scale",
+        "inclusion_prior must have one number per selected effect ['location[Intercept]', 'scale",
     ),
     ({"missing": "ignore"}, "missing must be 'raise' or 'drop'; found 'ignore'."),
 ]
@@ -477,10 +516,10 @@ def test_probabilities_outside_their_range(value, importance_fit):
             call()
 
 
-@pytest.mark.parametrize("pip", [1.2, -0.1, np.nan, [0.5, 1.5]])
+@pytest.mark.parametrize("pip", [1.2, -0.1, np.nan, [0.5, 1.5], True, "a", {0.5}, [[0.1], [0.2, 0.3]], []])
 def test_pips_outside_their_range(pip):
     for call in (sm.bayes_factor, sm.fdr_threshold):
-        with pytest.raises(ValueError, match="pip must lie between 0 and 1; found"):
+        with pytest.raises(ValueError, match="pip must be numbers from 0 to 1; found"):
             call(pip)
 
 
@@ -498,7 +537,10 @@ OF_A_FIT = [
 
 @pytest.mark.parametrize("function", OF_A_FIT)
 def test_something_that_is_no_fit(function, plain_fit):
-    for wrong in (schools(), None, 3, {}, plain_fit["posterior"]):
+    without = plain_fit.copy()
+    del without["sample_stats"]
+    assert_refused(lambda: function(without), "found one without ['sample_stats'].", TypeError)
+    for wrong in (schools(), None, 3, {}):
         message = f"fit must be a DataTree as fit() returns it; found {type(wrong).__name__}."
         assert_refused(lambda wrong=wrong: function(wrong), message, TypeError)
 
@@ -513,6 +555,31 @@ def test_students_cannot_be_made_of_a_malformed_summary():
         sm.students_from_summary(schools(sd=[1.0, -0.5, np.nan]))
     with pytest.raises(ValueError, match=r"covariate='ses' needs the columns \['ses_mean', 'ses_sd', 'ses_cor'\]"):
         sm.students_from_summary(schools(), covariate="ses")
+    for options in ({"outcome": "school"}, {"covariate": "outcome"}, {"outcome": "town"}):
+        table = schools(town="x", outcome_mean=0.0, outcome_sd=1.0, outcome_cor=0.0)
+        with pytest.raises(ValueError, match="outcome, covariate, label and other columns must have different names"):
+            sm.students_from_summary(table, **options)
+    with pytest.raises(TypeError, match="each column of the students must be a text; found 3"):
+        sm.students_from_summary(schools(), outcome=3)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("ses_mean", [0.0, np.nan, 0.0], "1 school with a ses_mean that is missing or infinite: 'b'; found [nan]."),
+        (
+            "ses_sd",
+            [1.0, -1.0, np.nan],
+            "1 school with a ses_sd that is missing, infinite or negative: 'b'; found [-1.0].",
+        ),
+        ("ses_cor", [0.3, 1.5, np.nan], "1 school with a ses_cor outside of -1 to 1: 'b'; found [1.5]."),
+        ("ses_cor", list("abc"), "schools['ses_cor'] must be numeric; found"),
+    ],
+)
+def test_students_with_a_malformed_covariate(column, values, message):
+    good = {"ses_mean": 0.0, "ses_sd": [1.0, 1.0, np.nan], "ses_cor": [0.3, np.nan, np.nan]}
+    assert len(sm.students_from_summary(schools(**good), covariate="ses")) == 31
+    assert_refused(lambda: sm.students_from_summary(schools(**good | {column: values}), covariate="ses"), message)
 
 
 def test_within_between_refuses_what_it_cannot_split():
@@ -520,8 +587,16 @@ def test_within_between_refuses_what_it_cannot_split():
         ValueError, match=r"column='sex' is not a column of data; its columns are \['school', 'score', 'ses'\]"
     ):
         sm.within_between(students(), "sex", group="school")
-    with pytest.raises(ValueError, match="column='school' must be numeric; found"):
-        sm.within_between(students(), "school", group="school")
+    for wrong, found in (
+        (list("123456"), "numeric"),
+        ([True, False] * 3, "numeric"),
+        (1j, "numeric"),
+        (np.inf, "finite"),
+    ):
+        with pytest.raises(ValueError, match=f"column='ses' must be {found}; found"):
+            sm.within_between(students(ses=wrong), "ses", group="school")
+    with pytest.raises(ValueError, match="group='school' must hold labels that do not change"):
+        sm.within_between(students(school=[["a"], ["b"]] * 3), "ses", group="school")
     with pytest.raises(ValueError, match="data has 1 missing values in 'score' or 'school'; remove those rows first"):
         sm.within_between(students(score=[1.0, None, 3.0, 5.0, 2.0, 2.5]), "score", group="school")
 
@@ -545,6 +620,7 @@ def test_priors_take_any_real_number():
     assert sm.Priors(tau_df=np.int64(4)).as_dict()["tau_df"] == 4.0
 
 
+DENSITY = "must be a distribution with a density and its derivative; found"
 DISTRIBUTION = "must be None or a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3); found"
 
 
@@ -570,11 +646,24 @@ DISTRIBUTION = "must be None or a univariate continuous PyMC distribution, like 
             {"tau_u": pm.Uniform.dist(-0.2, 1)},
             "Priors: tau_u must be a distribution on values above 0; found Uniform(-0.2, 1).",
         ),
+        ({"tau_t": pm.HalfNormal.dist(-1)}, f"Priors: tau_t {DENSITY} HalfNormal(0, -1) (sigma > 0)."),
+        ({"eta": pm.Flat.dist()}, f"Priors: eta {DENSITY} Flat() (no derivative)."),
         ({"nu": pm.HalfNormal.dist()}, "Priors: nu must be a distribution on values above 2; found HalfNormal(0, 1)."),
     ],
 )
 def test_malformed_priors(arguments, message):
     assert_refused(lambda: sm.Priors(**arguments), message)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"eta": pm.Uniform.dist(10, 11)}, {"tau_t": pm.Uniform.dist(-20, -15)}, {"tau_t": pm.Pareto.dist(2, 5)}]
+)
+def test_priors_that_leave_out_the_data(wrong, saeb_schools):
+    """Found where the mode is sought, which is before any draw."""
+    posterior = summary_posterior(saeb_schools, 0.5, sm.Priors(**wrong))
+    assert_refused(
+        lambda: find_mode(posterior), "priors must have a finite density around the values that fit the data"
+    )
 
 
 @pytest.mark.parametrize("priors", [{"tau_t_scale": 1.0}, "flat", sm.Priors, 3])
@@ -605,7 +694,7 @@ def test_malformed_beta(a, b, message):
         ({"inclusion_prior": 2}, "inclusion_prior must be a number between 0 and 1, both excluded; found 2."),
         (
             {"inclusion_prior": [0.1, 0.2]},
-            "inclusion_prior must be one number, or one per selected effect ['scale[Intercept]']; found 2",
+            "inclusion_prior must have one number per selected effect ['scale[Intercept]']; found [0.1, 0.2].",
         ),
     ],
 )
@@ -641,6 +730,15 @@ def with_attributes(fit, **attributes):
     return changed
 
 
+OF_THE_FIT = "data must be the students of the fit (300 in 20 schools);"
+
+
+def _spread(data: pd.DataFrame) -> pd.DataFrame:
+    """The same means of the schools, and other SDs."""
+    means = data.groupby("school")["score"].transform("mean")
+    return data.assign(score=means + 1.5 * (data["score"] - means))
+
+
 AFTER = {
     "new pi of 0": (
         lambda plain, ses, data: sm.with_inclusion_prior(plain, 0),
@@ -674,6 +772,49 @@ AFTER = {
         lambda plain, ses, data: sm.sensitivity_table(plain, []),
         "inclusion_priors must be one or more numbers between 0 and 1; found [].",
     ),
+    "sensitivity to a generator": (
+        lambda plain, ses, data: sm.sensitivity_table(plain, (pi for pi in [0.5])),
+        "inclusion_priors must be one or more numbers between 0 and 1; found <generator",
+    ),
+    "likelihood of students with other labels": (
+        lambda plain, ses, data: sm.pointwise_log_likelihood(
+            plain, data=data.assign(school=data["school"] + 1), unit="student"
+        ),
+        f"{OF_THE_FIT} found other labels of the schools.",
+    ),
+    "likelihood of students with other SDs": (
+        lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=_spread(data), unit="student"),
+        f"{OF_THE_FIT} found other outcomes.",
+    ),
+    "likelihood of students whose outcomes were exchanged": (
+        lambda plain, ses, data: sm.pointwise_log_likelihood(
+            ses, data=data.assign(score=[*data["score"][:15][::-1], *data["score"][15:]]), unit="student"
+        ),
+        f"{OF_THE_FIT} found other outcomes or covariates.",
+    ),
+    "a new school beside students with other covariates": (
+        lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.assign(ses=2 * data["ses"])),
+        f"{OF_THE_FIT} found other outcomes or covariates.",
+    ),
+    "a report for nobody": (
+        lambda plain, ses, data: sm.report(plain, "here.html", units=""),
+        "units must be a text; found ''.",
+        TypeError,
+    ),
+    "a report without a title": (
+        lambda plain, ses, data: sm.report(plain, "here.html", title=3),
+        "title must be a text; found 3.",
+        TypeError,
+    ),
+    "a report nowhere": (
+        lambda plain, ses, data: sm.report(plain, None),
+        "path must be the path of a file; found None.",
+        TypeError,
+    ),
+    "a report in a folder that is not there": (
+        lambda plain, ses, data: sm.report(plain, "no/such/folder.html"),
+        "path must be the path of a file in a folder that is there; found 'no/such/folder.html'.",
+    ),
     "sensitivity to a word": (
         lambda plain, ses, data: sm.sensitivity_table(plain, "half"),
         "inclusion_priors must be one or more numbers between 0 and 1; found 'half'.",
@@ -688,7 +829,7 @@ AFTER = {
     ),
     "a new school beside other students": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.iloc[:150]),
-        "data must be the students of the fit (300 in 20 schools); found 150 in 10, or other scores.",
+        "data must be the students of the fit (300 in 20 schools); found 150 in 10.",
     ),
     "likelihood of a class": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(ses, unit="class"),
@@ -700,7 +841,7 @@ AFTER = {
     ),
     "likelihood of other students": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=data.iloc[:150], unit="student"),
-        "data must be the students of the fit (300 in 20 schools); found 150 in 10, or other scores.",
+        "data must be the students of the fit (300 in 20 schools); found 150 in 10.",
     ),
     "likelihood of no students": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=data[["ses"]], unit="student"),
@@ -743,8 +884,23 @@ AFTER = {
 
 @pytest.mark.parametrize("case", AFTER)
 def test_malformed_calls_after_the_fit(case, plain_fit, ses_fit, some_students):
-    call, message = AFTER[case]
-    assert_refused(lambda: call(plain_fit, ses_fit, some_students), message)
+    call, message, *kind = AFTER[case]
+    assert_refused(lambda: call(plain_fit, ses_fit, some_students), message, *kind)
+
+
+def test_the_students_of_a_fit_may_come_in_another_order(plain_fit, ses_fit, some_students):
+    """Then their log likelihoods follow them, and a new school's prediction is the same."""
+    order = np.random.default_rng(1).permutation(len(some_students))
+    shuffled = some_students.iloc[order]
+    for fit in (plain_fit, ses_fit):
+        there, here = (
+            sm.pointwise_log_likelihood(fit, data=data, unit="student")["log_likelihood"]["outcome"].to_numpy()
+            for data in (some_students, shuffled)
+        )
+        np.testing.assert_allclose(here, there[..., order])
+    new = some_students.head(3)
+    there, here = (sm.predict_school(ses_fit, new, data=data) for data in (some_students, shuffled))
+    pd.testing.assert_frame_equal(here, there)
 
 
 def test_a_new_school_that_is_no_data_frame(ses_fit, some_students):

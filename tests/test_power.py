@@ -74,9 +74,9 @@ def test_design_table_against_the_simulation_study():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 1}, "n must be whole numbers of at least 2; found \\[1.0\\]"),
-        ({"n": 4.5}, "n must be whole numbers of at least 2; found \\[4.5\\]"),
-        ({"sd_ratio": 0}, "sd_ratio must be positive finite numbers; found \\[0.0\\]"),
+        ({"n": 1}, "n must be whole numbers of at least 2; found 1."),
+        ({"n": 4.5}, "n must be whole numbers of at least 2; found 4.5."),
+        ({"sd_ratio": 0}, "sd_ratio must be positive finite numbers; found 0."),
         ({"tau_t": "x"}, "tau_t must be positive finite numbers; found 'x'"),
         ({"threshold": 1}, "threshold must be a number between 0 and 1"),
         ({"n": [10, 20], "sd_ratio": [1, 2, 3]}, "must broadcast"),
@@ -94,6 +94,9 @@ def test_malformed_calls(options, message):
         ({"share": 1.2}, "share must be a number between 0 and 1"),
         ({"n_schools": 0}, "n_schools must be"),
         ({"n_students": 1}, "n must be|n_students must be"),
+        ({"n_students": [[1], [2, 3]]}, r"n_students must be whole numbers of at least 2; found \[\[1\], \[2, 3\]\]"),
+        ({"size": {0.3}}, "size must be positive finite numbers; found {0.3}"),
+        ({"size": []}, r"size must be positive finite numbers; found \[\]"),
     ],
 )
 def test_malformed_designs(options, message):

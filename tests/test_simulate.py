@@ -79,8 +79,18 @@ def test_extremes_are_allowed():
         ({"n_students": [5, 5]}, "n_students must be whole numbers of at least 1, one or 4; found [5, 5]."),
         (
             {"n_students": [5, 5, -1, 5]},
-            "n_students must be whole numbers of at least 1, one or 4; found [5, 5, -1, 5].",
+            "n_students must be whole numbers of at least 1, one or 4; found [-1.0].",
         ),
+        (
+            {"n_students": [[1, 2], [3]]},
+            "n_students must be whole numbers of at least 1, one or 4; found [[1, 2], [3]].",
+        ),
+        ({"n_students": np.ones((4, 1))}, "n_students must be whole numbers of at least 1, one or 4; found array("),
+        ({"n_students": True}, "n_students must be whole numbers of at least 1, one or 4; found True."),
+        ({"n_students": 10**12}, "n_students, added up, must be a whole number of at most 100,000,000; found 4000000"),
+        ({"n_schools": 10**12}, "n_schools must be a whole number of at most 100,000,000; found 1000000000000."),
+        ({"eta": 1000}, "eta and tau must give log SDs from -300 to 300; found log SDs from 1000 to 1000."),
+        ({"eta": 10**400}, "eta must be a finite number; found 1000"),
         ({"tau_u": -0.1}, "tau_u must be a finite number of at least 0; found -0.1."),
         ({"tau_t": np.inf}, "tau_t must be a finite number of at least 0; found inf."),
         ({"rho": 1.1}, "rho must be a finite number from -1 to 1; found 1.1."),
@@ -211,6 +221,15 @@ MATRIX = f"omega must be a correlation matrix of the 3 effects {EFFECTS}"
             {"gamma": {"Intercept": 1, "sex": 2}},
             "gamma must have one number per location term, with the keys ['Intercept', 'ses']; found ['Intercept', 'sex'].",
         ),
+        (
+            {"gamma": pd.Series({"ses": 1.0, "sex": 2.0})},
+            "gamma must have one number per location term, with the keys ['Intercept', 'ses']; found ['ses', 'sex'].",
+        ),
+        (
+            {"gamma": pd.Series([1.0, 2.0, 3.0], index=["ses", "ses", "Intercept"])},
+            "gamma must have one number per location term, with the keys",
+        ),
+        ({"gamma": {3.0, 1.0}}, "gamma must have one number per location term ['Intercept', 'ses']; found {"),
         ({"gamma": [1.0, np.nan]}, "gamma['ses'] must be a finite number; found nan."),
         ({"gamma": "ab"}, "gamma must have one number per location term ['Intercept', 'ses']; found 'ab'."),
         (
@@ -246,6 +265,16 @@ MATRIX = f"omega must be a correlation matrix of the 3 effects {EFFECTS}"
 def test_malformed_parameters(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         sm.simulate_outcomes(LOCATION, SCALE, students_of(4, 5), **(TRUE | {"random_seed": 1} | arguments))
+
+
+def test_a_series_is_read_by_its_labels():
+    given = ([100.0, 0.0], pd.Series({"ses": 0.0, "Intercept": 100.0}), {"ses": 0.0, "Intercept": 100.0})
+    first, *others = (
+        sm.simulate_outcomes(LOCATION, SCALE, students_of(4, 5), **(TRUE | {"random_seed": 1, "gamma": gamma})).students
+        for gamma in given
+    )
+    for other in others:
+        pd.testing.assert_frame_equal(other, first)
 
 
 def test_effects_of_independent_blocks_are_not_correlated():

@@ -175,6 +175,9 @@ def test_what_processes_cannot_import_is_an_error():
         ({"replications": 0}, "replications must be a whole number of at least 1; found 0"),
         ({"random_seed": None}, "random_seed must be a whole number, so that the study can be repeated; found None"),
         ({"random_seed": -1}, "random_seed must be None or a whole number"),
+        ({"replications": 10**30}, "replications must be a whole number of at most 100,000,000"),
+        ({"resume": 3}, "resume must be the path of a file; found 3"),
+        ({"resume": "."}, "resume must be the path of a file in a folder that is there; found '.'"),
         ({"executor": 2}, "executor must have the interface of concurrent.futures; found 2"),
         ({"design": "small"}, "design must be a StudyDesign; found 'small'"),
     ],
@@ -183,6 +186,37 @@ def test_malformed_calls(change, message):
     options = {"design": study_parts.design()} | OPTIONS | change
     with pytest.raises((ValueError, TypeError), match=message):
         sm.run_study(options.pop("design"), **options)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "TypeError: replicate must return a dict of numbers or texts; found None"),
+        ({"hits": [1, 2]}, "TypeError: replicate must return a dict of numbers or texts; found {'hits': [1, 2]}"),
+        ({"hits": np.ones(2)}, "TypeError: replicate must return a dict of numbers or texts; found {'hits': array("),
+        ({"p": 1}, "ValueError: replicate must return names other than the columns ['condition', 'error', 'p',"),
+        ({"seed": 1}, "ValueError: replicate must return names other than the columns"),
+        ({3: 1}, "ValueError: replicate must return names other than the columns"),
+    ],
+)
+def test_a_malformed_result_is_that_replications_failure(result, message, tmp_path):
+    def replicate(condition, seed):
+        return result if condition["p"] else {"hits": 1}
+
+    design = sm.StudyDesign("two", pd.DataFrame({"p": [0, 1]}), replicate)
+    options = {"replications": 1, "random_seed": np.int64(1), "resume": tmp_path / "study.jsonl", "progressbar": False}
+    with pytest.warns(RuntimeWarning, match="1 of 2 replications failed"):
+        table = sm.run_study(design, **options)
+    assert table["p"].tolist() == [0, 1]
+    assert table["hits"][0] == 1
+    assert table["error"][1].startswith(message)
+
+
+@pytest.mark.parametrize("table", [None, pd.DataFrame({"a": [1]})])
+def test_summaries_of_something_else(table):
+    for summarise in (sm.summarise_study, sm.calibration_table):
+        with pytest.raises((TypeError, ValueError), match="table must be a study's"):
+            summarise(table)
 
 
 def test_a_resume_file_of_something_else_is_refused_and_kept(tmp_path):
@@ -205,6 +239,8 @@ def test_a_resume_file_of_something_else_is_refused_and_kept(tmp_path):
         (pd.DataFrame(), "conditions must be a data frame with at least one row"),
         ([1, 2], "conditions must be a data frame"),
         (pd.DataFrame({"seed": [1]}), "conditions must not have the columns"),
+        (pd.DataFrame([[1, 2]], columns=["p", "p"]), "conditions must have columns of different names"),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), "conditions must have columns of different names"),
     ],
 )
 def test_malformed_designs(conditions, message):
@@ -325,3 +361,19 @@ def test_two_stages_refuse(sd, message):
     schools = pd.DataFrame({"n": [5] * len(sd), "mean": [0.0] * len(sd), "sd": sd})
     with pytest.raises(ValueError, match=message):
         sm.two_stage(schools)
+
+
+def test_half_a_header_is_a_study_not_begun(tmp_path, expected):
+    """A kill within the first line leaves nothing to protect."""
+    path = tmp_path / "study.jsonl"
+    sm.run_study(study_parts.design(), resume=path, **OPTIONS)
+    path.write_bytes(path.read_bytes()[:20])
+    pd.testing.assert_frame_equal(sm.run_study(study_parts.design(), resume=path, **OPTIONS), expected)
+
+
+def test_a_condition_that_always_fails_stays_in_the_summary(published):
+    broken = published.assign(error=np.where(published["condition"] == published["condition"].iloc[0], "no", None))
+    summary = sm.summarise_study(broken)
+    assert len(summary) == len(sm.summarise_study(published))
+    assert (summary.loc[summary["replications"] == 0, "failed"] > 0).all()
+    assert (summary["replications"] == 0).sum() == 1

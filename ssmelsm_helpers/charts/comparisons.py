@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..inclusion import pip_table
-from .style import COLOURS, GREY, HEIGHT, WIDTH, checked_threshold
+from .style import COLOURS, DASHED, GREY, HEIGHT, WIDTH, checked_threshold, error_ends
 
 _PIP = alt.Scale(domain=[0, 1])
 _MARKS = ["triangle-up", "circle", "square", "diamond", "cross"]
@@ -91,9 +91,7 @@ def pip_comparison_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.7
         .encode(text="label:N")
     )
     at = alt.Chart(pd.DataFrame({"at": [threshold]}))
-    lines = [
-        at.mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))
-    ]
+    lines = [at.mark_rule(**DASHED).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))]
     same = (
         alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
         .mark_line(color=GREY, opacity=0.5, aria=False)
@@ -138,8 +136,7 @@ def formulations_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.75)
                     # A little apart, so that equal PIPs do not hide each other.
                     "place": order + 0.2 * (at - (len(tables) - 1) / 2),
                     "pip": table["pip"],
-                    "low": (table["pip"] - 2 * table["pip_mcse"]).clip(lower=0),
-                    "high": (table["pip"] + 2 * table["pip_mcse"]).clip(upper=1),
+                    **dict(zip(("low", "high"), error_ends(table), strict=True)),
                     "fit": name,
                     "label": [str(label) for label in table.index],
                 }
@@ -172,7 +169,7 @@ def formulations_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.75)
             alt.Tooltip("pip:Q", format=".3f", title="PIP"),
         ],
     )
-    line = alt.Chart(pd.DataFrame({"at": [threshold]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+    line = alt.Chart(pd.DataFrame({"at": [threshold]})).mark_rule(**DASHED)
     return alt.layer(line.encode(alt.Y("at:Q", title=title)), bars, points).properties(
         width=WIDTH, height=HEIGHT, description=description
     )

@@ -12,9 +12,10 @@ import xarray as xr
 
 from ..arguments import check_count, shown
 from ..data import label_index
-from ..inclusion import pip_table, selected_names
+from ..inclusion import pip_table, posterior_of_fit, selected_names
 from ..simulate import Simulation
-from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, checked_threshold, threshold_slider
+from ..tree import evenly_spaced
+from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, checked_threshold, error_ends, threshold_slider
 
 _WORLDS = ("common SD", "own SD, larger", "own SD, smaller")
 
@@ -86,7 +87,7 @@ def _check_same_schools(common, own) -> None:
 def _evenly_spaced(sd: pd.Series, count: int) -> list:
     """Labels of some schools, from the smallest to the largest SD."""
     ordered = sd.sort_values(kind="stable").index
-    places = np.linspace(0, len(ordered) - 1, min(count, len(ordered))).round().astype(int)
+    places = evenly_spaced(len(ordered), min(count, len(ordered)))
     return [ordered[place] for place in places]
 
 
@@ -200,7 +201,7 @@ def two_effect_chart(
 
 
 def _two_effects(fit, effects) -> tuple[str, str]:
-    pip_table(fit, effect=None if effects is None and len(selected_names(fit)) == 1 else selected_names(fit)[0])
+    posterior_of_fit(fit)
     known = selected_names(fit)
     chosen = known if effects is None else [effects] if isinstance(effects, str) else list(effects)
     if len(chosen) != 2 or len(set(chosen)) != 2 or any(name not in known for name in chosen):
@@ -213,12 +214,9 @@ def _two_pips(fit, first: str, second: str) -> pd.DataFrame:
     columns = {}
     for axis, effect in (("x", first), ("y", second)):
         table = pip_table(fit, effect=effect)
-        error = 2 * table["pip_mcse"].fillna(0)
+        low, high = error_ends(table)
         columns |= {f"pip_{axis}": table["pip"], f"bf_{axis}": table["bayes_factor"].clip(upper=1e6)}
-        columns |= {
-            f"{axis}_low": (table["pip"] - error).clip(lower=0),
-            f"{axis}_high": (table["pip"] + error).clip(upper=1),
-        }
+        columns |= {f"{axis}_low": low, f"{axis}_high": high}
         columns[f"arrow_{axis}"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
     labels = [str(label) for label in label_index(table.index)]
     return pd.DataFrame(columns).assign(label=labels, n=table["n"]).reset_index(drop=True)
@@ -237,7 +235,7 @@ def _two_effects_tooltip(first: str, second: str) -> list[alt.Tooltip]:
 def _threshold_lines(x: str, y: str) -> list[alt.Chart]:
     """A dashed line at the threshold of either axis."""
     one = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="threshold")
-    line = one.mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+    line = one.mark_rule(**DASHED)
     return [line.encode(alt.X("at:Q", title=x)), line.encode(alt.Y("at:Q", title=y))]
 
 

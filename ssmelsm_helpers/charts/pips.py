@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..arguments import check_text
 from .style import (
-    GREY,
+    DASHED,
     HEIGHT,
     WIDTH,
     checked_threshold,
     flag_summary,
+    in_order,
     rows,
     threshold_slider,
     tooltip,
@@ -24,14 +26,14 @@ from .style import (
 _TITLE = "Posterior inclusion probability (PIP)"
 
 
-def _points_at_pip(table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
+def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
     base = with_verdict(alt.Chart(table)).encode(x)
     pip = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title=_TITLE)
     ends = alt.Y("pip_low:Q", title=_TITLE), alt.Y2("pip_high")
     bars = base.mark_rule(aria=False, opacity=0.6).encode(*ends, verdict_colour())
     points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
-        pip, verdict_colour(), verdict_shape(), tooltip=tooltip()
+        pip, verdict_colour(), verdict_shape(), tooltip=tooltip(fit)
     )
     labels = (
         base.transform_filter("datum.verdict != 'not flagged'")
@@ -39,13 +41,13 @@ def _points_at_pip(table: pd.DataFrame, threshold: float, x: alt.X, description:
         .encode(pip, text="label:N")
     )
     one = pd.DataFrame({"one": [1]})
-    line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+    line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(**DASHED)
     chart = alt.layer(line.encode(alt.Y("at:Q", title=_TITLE)), bars, points, labels)
     chart = chart.add_params(threshold_slider(threshold))
     return chart.properties(width=WIDTH, height=HEIGHT, description=description)
 
 
-def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
+def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
     """The PIP of every school, with the threshold (the method poster's first figure).
 
     Parameters
@@ -54,6 +56,8 @@ def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Where the slider starts.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
 
     Returns
     -------
@@ -62,7 +66,7 @@ def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, or `fit` is no fit.
+        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -72,17 +76,17 @@ def pip_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
     'Scatter plot of the PIP of 160 scho'
     """
     threshold = checked_threshold(threshold)
+    check_text("units", units)
     table = rows(fit, threshold)
     description = (
-        f"Scatter plot of the PIP of {len(table)} schools (vertical, 0 to 1) in the order of the data (horizontal), with a "
-        f"dashed line at the threshold. Most schools lie near the prior probability "
+        f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
+        f"dashed line at the threshold. Most lie near the prior probability "
         f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}. {flag_summary(table, threshold)}"
     )
-    x = alt.X("position:Q", title="School, in the order of the data", scale=alt.Scale(nice=False, padding=8))
-    return _points_at_pip(table, threshold, x, description)
+    return _points_at_pip(fit, table, threshold, in_order(units), description)
 
 
-def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
+def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
     """PIP against the within-school SD: the V (the method poster's second figure).
 
     Parameters
@@ -91,6 +95,8 @@ def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Where the slider starts.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
 
     Returns
     -------
@@ -99,7 +105,7 @@ def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, or `fit` is no fit.
+        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -109,19 +115,20 @@ def funnel_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart
     0.9
     """
     threshold = checked_threshold(threshold)
+    check_text("units", units)
     table = rows(fit, threshold)
     low, high = (table.loc[position, "label"] for position in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
-        f"Scatter plot of PIP (vertical) against the posterior mean of the within-school SD (horizontal) for {len(table)} "
-        f"schools. The points form a V: PIPs rise from the middle towards small SDs (down to {table['sd'].min():.2f}, school "
-        f"{low}) and large SDs (up to {table['sd'].max():.2f}, school {high}). {flag_summary(table, threshold)}"
+        f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
+        f"{len(table)} {units}. The points form a V: PIPs rise from the middle towards small SDs (down to "
+        f"{table['sd'].min():.2f}: {low}) and large SDs (up to {table['sd'].max():.2f}: {high}). {flag_summary(table, threshold)}"
     )
-    x = alt.X("sd:Q", title="Within-school SD (posterior mean)", scale=alt.Scale(zero=False, padding=12))
-    return _points_at_pip(table, threshold, x, description)
+    x = alt.X("sd:Q", title=f"SD within {units} (posterior mean)", scale=alt.Scale(zero=False, padding=12))
+    return _points_at_pip(fit, table, threshold, x, description)
 
 
-def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChart:
-    """Mean score against PIP, coloured by SD ratio: is consistency a matter of level?
+def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
+    """Mean outcome against PIP, coloured by SD ratio: is consistency a matter of level?
 
     Parameters
     ----------
@@ -129,6 +136,8 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Schools at or above it are labelled.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
 
     Returns
     -------
@@ -137,7 +146,7 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, or `fit` is no fit.
+        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -147,17 +156,18 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
     True
     """
     threshold = checked_threshold(threshold)
+    check_text("units", units)
     table = rows(fit, threshold)
     cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
     flagged = table[table["pip"] >= threshold]
-    who = "No school has a PIP of"
+    who = "None has a PIP of"
     if len(flagged):
         who = (
             f"With means from {flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}, {len(flagged)} have a PIP of"
         )
     description = (
-        f"Scatter plot of {len(table)} schools: PIP (vertical) against mean score (horizontal), coloured by the ratio of the "
-        f"school's SD to the common SD. {who} {threshold:g} or more; the correlation of mean and SD over all schools is {cor:.2f}."
+        f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal), coloured by the ratio of "
+        f"the SD to the common SD. {who} {threshold:g} or more; the correlation of mean and SD over all {units} is {cor:.2f}."
     )
     ratio = alt.Color(
         "sd_ratio:Q",
@@ -166,11 +176,11 @@ def outcome_chart(fit: xr.DataTree, *, threshold: float = 0.75) -> alt.LayerChar
         legend=alt.Legend(orient="top", format=".2f", gradientLength=160),
     )
     base = alt.Chart(table).encode(
-        alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=12)),
+        alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12)),
         alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)"),
     )
     points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=1, aria=False).encode(
-        ratio, verdict_shape(), tooltip=tooltip()
+        ratio, verdict_shape(), tooltip=tooltip(fit)
     )
     labels = (
         base.transform_filter(alt.datum.pip >= threshold)

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability, counted
+from ..arguments import check_count, check_probability, check_text
 from ..data import check_summary
 from ..inclusion import pip_table
 from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
-from .style import COLOURS, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect
+from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect, label_tooltip
 
 
-def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
+def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
     """SD ratios with their intervals, and the spike's mass at a ratio of one.
 
     Parameters
@@ -23,6 +23,8 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
         What `fit` or `fit_schools` returned.
     schools : int, default 30
         How many schools to show: those with the highest PIPs, sorted by SD ratio.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
 
     Returns
     -------
@@ -33,7 +35,7 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     Raises
     ------
     ValueError, TypeError
-        `schools` is not a positive whole number, or `fit` is no fit.
+        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -43,19 +45,19 @@ def caterpillar_chart(fit: xr.DataTree, *, schools: int = 30) -> alt.LayerChart:
     True
     """
     check_count("schools", schools)
+    check_text("units", units)
     check_scale_effect(fit)
     rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
     first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
     description = (
-        f"Interval plot of the SD ratio (horizontal, 1 is a school with the common SD) of the top {len(rows)} schools by PIP "
-        f"(vertical, sorted by ratio): from {first['ratio']:.2f} (school {first['label']}) to {last['ratio']:.2f} (school "
-        f"{last['label']}), each given that the school is in the slab. A ring at 1 shows the probability of no deviation at all; "
-        f"it is smallest for school {rows.loc[rows['pip'].idxmax(), 'label']}."
+        f"Interval plot of the SD ratio (horizontal, 1 is the common SD) of the top {len(rows)} {units} by PIP (vertical, sorted "
+        f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
+        f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
     )
-    base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title="School"))
+    base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize()))
     opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
     colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
-    tooltip = [alt.Tooltip("label:N", title="school"), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
+    tooltip = [label_tooltip(fit), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
     x = alt.X(
         "lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10)
     )
@@ -90,7 +92,7 @@ def _slab_ratios(fit) -> pd.DataFrame:
     return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=[str(label) for label in table.index])
 
 
-def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerChart:
+def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95, units: str = "schools") -> alt.LayerChart:
     """Observed school SDs against school size, with the band that chance alone would give.
 
     Parameters
@@ -100,6 +102,8 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerC
         description counts them.
     level : float, default 0.95
         Share of schools that the band holds if all had the pooled SD and normal scores.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
 
     Returns
     -------
@@ -108,43 +112,41 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95) -> alt.LayerC
     Raises
     ------
     ValueError, TypeError
-        The summary is malformed, or the level is not between 0 and 1.
+        The summary is malformed, the level is not between 0 and 1, or `units` is no text.
 
     Examples
     --------
     >>> import ssmelsm_helpers as sm
     >>> chart = sm.school_sd_chart(sm.load_saeb_schools())
-    >>> "1 school with a single student" in chart.to_dict()["description"]
+    >>> "Left out: 1 with n = 1." in chart.to_dict()["description"]
     True
     """
     check_probability("level", level)
+    check_text("units", units)
     table = check_summary(schools)
     rows = compare_with_chance(table, level=level)
     rows = rows.assign(label=[str(label) for label in rows.index]).reset_index(drop=True)
     pooled = pooled_sd(table)
     single = int((table["n"] == 1).sum())
     outside = int((rows["position"] != "inside").sum())
-    left_out = f" {counted(single, 'school')} with a single student left out." if single else ""
+    left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
-        f"Scatter plot of the observed SD (vertical) against the number of students (horizontal, logarithmic) of {len(rows)} "
-        f"schools, with the band around the pooled SD {pooled:.2f} that would hold {level:.0%} of them by chance. The band narrows "
-        f"as schools grow; {outside} schools lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
+        f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
+        f"the band around the pooled SD {pooled:.2f} that would hold {level:.0%} of them by chance. The band narrows "
+        f"as n grows; {outside} {units} lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
     band = pd.DataFrame(
         {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, pooled, level=level), strict=True))}
     )
-    x = alt.X("n:Q", title="Students in the school", scale=alt.Scale(type="log", nice=False))
-    sd = alt.Y("low:Q", title="Observed SD of the school", scale=alt.Scale(zero=True))
+    x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
+    sd = alt.Y("low:Q", title=f"Observed SD within {units}", scale=alt.Scale(zero=True))
     area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
-    line = (
-        alt.Chart(pd.DataFrame({"one": [1]}))
-        .mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
-        .encode(y=alt.datum(pooled))
-    )
+    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(**DASHED).encode(y=alt.datum(pooled))
     domain = list(POSITIONS)
     colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
-    tooltip = [alt.Tooltip("label:N", title="school"), "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]
+    label = alt.Tooltip("label:N", title=table.index.name or "label")
+    tooltip = [label, "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]
     points = (
         alt.Chart(rows)
         .mark_point(filled=True, size=55, opacity=0.85, aria=False)

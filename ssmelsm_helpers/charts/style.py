@@ -17,6 +17,7 @@ COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
 GREY = COLOURS[3]
 HEIGHT = 320
+DASHED = {"strokeDash": [6, 4], "color": GREY, "aria": False}  # lines at a threshold
 WIDTH = 600  # in a notebook; the built book fits charts to its page
 LEGEND = alt.Legend(orient="bottom", title=None, columns=2, symbolLimit=4)
 
@@ -41,17 +42,20 @@ def check_scale_effect(fit: xr.DataTree) -> None:
         raise ValueError(f"fit must have one selected effect, a scale effect, for this chart; found {names}.")
 
 
+def error_ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """PIPs minus and plus two Monte Carlo standard errors."""
+    error = 2 * table["pip_mcse"].fillna(0)
+    return (table["pip"] - error).clip(lower=0), (table["pip"] + error).clip(upper=1)
+
+
 def rows(fit: xr.DataTree, threshold: float) -> pd.DataFrame:
     """`pip_table` with what charts need: labels as text, a position, the ends of the error bars."""
     check_scale_effect(fit)
     table = pip_table(fit, threshold=threshold)
-    error = 2 * table["pip_mcse"]
-    return table.assign(
-        label=[str(label) for label in table.index],
-        position=range(1, len(table) + 1),
-        pip_low=(table["pip"] - error).clip(lower=0),
-        pip_high=(table["pip"] + error).clip(upper=1),
-    ).reset_index(drop=True)
+    low, high = error_ends(table)
+    labels = [str(label) for label in table.index]
+    table = table.assign(label=labels, position=range(1, len(table) + 1), pip_low=low, pip_high=high)
+    return table.reset_index(drop=True)
 
 
 def with_verdict(chart: alt.Chart) -> alt.Chart:
@@ -72,17 +76,28 @@ def verdict_shape() -> alt.Shape:
     return alt.Shape("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=SHAPES), legend=LEGEND)
 
 
-def tooltip() -> list[alt.Tooltip]:
+def in_order(units: str) -> alt.X:
+    """Horizontal positions in the order of the data."""
+    title = f"{units.capitalize()}, in the order of the data"
+    return alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+
+
+def label_tooltip(fit: xr.DataTree) -> alt.Tooltip:
+    """The group's label, under the name of its column."""
+    return alt.Tooltip("label:N", title=str(fit.attrs.get("school", "school")))
+
+
+def tooltip(fit: xr.DataTree) -> list[alt.Tooltip]:
     """What a point tells when it is touched."""
     numbers = {
-        "mean": "mean score",
+        "mean": "mean outcome",
         "sd": "SD (posterior mean)",
         "sd_ratio": "SD ratio",
         "bayes_factor": "Bayes factor",
     }
     return [
-        alt.Tooltip("label:N", title="school"),
-        alt.Tooltip("n:Q", title="students"),
+        label_tooltip(fit),
+        alt.Tooltip("n:Q", title="n"),
         alt.Tooltip("pip:Q", format=".3f", title="PIP"),
         *(alt.Tooltip(f"{column}:Q", format=".2f", title=title) for column, title in numbers.items()),
         alt.Tooltip("verdict:N"),

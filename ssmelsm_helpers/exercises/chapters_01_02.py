@@ -155,7 +155,7 @@ def _parts(formula: str) -> tuple[frozenset[str], frozenset, str]:
     """Fixed terms and group terms of a scale formula, in no particular order, and its grouping factor."""
     formulas = parse_formulas(f"outcome ~ 1 + {_group_of(formula)}", formula)
     fixed = (term.strip() for term in formulas.scale.fixed.split("+"))
-    groups = frozenset(("".join(term.split()), correlated) for term, correlated in formulas.scale.groups)
+    groups = frozenset("".join(term.split()) for term in formulas.scale.groups)
     return frozenset(term for term in fixed if term not in ("1", "")), groups, formulas.school
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import shown
-from ..charts.style import COLOURS, GREY
+from ..charts.style import COLOURS, DASHED
 from ..evidence import school_evidence
 from ..inclusion import pip_table
 from .views import Control, Explorer, View
@@ -130,7 +130,5 @@ def card_charts(_view: View) -> alt.LayerChart:
     here = (
         alt.Chart(alt.NamedData("here")).mark_point(size=140, filled=True, color=COLOURS[0], aria=False).encode(n, pip)
     )
-    line = (
-        alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
-    )
+    line = alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(**DASHED).encode(pip)
     return alt.layer(line, curve, here).properties(width=600, height=240)

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..charts.style import COLOURS, GREY, SHAPES
+from ..charts.style import COLOURS, DASHED, GREY, SHAPES
 from ..fitting import fit_schools
 from ..inclusion import pip_table
 from ..simulate import simulate_schools
@@ -83,5 +83,5 @@ def power_charts(_view: View) -> alt.LayerChart:
         alt.Shape("outcome:N", scale=shapes, legend=legend),
         tooltip=[alt.Tooltip("label:N", title="school"), alt.Tooltip("pip:Q", format=".2f", title="PIP")],
     )
-    line = alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False)
+    line = alt.Chart(pd.DataFrame({"pip": [_THRESHOLD]})).mark_rule(**DASHED)
     return alt.layer(line.encode(alt.Y("pip:Q")), points).properties(width=600, height=300)

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..charts.style import COLOURS, GREY
+from ..charts.style import COLOURS, DASHED, GREY
 from ..evidence import school_evidence
 from .views import Control, Explorer, View
 
@@ -126,9 +126,7 @@ def spike_slab_charts(view: View) -> alt.VConcatChart:
     curve = alt.Chart(alt.NamedData("curve")).mark_line(color=GREY, aria=False).encode(ratio, pip)
     school = {"size": 120, "color": COLOURS[0], "filled": True, "aria": False}
     here = alt.Chart(alt.NamedData("here"))
-    line = (
-        alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(pip)
-    )
+    line = alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(**DASHED).encode(pip)
     left = alt.layer(line, curve, here.mark_point(**school).encode(ratio, pip)).properties(width=265, height=200)
 
     n = alt.X(

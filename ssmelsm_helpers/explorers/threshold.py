@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..charts.style import COLOURS, GREY, LEGEND, SHAPES
+from ..charts.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends
 from ..importance import GOOD_PARETO_K
 from ..inclusion import bayes_factor, fdr_threshold
 from ..sensitivity import PriorTable, reweighted_table
@@ -91,12 +91,12 @@ def threshold_view(found: PriorTable, threshold: float, rule: str) -> View:
     # The Bayes factor's limit and its PIP are one number; rounding must not part them either.
     cutoff = round(cutoff_of(sent, threshold, rule, pi) - 1e-9, 9)
     flagged = sent >= cutoff
-    error = 2 * table["pip_mcse"]
+    low, high = error_ends(table)
     schools = table.assign(
         label=[str(label) for label in table.index],
         position=np.arange(1, len(table) + 1),
-        pip_low=(table["pip"] - error).clip(lower=0),
-        pip_high=(table["pip"] + error).clip(upper=1),
+        pip_low=low,
+        pip_high=high,
         larger=table["sd_ratio"] >= 1,
         bayes_factor=bayes_factor(table["pip"], inclusion_prior=pi),
     )
@@ -159,7 +159,7 @@ def threshold_charts(view: View) -> alt.VConcatChart:
         )
         labels = here.transform_filter("datum.pip >= cutoff").mark_text(dy=-9, fontSize=10, aria=False)
         line = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="cutoff").transform_filter("datum.at <= 1")
-        rule = line.mark_rule(strokeDash=[6, 4], color=GREY, aria=False).encode(alt.Y("at:Q", title="PIP"))
+        rule = line.mark_rule(**DASHED).encode(alt.Y("at:Q", title="PIP"))
         layers = [rule, points.add_params(brush), labels.encode(y, text="label:N", opacity=seen)]
         if bars:
             ends = alt.Y("pip_low:Q", title="PIP"), alt.Y2("pip_high")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..choices import check_inclusion_prior, check_one_of, check_options, choose
+from ..arguments import check_one_of
+from ..choices import check_inclusion_prior, check_options, choose
 from ..data import check_summary
 from ..design import build_design, parse_formulas, selected_effects
 from ..priors import Beta, Priors, check_priors

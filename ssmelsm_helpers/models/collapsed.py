@@ -11,7 +11,7 @@ from pytensor.gradient import disconnected_grad
 from .. import kernel
 from ..data import pooled_moments, sum_of_squares
 from ..design import Design
-from ..kernel import Component, Components
+from ..kernel import Component
 from ..priors import Priors
 from .marginal import by_school
 from .parameters import cholesky_factor, coefficients, coordinates, inclusion_probability, standard_deviations
@@ -142,4 +142,4 @@ def _limits(precision, moment, squares, slope, root, n, tau_t):
     K = range(precision.type.shape[-1])
     parts = [tuple(value[:, k] for k in K) for value in (pt.maximum(loads, 0.0), centres, slopes)]
     slab = Component(n, left, tau_t, *parts)
-    return [disconnected_grad(limit) for limit in kernel.slab_limits(Components(slab, slab).slab, pt)]
+    return [disconnected_grad(limit) for limit in kernel.slab_limits(slab, pt)]
