@@ -37,8 +37,8 @@ CALIBRATIONS = [
     ("collapsed", "importance", False, 500),
     ("collapsed", "importance", True, 500),
     ("collapsed", "nuts", False, 500),
-    ("marginal", "nuts", False, 200),
-    ("sampled", "nuts", False, 200),
+    ("marginal", "nuts", False, 60),
+    ("sampled", "nuts", False, 60),
 ]
 
 
