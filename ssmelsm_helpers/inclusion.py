@@ -117,12 +117,11 @@ def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
         return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
     from arviz_stats.base import array_stats
 
-    # What never changes has no effective sample size to divide by. A probability that is 1 in every draw is known; a
-    # sampled indicator that is 1 in every draw says no more than that 0 is rarer than one draw.
+    # What never changes has no effective sample size to divide by. (Of a sampled indicator that is 1 in every draw this
+    # says too little: 0 may only be rarer than one draw.)
     constant = np.ptp(values, axis=(0, 1)) == 0
-    unknown = 0.0 if "log_bf" in fit["posterior"] else 1 / (values.shape[0] * values.shape[1])
     mcse = array_stats.mcse(values, method="mean", chain_axis=0, draw_axis=1)
-    return np.where(constant, unknown, mcse)
+    return np.where(constant, 0.0, mcse)
 
 
 def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None = None) -> pd.DataFrame:
@@ -144,7 +143,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
 
         ``n``, ``mean`` : students and their mean outcome, as observed
         ``pip``, ``pip_mcse`` : posterior inclusion probability (averaged analytically over delta) and
-        its Monte Carlo standard error
+        its Monte Carlo standard error (0 where a sampled indicator never moved: then the PIP is too sure of itself)
         ``bayes_factor`` : posterior odds over prior odds of inclusion
         ``sd``, ``sd_lower``, ``sd_upper`` : posterior mean and central 95 % interval of the school's residual
         SD (outcome's units; with scale covariates, the geometric mean over its students), spike and slab together
