@@ -6,7 +6,7 @@ is taken over the same quadrature nodes as its likelihood.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -14,6 +14,7 @@ from scipy.special import expit, log_expit
 from . import kernel, quadrature
 from .covariance import Conditional
 from .kernel import Component, Components
+from .quadrature import Piece
 
 
 class Means(NamedTuple):
@@ -30,10 +31,9 @@ class Means(NamedTuple):
     s_aa_b: np.ndarray
 
 
-def _nodes(z, part: Component):
-    """log integrand at nodes z, and there s, d log p / dt, and per direction the pull a and the information b."""
-    t = part.tau_t * z
-    s = np.exp(-2 * t)
+def _piece_and_nodes(limits, count: int, part: Component, where=slice(None)) -> tuple[Piece, Any]:
+    """`quadrature.piece_between`, and at its nodes: z, s, d log p / dt, per direction the pull a and the information b."""
+    z, s = kernel.nodes_between(limits, count), quadrature.variances_between(limits, count, part.tau_t)
     residual = s * part.sum_squares
     misfit, by_t = residual + z * z, residual - part.n
     pulls, information = [], []
@@ -46,12 +46,15 @@ def _nodes(z, part: Component):
         by_t += a * deviation / inflation + load * b
         pulls.append(a)
         information.append(b)
-    return -0.5 * misfit - part.n * t, (s, by_t, pulls, information)
+    misfit += (2 * part.n * part.tau_t) * z
+    misfit *= -0.5  # now the log integrand
+    peak = misfit.max(axis=0)
+    return Piece(where, part, limits, peak, np.exp(misfit - peak)), (z, s, by_t, pulls, information)
 
 
-def _weighted(weight, z, values) -> Means:
+def _weighted(weight, nodes) -> Means:
     """Means over nodes (the first axis), with weights that sum to a component's posterior probability."""
-    s, by_t, pulls, information = values
+    z, s, by_t, pulls, information = nodes
     ws, wz = weight * s, weight * z
     wsz = ws * z
 
@@ -73,47 +76,53 @@ def _weighted(weight, z, values) -> Means:
     return Means(ws.sum(axis=0), wsz.sum(axis=0), total(wsz, z), total(wz, by_t), *vectors, plain, scaled)
 
 
-def _slab_groups(both: Components):
-    """Schools grouped by how their nodes are found: (where, limits, nodes, log integrand, node values)."""
-    limits = quadrature.guess_limits(both.slab)
-    z = kernel.nodes_between(limits, quadrature.QUICK_NODES)
-    density, values = _nodes(z, both.slab)
-    hard = quadrature.unproven(density, both)
+def _pieces_and_nodes(both: Components):
+    """`quadrature.pieces_of`, with the nodes of each."""
+    slab = both.slab._replace(tau_t=np.broadcast_to(both.slab.tau_t, both.slab.n.shape))
+    guess, nodes = _piece_and_nodes(quadrature.guess_limits(slab), quadrature.QUICK_NODES, slab)
+    hard = quadrature.unproven(guess.density, both)
     if not hard.any():
-        yield slice(None), limits, z, density, values
-        return
-    for where in (hard, ~hard):
-        if where.any():
-            slab = quadrature.select(where, both.slab)
-            scan = where is hard
-            limits = kernel.slab_limits(slab) if scan else quadrature.guess_limits(slab)
-            count = int(kernel.node_count(slab.tau_t.max())) if scan else quadrature.QUICK_NODES
-            z = kernel.nodes_between(limits, count)
-            yield where, limits, z, *_nodes(z, slab)
+        return [(guess, nodes)]
+    scanned = quadrature.select(hard, slab)
+    count = int(kernel.node_count(scanned.tau_t.max()))
+    pieces = [_piece_and_nodes(kernel.slab_limits(scanned), count, scanned, hard)]
+    if not hard.all():
+        easy = ~hard
+        z, s, by_t, pulls, information = nodes
+        kept = z[:, easy], s[:, easy], by_t[:, easy], [a[:, easy] for a in pulls], [b[:, easy] for b in information]
+        pieces.append((quadrature.part_of(guess, easy), kept))
+    return pieces
 
 
 def mixture_means(both: Components, log_odds: float) -> tuple[np.ndarray, Components, np.ndarray]:
     """log mixture (J,) without constants, means over the spike and the slab, and P(delta = 1) (J,), at one point x."""
-    tau_t = np.full(both.slab.n.shape, both.slab.tau_t)
-    both = Components(both.spike._replace(tau_t=tau_t), both.slab._replace(tau_t=tau_t))
-    spike = kernel.log_spike(both.spike)
+    spike, pulls, information = _spike_values(both.spike)
     slab, inclusion, found = np.empty(spike.shape), np.empty(spike.shape), []
-    for where, limits, z, density, values in _slab_groups(both):
-        peak = density.max(axis=0)
-        weight = np.exp(density - peak)
-        sums = weight.sum(axis=0)
-        slab[where] = peak + np.log(sums * (limits[1] - limits[0]) / (len(z) - 1)) - 0.5 * np.log(2 * np.pi)
+    for piece, nodes in _pieces_and_nodes(both):
+        where = piece.where
+        slab[where] = piece.log_slab
         inclusion[where] = expit(slab[where] - spike[where] + log_odds)
-        found.append((where, _weighted(weight * (inclusion[where] / sums), z, values)))
+        weight = piece.density * (inclusion[where] / piece.density.sum(axis=0))
+        found.append((where, _weighted(weight, nodes)))
     means = found[0][1] if len(found) == 1 else _joined(found, len(spike))
     mixture = np.logaddexp(log_expit(log_odds) + slab, log_expit(-log_odds) + spike)
-    return mixture, Components(_spike_means(1 - inclusion, both.spike), means), inclusion
+    return mixture, Components(_spike_means(1 - inclusion, pulls, information), means), inclusion
 
 
-def _spike_means(weight, spike: Component) -> Means:
-    """Means over the spike, where z is 0 and s is 1."""
-    information = [1 / (1 + load) for load in spike.loads]
-    pulls = [b * centre for b, centre in zip(information, spike.centres, strict=True)]
+def _spike_values(spike: Component):
+    """`kernel.log_spike` (J,), and per direction the pull a and the information b: z is 0 and s is 1."""
+    misfit, pulls, information = spike.sum_squares, [], []
+    for load, centre in zip(spike.loads, spike.centres, strict=True):
+        b = 1 / (1 + load)
+        a = centre * b
+        misfit = misfit + (centre * a - np.log(b))
+        pulls.append(a)
+        information.append(b)
+    return -0.5 * misfit, pulls, information
+
+
+def _spike_means(weight, pulls, information) -> Means:
+    """Means over the spike."""
     a = np.stack(pulls, axis=-1)
     aa_b = a[:, :, None] * a[:, None, :]
     for k, b in enumerate(information):

@@ -98,12 +98,12 @@ def one_effect(terms: SchoolTerms, effects: Effects, xp=np) -> Components:
     return Components(spike, spike._replace(loads=(load * (1 - effects.rho**2),), slopes=(slope,)))
 
 
-def log_likelihood_given_t(t, z, part: Component, xp=np):
-    """log p(y_j | t), without the constant, at t = tau_t z.
+def log_likelihood_given_t(t, z, part: Component, xp=np, s=None):
+    """log p(y_j | t), without the constant, at t = tau_t z; s = exp(-2 t), where it is known already.
 
     One exponential, and a division and a logarithm per direction: this is where the time goes.
     """
-    s = xp.exp(-2 * t)
+    s = xp.exp(-2 * t) if s is None else s
     misfit, log_volume = part.sum_squares, 0.0
     for load, centre, slope in zip(part.loads, part.centres, part.slopes, strict=True):
         inflation = 1 + load * s
@@ -118,9 +118,9 @@ def log_spike(spike: Component, xp=np):
     return log_likelihood_given_t(0.0 * spike.sum_squares, 0.0, spike, xp)
 
 
-def log_integrand(z, slab: Component, xp=np):
+def log_integrand(z, slab: Component, xp=np, s=None):
     """log of p(y_j | t = tau_t z) exp(-z^2 / 2), the slab's integrand."""
-    return log_likelihood_given_t(slab.tau_t * z, z, slab, xp) - 0.5 * z * z
+    return log_likelihood_given_t(slab.tau_t * z, z, slab, xp, s) - 0.5 * z * z
 
 
 def nodes_between(limits, count, xp=np):

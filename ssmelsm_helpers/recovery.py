@@ -11,12 +11,11 @@ import numpy as np
 from scipy.special import expit
 
 from . import kernel, quadrature
-from .kernel import Component
 from .linear import cholesky, solve_lower, solve_upper
 from .posterior import CollapsedPosterior, Local
 
 # Upper bound of density / interpolation wherever the slab holds mass (tests/test_recovery.py).
-_BOUND = 1.2
+_BOUND = 1.22
 
 
 def recover_effects(posterior: CollapsedPosterior, x: np.ndarray, rng, progress=None) -> dict[str, np.ndarray]:
@@ -46,22 +45,15 @@ def _draw_t(found: quadrature.Quadrature, delta, rng) -> np.ndarray:
     for piece in found.pieces:
         wanted = delta.ravel()[piece.where]
         if wanted.any():
-            slab = quadrature.select(wanted, piece.slab)
-            limits = tuple(limit[wanted] for limit in piece.limits)
-            z = draw_slab(slab, limits, piece.values[:, wanted], rng)
-            t[positions[piece.where][wanted]] = slab.tau_t * z
+            part = quadrature.part_of(piece, wanted)
+            t[positions[piece.where][wanted]] = part.slab.tau_t * draw_slab(part, rng)
     return t.reshape(delta.shape)
 
 
-def draw_slab(slab: Component, limits, values, rng) -> np.ndarray:
-    """One z per school (1-D arrays) from the slab's density, by rejection.
-
-    `values` (nodes, schools) is the log integrand at equally spaced nodes between the limits.
-    """
-    low, high = limits
-    step = (high - low) / (len(values) - 1)
-    peak = values.max(axis=0)
-    density = np.exp(values - peak)
+def draw_slab(piece: quadrature.Piece, rng) -> np.ndarray:
+    """One z per school of the piece from the slab's density, by rejection."""
+    (low, high), peak, density = piece.limits, piece.peak, piece.density
+    step = (high - low) / (len(density) - 1)
     cumulative = np.cumsum(density[1:] + density[:-1], axis=0)
     z = np.empty(len(low))
     waiting = np.arange(len(low))
@@ -75,7 +67,7 @@ def draw_slab(slab: Component, limits, values, rng) -> np.ndarray:
         # Inverse of a linear density's distribution function, in the form without cancellation.
         fraction = share * (left + right) / (left + np.sqrt(left**2 + share * (right**2 - left**2)))
         proposal = low[waiting] + (cell + fraction) * step[waiting]
-        here = quadrature.select(waiting, slab)
+        here = quadrature.select(waiting, piece.slab)
         target = np.exp(kernel.log_integrand(proposal, here) - peak[waiting])
         accepted = accept * _BOUND * (left + fraction * (right - left)) < target
         z[waiting[accepted]] = proposal[accepted]

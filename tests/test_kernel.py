@@ -104,7 +104,7 @@ def test_guessed_limits_are_used_and_scanned_ones_where_they_fail(cases):
     """The fast lane must not be empty, and must not be trusted blindly either."""
     _, both = package_terms(pick(cases, cases.tau_t == 0.12))
     guessed, scanned = quadrature.spike_and_slab(both).pieces
-    assert len(guessed.values) == quadrature.QUICK_NODES
+    assert len(guessed.density) == quadrature.QUICK_NODES
     assert len(guessed.slab.n) > len(scanned.slab.n) > 0
 
 
