@@ -86,13 +86,13 @@ def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show
     with model, _quiet("pymc", show):
         trace = pm.sample(
             draws,
+            step=_compiled_steps(model),
             tune=tune,
             chains=chains,
             cores=min(chains, _cores()),
             random_seed=seed,
             progressbar=show,
             initvals=_start(model, design, choices, priors),
-            init="adapt_diag",
             nuts_sampler="pymc",
             compute_convergence_checks=False,
         )
@@ -105,8 +105,25 @@ def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show
     return values | {"v": _effects_in_force(values, design, choices)}, statistics
 
 
+def _compiled_steps(model) -> list:
+    """The steps that PyMC would choose, compiled here: forked chains inherit them, and need not compile each for itself."""
+    import pymc as pm
+    from pymc.blocking import DictToArrayBijection
+
+    point = model.initial_point()
+    values = [model.rvs_to_values[v] for v in model.free_RVs if v.name != "delta"]
+    density = model.logp_dlogp_function(values, ravel_inputs=True, initial_point=point)
+    density.trust_input = True
+    gibbs = pm.BinaryGibbsMetropolis([model["delta"]])
+    # PyTensor compiles when a function is first called.
+    density(DictToArrayBijection.map({v.name: point[v.name] for v in values}))
+    for log_density in gibbs.fs:
+        log_density(point)
+    return [pm.NUTS(values, logp_dlogp_func=density, initial_point=point), gibbs]
+
+
 def _cores() -> int:
-    """Cores this process may use. Every process that samples compiles for itself, so more than that cost time."""
+    """Cores this process may use; more chains at once would only wait for each other."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -186,9 +186,12 @@ def test_replicated_sds_are_those_of_simulated_students(model, students, request
 
 
 def test_new_schools_spread_as_the_slab_says(plain):
-    """Without data of its own, a school's SD is wider than what its own effect would give, and follows tau_t and pi."""
+    """Without data of its own, a school's SD is less certain than its own effect would have it; it follows tau_t and pi.
+
+    By 1.29 times in the mean; the schools' mean ratio has a Monte Carlo error of about .01.
+    """
     same, new = (sm.replicated_sds(plain, schools=which, replicates=2000) for which in ("same", "new"))
-    assert ((new["upper"] - new["lower"]) > (same["upper"] - same["lower"])).mean() > 0.9
+    assert ((new["upper"] - new["lower"]) / (same["upper"] - same["lower"])).mean() > 1.2
     posterior = plain["posterior"]
     rng = np.random.default_rng(1)
     eta, tau_t = posterior["eta"].to_numpy().ravel(), posterior["tau"].to_numpy()[..., 1].ravel()

@@ -82,7 +82,8 @@ def cholesky_factor(design: Design, priors: Priors) -> pt.TensorVariable:
         else:
             half = pm.Beta("rho_half", priors.omega_shape, priors.omega_shape)
             rho = pm.Deterministic("rho", 2 * half - 1)
-        return pt.stack([pt.stack([1.0, 0.0]), pt.stack([rho, pt.sqrt(1 - rho**2)])])
+        corner, below, last = np.diag([1.0, 0.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.diag([0.0, 1.0])
+        return corner + rho * below + pt.sqrt(1 - rho**2) * last
     covariance = EffectCovariance(design.blocks)
     # Canonical partial correlations p = 2 b - 1 are independent under LKJ: b ~ Beta(a, a), a = shape + (size - 2 - column) / 2.
     a = np.array([priors.omega_shape + (len(block) - 2 - j) / 2 for block, _i, j in covariance.partials])
@@ -97,7 +98,7 @@ def cholesky_factor(design: Design, priors: Priors) -> pt.TensorVariable:
     for i, rest in enumerate(left):
         rows[i][i] = pt.sqrt(rest)
     factor = pt.stack([pt.stack(row) for row in rows])
-    pm.Deterministic("omega", factor @ factor.T, dims=("effect", "effect_bis"))
+    pm.Deterministic("omega", (factor[:, None, :] * factor).sum(axis=-1), dims=("effect", "effect_bis"))
     return factor
 
 
