@@ -33,7 +33,7 @@ class Means(NamedTuple):
 
 def _piece_and_nodes(limits, count: int, part: Component, where=slice(None)) -> tuple[Piece, Any]:
     """`quadrature.piece_between`, and at its nodes: z, s, d log p / dt, per direction the pull a and the information b."""
-    z, s = kernel.nodes_between(limits, count), quadrature.variances_between(limits, count, part.tau_t)
+    z, s = kernel.nodes_between(limits, count), quadrature.precisions_between(limits, count, part.tau_t)
     residual = s * part.sum_squares
     misfit, by_t = residual + z * z, residual - part.n
     pulls, information = [], []

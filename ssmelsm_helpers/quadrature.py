@@ -84,7 +84,7 @@ def select(where, part: Component) -> Component:
 
 
 def part_of(piece: Piece, where) -> Piece:
-    """The quadrature of all schools, cut down to some."""
+    """The quadrature of some of a piece's schools; `where` becomes the new piece's own."""
     limits = tuple(limit[where] for limit in piece.limits)
     return Piece(where, select(where, piece.slab), limits, piece.peak[where], piece.density[:, where])
 
@@ -98,8 +98,11 @@ def flatten(part: Component, shape) -> Component:
     return Component(*(tuple(map(flat, value)) if isinstance(value, tuple) else flat(value) for value in part))
 
 
-def variances_between(limits, count: int, tau_t) -> np.ndarray:
-    """s = exp(-2 tau_t z) at `nodes_between(limits, count)`: a geometric series, so products instead of exponentials."""
+def precisions_between(limits, count: int, tau_t) -> np.ndarray:
+    """s = exp(-2 tau_t z), a student's precision over that at t = 0, at `nodes_between(limits, count)`.
+
+    A geometric series: products take the place of exponentials.
+    """
     low, high = limits
     s = np.empty((count, *low.shape))
     s[0] = np.exp(-2 * tau_t * low)
@@ -114,7 +117,7 @@ def variances_between(limits, count: int, tau_t) -> np.ndarray:
 def piece_between(limits, count: int, slab: Component, where) -> Piece:
     """Quadrature with so many nodes between these limits."""
     z = nodes_between(limits, count)
-    values = log_integrand(z, slab, s=variances_between(limits, count, slab.tau_t))
+    values = log_integrand(z, slab, s=precisions_between(limits, count, slab.tau_t))
     peak = values.max(axis=0)
     return Piece(where, slab, limits, peak, np.exp(values - peak))
 
