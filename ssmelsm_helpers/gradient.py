@@ -6,7 +6,7 @@ is taken over the same quadrature nodes as its likelihood.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -31,8 +31,8 @@ class Means(NamedTuple):
     s_aa_b: np.ndarray
 
 
-def _piece_and_nodes(limits, count: int, part: Component, where=slice(None)) -> tuple[Piece, Any]:
-    """`quadrature.piece_between`, and at its nodes: z, s, d log p / dt, per direction the pull a and the information b."""
+def _piece_between(limits, count: int, part: Component, where=slice(None)) -> Piece:
+    """`quadrature.piece_between` with z, s, d log p / dt at its nodes, and per direction the pull a and information b."""
     z, s = kernel.nodes_between(limits, count), quadrature.precisions_between(limits, count, part.tau_t)
     residual = s * part.sum_squares
     misfit, by_t = residual + z * z, residual - part.n
@@ -49,12 +49,13 @@ def _piece_and_nodes(limits, count: int, part: Component, where=slice(None)) -> 
     misfit += (2 * part.n * part.tau_t) * z
     misfit *= -0.5  # now the log integrand
     peak = misfit.max(axis=0)
-    return Piece(where, part, limits, peak, np.exp(misfit - peak)), (z, s, by_t, pulls, information)
+    return Piece(where, part, limits, peak, np.exp(misfit - peak), (z, s, by_t, *pulls, *information))
 
 
-def _weighted(weight, nodes) -> Means:
+def _weighted(weight, at_nodes) -> Means:
     """Means over nodes (the first axis), with weights that sum to a component's posterior probability."""
-    z, s, by_t, pulls, information = nodes
+    z, s, by_t, *directions = at_nodes
+    pulls, information = directions[: len(directions) // 2], directions[len(directions) // 2 :]
     ws, wz = weight * s, weight * z
     wsz = ws * z
 
@@ -76,53 +77,27 @@ def _weighted(weight, nodes) -> Means:
     return Means(ws.sum(axis=0), wsz.sum(axis=0), total(wsz, z), total(wz, by_t), *vectors, plain, scaled)
 
 
-def _pieces_and_nodes(both: Components):
-    """`quadrature.pieces_of`, with the nodes of each."""
-    slab = both.slab._replace(tau_t=np.broadcast_to(both.slab.tau_t, both.slab.n.shape))
-    guess, nodes = _piece_and_nodes(quadrature.guess_limits(slab), quadrature.QUICK_NODES, slab)
-    hard = quadrature.unproven(guess.density, both)
-    if not hard.any():
-        return [(guess, nodes)]
-    scanned = quadrature.select(hard, slab)
-    count = int(kernel.node_count(scanned.tau_t.max()))
-    pieces = [_piece_and_nodes(kernel.slab_limits(scanned), count, scanned, hard)]
-    if not hard.all():
-        easy = ~hard
-        z, s, by_t, pulls, information = nodes
-        kept = z[:, easy], s[:, easy], by_t[:, easy], [a[:, easy] for a in pulls], [b[:, easy] for b in information]
-        pieces.append((quadrature.part_of(guess, easy), kept))
-    return pieces
-
-
 def mixture_means(both: Components, log_odds: float) -> tuple[np.ndarray, Components, np.ndarray]:
     """log mixture (J,) without constants, means over the spike and the slab, and P(delta = 1) (J,), at one point x."""
-    spike, pulls, information = _spike_values(both.spike)
+    tau_t = np.broadcast_to(both.slab.tau_t, both.slab.n.shape)
+    both = Components(both.spike, both.slab._replace(tau_t=tau_t))
+    spike = kernel.log_spike(both.spike)
     slab, inclusion, found = np.empty(spike.shape), np.empty(spike.shape), []
-    for piece, nodes in _pieces_and_nodes(both):
+    for piece in quadrature.pieces_of(both, _piece_between):
         where = piece.where
         slab[where] = piece.log_slab
         inclusion[where] = expit(slab[where] - spike[where] + log_odds)
         weight = piece.density * (inclusion[where] / piece.density.sum(axis=0))
-        found.append((where, _weighted(weight, nodes)))
+        found.append((where, _weighted(weight, piece.at_nodes)))
     means = found[0][1] if len(found) == 1 else _joined(found, len(spike))
     mixture = np.logaddexp(log_expit(log_odds) + slab, log_expit(-log_odds) + spike)
-    return mixture, Components(_spike_means(1 - inclusion, pulls, information), means), inclusion
+    return mixture, Components(_spike_means(1 - inclusion, both.spike), means), inclusion
 
 
-def _spike_values(spike: Component):
-    """`kernel.log_spike` (J,), and per direction the pull a and the information b: z is 0 and s is 1."""
-    misfit, pulls, information = spike.sum_squares, [], []
-    for load, centre in zip(spike.loads, spike.centres, strict=True):
-        b = 1 / (1 + load)
-        a = centre * b
-        misfit = misfit + (centre * a - np.log(b))
-        pulls.append(a)
-        information.append(b)
-    return -0.5 * misfit, pulls, information
-
-
-def _spike_means(weight, pulls, information) -> Means:
-    """Means over the spike."""
+def _spike_means(weight, spike: Component) -> Means:
+    """Means over the spike, where z is 0 and s is 1."""
+    information = [1 / (1 + load) for load in spike.loads]
+    pulls = [b * centre for b, centre in zip(information, spike.centres, strict=True)]
     a = np.stack(pulls, axis=-1)
     aa_b = a[:, :, None] * a[:, None, :]
     for k, b in enumerate(information):

@@ -70,6 +70,7 @@ class Piece(NamedTuple):
     limits: tuple[np.ndarray, np.ndarray]
     peak: np.ndarray  #: largest log integrand at a node
     density: np.ndarray  #: integrand at the nodes, which stand on the first axis, over its largest value
+    at_nodes: tuple[np.ndarray, ...] = ()  #: what else is known there: for the gradient
 
     @property
     def log_slab(self) -> np.ndarray:
@@ -86,7 +87,8 @@ def select(where, part: Component) -> Component:
 def part_of(piece: Piece, where) -> Piece:
     """The quadrature of some of a piece's schools; `where` becomes the new piece's own."""
     limits = tuple(limit[where] for limit in piece.limits)
-    return Piece(where, select(where, piece.slab), limits, piece.peak[where], piece.density[:, where])
+    at_nodes = tuple(values[:, where] for values in piece.at_nodes)
+    return Piece(where, select(where, piece.slab), limits, piece.peak[where], piece.density[:, where], at_nodes)
 
 
 def flatten(part: Component, shape) -> Component:
@@ -114,7 +116,7 @@ def precisions_between(limits, count: int, tau_t) -> np.ndarray:
     return s
 
 
-def piece_between(limits, count: int, slab: Component, where) -> Piece:
+def piece_between(limits, count: int, slab: Component, where=slice(None)) -> Piece:
     """Quadrature with so many nodes between these limits."""
     z = nodes_between(limits, count)
     values = log_integrand(z, slab, s=precisions_between(limits, count, slab.tau_t))
@@ -122,23 +124,17 @@ def piece_between(limits, count: int, slab: Component, where) -> Piece:
     return Piece(where, slab, limits, peak, np.exp(values - peak))
 
 
-def guessed_piece(slab: Component, where=slice(None)) -> Piece:
-    """Quadrature between guessed limits."""
-    return piece_between(guess_limits(slab), QUICK_NODES, slab, where)
+def pieces_of(both: Components, between=piece_between) -> list[Piece]:
+    """Quadrature of 1-D components: guessed limits where they prove themselves, scanned ones elsewhere.
 
-
-def scanned_piece(slab: Component, where=slice(None)) -> Piece:
-    """Quadrature between limits found by scanning: slower, and right for every school."""
-    return piece_between(slab_limits(slab), int(node_count(slab.tau_t.max())), slab, where)
-
-
-def pieces_of(both: Components) -> list[Piece]:
-    """Quadrature of 1-D components: guessed limits where they prove themselves, scanned ones elsewhere."""
-    guess = guessed_piece(both.slab)
+    `between` evaluates the integrand; it has the signature of `piece_between`.
+    """
+    guess = between(guess_limits(both.slab), QUICK_NODES, both.slab)
     hard = unproven(guess.density, both)
     if not hard.any():
         return [guess]
-    pieces = [scanned_piece(select(hard, both.slab), hard)]
+    slab = select(hard, both.slab)
+    pieces = [between(slab_limits(slab), int(node_count(slab.tau_t.max())), slab, hard)]
     if not hard.all():
         pieces.insert(0, part_of(guess, ~hard))
     return pieces
