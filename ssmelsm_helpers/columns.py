@@ -13,7 +13,8 @@ import pandas as pd
 
 from .arguments import counted, shown
 from .data import data_frame
-from .expressions import FUNCTIONS, quietly, reason, variables
+from .expressions import FUNCTIONS, quietly, reason
+from .spelling import Spelling, spell
 
 # A column counts as a combination of others where less than this share of its length is left beside them.
 _RANK = 1e-9
@@ -91,53 +92,63 @@ class Piece:
     asker: str
     expression: str
     names: tuple[str, ...]
-    variables: tuple[str, ...]
+    spelling: Spelling
     common: Any
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns that it needs."""
+        return tuple(self.spelling.columns.values())
 
     def of(self, frame: pd.DataFrame) -> np.ndarray:
         """The same columns of other students; transformations keep what they learned."""
         if self.common is None:
             return np.ones((len(frame), 1))
         try:
-            with quietly(self.expression):
-                new = self.common.evaluate_new_data(_numbers(self.expression, frame[list(self.variables)]))
+            with quietly(self.spelling.text):
+                new = self.common.evaluate_new_data(_spelled(self.spelling, frame))
             values = np.asarray(new.design_matrix, dtype=float)
         except Exception as error:
-            raise ValueError(f"students do not fit {self.expression!r} of {self.asker}: {reason(error)}.") from error
+            problem = self.spelling.own(reason(error))
+            raise ValueError(f"students do not fit {self.expression!r} of {self.asker}: {problem}.") from error
         _refuse_infinite(self.asker, self.names, values)
         return values
 
 
 def evaluate(asker: str, expression: str, frame: pd.DataFrame) -> tuple[Piece, np.ndarray]:
     """The named columns of one expression of prepared covariates, and their values."""
+    spelling = spell(expression)
     if expression == "1":
-        return Piece(asker, expression, ("Intercept",), (), None), np.ones((len(frame), 1))
+        return Piece(asker, expression, ("Intercept",), spelling, None), np.ones((len(frame), 1))
     from formulae import design_matrices
     from formulae.environment import Environment
 
-    needed = variables(expression)
-    for name in needed:
+    for name in spelling.columns.values():
         _refuse_labels(asker, frame[name])
     try:
-        with quietly(expression):
-            data, space = _numbers(expression, frame[needed]), Environment([FUNCTIONS])
-            common = design_matrices(expression, data, na_action="error", env=space).common
+        with quietly(spelling.text):
+            data, space = _spelled(spelling, frame), Environment([FUNCTIONS])
+            common = design_matrices(spelling.text, data, na_action="error", env=space).common
         values = np.asarray(common.design_matrix, dtype=float)
     except Exception as error:
-        raise ValueError(f"{asker}: {expression!r} cannot be evaluated: {reason(error)}.") from error
+        problem = spelling.own(reason(error))
+        raise ValueError(f"{asker}: {expression!r} cannot be evaluated: {problem}.") from error
     for term, columns in common.slices.items():
         if columns.start == columns.stop:
-            raise ValueError(f"{asker}: {term!r} has a single level, so that there is no effect to estimate.")
-    names = tuple(str(label) for term in common.terms.values() for label in term.labels)
+            raise ValueError(
+                f"{asker}: {spelling.own(term)!r} has a single level, so that there is no effect to estimate."
+            )
+    names = tuple(spelling.own(str(label)) for term in common.terms.values() for label in term.labels)
     if values.shape != (len(frame), len(names)):
         raise ValueError(f"{asker}: {expression!r} must have one value per student, {len(frame)}; found {len(values)}.")
     _refuse_infinite(asker, names, values)
-    return Piece(asker, expression, names, tuple(needed), common), values
+    return Piece(asker, expression, names, spelling, common), values
 
 
-def _numbers(expression: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Numbers as floats, since powers of whole ones can overflow; except where they name levels."""
-    levels = {name.strip("`") for name in re.findall(r"\b[CST]\s*\(\s*(`[^`]+`|[\w.]+)", expression)}
+def _spelled(spelling: Spelling, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns under formulae's names. Numbers are floats, since powers of whole ones can overflow; levels stay."""
+    frame = frame[list(spelling.columns.values())].set_axis(list(spelling.columns), axis=1)
+    levels = set(re.findall(r"\b[CST]\s*\(\s*(\w+)", spelling.text))
     numbers = [name for name in frame if name not in levels and pd.api.types.is_numeric_dtype(frame[name])]
     return frame.astype(dict.fromkeys(numbers, float))
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .spelling import spell
+
 # What an expression's functions are looked up in, beside formulae's own (scale, center, poly, bs, C, I, ...). Of NumPy,
 # those that give each student a value of their own: np.sort, for instance, would give it to another one.
 _OF_NUMPY = ("clip", "cumsum", "where")
@@ -23,11 +25,12 @@ def terms(expression: str, error: Callable[[str], ValueError]) -> list:
     """The terms of an expression, the intercept as "1" and first; `error` makes an error of what is wrong with it."""
     from formulae.terms import GroupSpecificTerm, Intercept
 
-    with quietly(expression) as heard:
+    spelling = spell(expression, error)
+    with quietly(spelling.text) as heard:
         try:
-            described = _model_description(expression).terms
+            described = _model_description(spelling.text).terms
         except Exception as failure:  # formulae raises its own and Python's errors
-            problem = reason(failure).replace("parse ''", "parse its end")
+            problem = spelling.own(reason(failure)).replace("parse ''", "parse its end")
             raise error(f"cannot be read: {problem}") from failure
     if heard:
         raise error("has a power of a variable outside of a function, where I(x**2) is meant")
@@ -35,20 +38,20 @@ def terms(expression: str, error: Callable[[str], ValueError]) -> list:
         raise error("has a bar where none is expected")
     found = [term for term in described if not isinstance(term, Intercept)]
     for component in (component for term in found for component in term.components):
-        _check_component(component, error)
-    names = [term.name for term in described]
+        _check_component(component, spelling, error)
+    names = [spelling.own(term.name) for term in described]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:  # formulae prints I((x + 1) * 2) as I(x + 1 * 2), and keeps one of each name
         raise error(f"has different terms that are both named {twice[0]!r}")
     return (["1"] if len(found) < len(described) else []) + found
 
 
-def _check_component(component, error) -> None:
+def _check_component(component, spelling, error) -> None:
     """A column, or a known function of columns."""
     if not isinstance(component.name, str):
         raise error(f"has the number {component.name!r} as a term")
     if getattr(component, "reference", None) is not None:
-        raise error(f"has a level in brackets after {component.name!r}, which only a response can have")
+        raise error(f"has a level in brackets after {spelling.own(component.name)!r}, which only a response can have")
     for call in _calls(getattr(component, "call", None)):
         name = call.callee
         if name in ("offset", "proportion", "prop", "p"):
@@ -63,6 +66,8 @@ def _check_component(component, error) -> None:
         # Further arguments of a NumPy function would be written to.
         if isinstance(found, np.ufunc) and (len(call.args) != found.nin or call.kwargs):
             raise error(f"must give {name}() {found.nin} and no other arguments")
+    if not any(our in component.name for our in spelling.columns):
+        raise error(f"has the term {component.name!r}, which uses no column")
 
 
 def _calls(node) -> Iterator:
@@ -90,14 +95,14 @@ def _by_student(name: str, function) -> bool:
     return name in _OF_NUMPY or (isinstance(function, np.ufunc) and function.signature is None)
 
 
-def alone(term, error) -> str:
-    """A term as text that is read as that term, for the parts of (x || g)."""
-    from formulae.terms.variable import Variable
-
-    text = ":".join(f"`{c.name}`" if isinstance(c, Variable) else c.name for c in term.components)
+def alone(term, expression: str, error) -> str:
+    """A term of an expression as text that is read as that term, for the parts of (x || g)."""
+    spelling = spell(expression)
+    parts = [component.name for component in term.components]
+    text = ":".join(parts)
     with quietly(text), contextlib.suppress(Exception):
         if _model_description(f"0 + {text}").terms == [term]:
-            return text
+            return ":".join(map(spelling.written, parts))
     raise error("has a function left of '||' that has to be written out, as (1 | g) + (0 + f(x) | g)")
 
 
@@ -114,16 +119,7 @@ def _model_description(expression: str):
 
 def variables(expression: str) -> list[str]:
     """Columns that an expression needs."""
-    from formulae.categorical import ENCODINGS
-    from formulae.terms.variable import Variable
-
-    with quietly(expression):
-        described = _model_description(expression).terms
-    components = [component for term in described for component in getattr(term, "components", ())]
-    plain = {c.name for c in components if isinstance(c, Variable)}
-    # C(x, Sum) mentions a contrast, not a column.
-    in_calls = {name for c in components if c.name not in plain for name in c.var_names} - {"", *ENCODINGS}
-    return sorted(plain | in_calls)
+    return sorted(spell(expression).columns.values())
 
 
 def reason(error: Exception) -> str:

@@ -141,7 +141,7 @@ def _submodel(name: str, side: _Text) -> tuple[Submodel, str]:
         if bar == "|":
             groups.append("1" if found == ["1"] else expression)
         else:  # (1 + x || g) is short for (1 | g) + (0 + x | g)
-            groups.extend("1" if term == "1" else f"0 + {alone(term, side.error)}" for term in found)
+            groups.extend("1" if term == "1" else f"0 + {alone(term, expression, side.error)}" for term in found)
     return Submodel(name, "1" if fixed_terms == ["1"] else fixed, tuple(groups)), factors[0]
 
 

@@ -171,6 +171,40 @@ def test_bases_span_what_they_are_for(side):
     np.testing.assert_allclose(left, 0, atol=1e-9)
 
 
+WORDS = ["True", "None", "Treatment", "Sum", "C", "T", "scale", "poly", "np", "log", "offset", "a:b", "1", "smcol0z"]
+SIDES = ["@", "C(@)", "C(@, Sum)", "scale(@) + ses", "np.log(@)", "@:ses", "poly(@, 2, raw=True)", "I(@ / ses)"]
+FEW = STUDENTS[["school", "score", "ses", "grade"]]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_columns_named_like_words_of_the_formula_language(word):
+    """In backticks they are columns like any other: in terms of either kind, in calls, as outcome, as groups."""
+    named = FEW.rename(columns={"grade": word})
+    for side in SIDES:
+        terms = f"{side} + (@ || school)"
+        found = design_of(f"score ~ {terms.replace('@', f'`{word}`')}", data=named)
+        expected = design_of(f"score ~ {terms.replace('@', 'grade')}")
+        assert found.location_terms == tuple(name.replace("grade", word) for name in expected.location_terms)
+        assert found.location_effects == ("Intercept", word)
+        np.testing.assert_array_equal(found.X, expected.X)
+        np.testing.assert_array_equal(found.Z, expected.Z)
+        for new, old in zip(found.new_rows(named.head(3)), expected.new_rows(FEW.head(3)), strict=True):
+            np.testing.assert_array_equal(new, old)
+    for column in ("score", "school"):
+        outcome, school = (f"`{word}`" if column == name else name for name in ("score", "school"))
+        formulas = parse_formulas(f"{outcome} ~ ses + (1 | {school})", f"~ 1 + (1 | {school})")
+        found = build_design(formulas, FEW.rename(columns={column: word}))
+        np.testing.assert_array_equal(found.y, design_of("score ~ ses + (1 | school)").y)
+
+
+@pytest.mark.parametrize("word", ["Treatment", "Sum", "C", "scale", "np", "_x"])
+def test_words_without_backticks_are_columns_where_nothing_else_can_be_meant(word):
+    for side in ("@", "C(@)", "C(@, Sum)", "C(@, contrast=Treatment)", "scale(@)"):
+        found = design_of(f"score ~ {side.replace('@', word)} + (1 | school)", data=FEW.rename(columns={"grade": word}))
+        expected = design_of(f"score ~ {side.replace('@', 'grade')} + (1 | school)")
+        np.testing.assert_array_equal(found.X, expected.X)
+
+
 # Group terms, the effects' names, and blocks with a single random intercept in the scale as the last effect.
 RANDOM = [
     ("(1 | school)", ["Intercept"], [(0, 1)]),

@@ -55,6 +55,23 @@ READ = [
     ("C(kind, Sum) + T(kind, ref='a) | (b') + (1 | school)", "C(kind, Sum) + T(kind, ref='a) | (b')", ["1"], ["kind"]),
     ("math.score + `_x` + (1 | school)", "math.score + `_x`", ["1"], ["_x", "math.score"]),
     ("Sum + C(x, Sum) + (1 | school)", "Sum + C(x, Sum)", ["1"], ["Sum", "x"]),
+    # The same word as a column, a contrast, a value and an argument's name: where it stands decides.
+    ("C(Treatment, contrast=Treatment) + (1 | school)", "C(Treatment, contrast=Treatment)", ["1"], ["Treatment"]),
+    (
+        "T(Sum, ref=1) + scale(Treatment) + (1 | school)",
+        "T(Sum, ref=1) + scale(Treatment)",
+        ["1"],
+        ["Sum", "Treatment"],
+    ),
+    (
+        "poly(`True`, 2, raw=True) + log(log) + (1 | school)",
+        "poly(`True`, 2, raw=True) + log(log)",
+        ["1"],
+        ["True", "log"],
+    ),
+    ("bs(df, df=4) + {np / C} + (1 | school)", "bs(df, df=4) + {np / C}", ["1"], ["C", "df", "np"]),
+    ("_x + I(x == `False`) + (1 | school)", "_x + I(x == `False`)", ["1"], ["False", "_x", "x"]),
+    ("(np.log(`None`) + C(`Sum`):scale || school)", "1", ["1", "0 + np.log(`None`)", "0 + C(`Sum`):`scale`"], []),
 ]
 
 
@@ -169,6 +186,24 @@ REFUSED = [
         SCALE,
         "location has different terms that are both named 'I(x + 1 * 2)'",
     ),
+    (
+        "y ~ True + (1 | school)",
+        SCALE,
+        "location has the word True, which Python reads as a value; write it in backticks",
+    ),
+    (
+        "y ~ x - False + (1 | school)",
+        SCALE,
+        "as `False`, for the column of that name, or rename the column; found 'y ~",
+    ),
+    ("y ~ x:None + (1 | school)", SCALE, "location has the word None, which Python reads as a value"),
+    ("y ~ np.log(True) + (1 | school)", SCALE, "location has the word True, which Python reads as a value"),
+    ("y ~ poly(x, 2, True) + (1 | school)", SCALE, "location has the word True, which Python reads as a value"),
+    ("y ~ (1 + True | school)", SCALE, "location has the word True, which Python reads as a value"),
+    ("y ~ (1 | school)", "~ (False || school)", "scale has the word False, which Python reads as a value"),
+    ("y ~ C(1) + (1 | school)", SCALE, "location has the term 'C(1)', which uses no column"),
+    ("y ~ x:np.exp(2) + (1 | school)", SCALE, "location has the term 'np.exp(2)', which uses no column"),
+    ("y ~ `log`(x) + (1 | school)", SCALE, "location has a '(' after `log`, which names a column and no function"),
     (
         "y ~ (I((x+1)*2) || school)",
         SCALE,
