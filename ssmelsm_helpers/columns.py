@@ -7,54 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .arguments import counted, shown
-from .data import data_frame
+from .arguments import counted
 from .expressions import FUNCTIONS, quietly, reason
+from .frames import numbers
 from .spelling import Spelling, spell
 
 # A column counts as a combination of others where less than this share of its length is left beside them.
 _RANK = 1e-9
 # A text or category with more levels than this is a label, such as the student's name.
 _MOST_LEVELS = 1000
-
-
-def table_of(data, wanted: dict[str, str], argument: str = "data") -> pd.DataFrame:
-    """The wanted columns as a pandas frame with a fresh index; `wanted` says who asks for each."""
-    frame = data_frame(data, argument)
-    schema = frame.collect_schema()
-    names = list(schema.names())
-    for column, asker in wanted.items():
-        if column not in names:
-            raise ValueError(
-                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are {shown(names, 1000)}."
-            )
-    if wanted:
-        frame = frame.select(list(wanted))
-    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-    table = frame.to_native()
-    if not isinstance(table, pd.DataFrame):
-        # Outside pandas the categories of a Categorical, unlike those of an Enum, stand in the order of the rows.
-        loose = [column for column in wanted if schema[column] == nw.Categorical]
-        table = frame.with_columns(nw.col(loose).cast(nw.String)).to_pandas() if loose else frame.to_pandas()
-    return table[list(wanted)].reset_index(drop=True)
-
-
-def refuse_missing(frame: pd.DataFrame, bad, what: str, hint: str = "") -> None:
-    """An error with the number of rows, if there are any."""
-    if bad.any():
-        columns = [column for column in frame if frame[column].isna().any()]
-        raise ValueError(
-            f"{what} has {counted(int(bad.sum()), 'row')} with missing values in {columns} {first_rows(bad)}{hint}."
-        )
-
-
-def first_rows(bad) -> str:
-    """Where the first few of some rows are."""
-    return f"(first rows, counted from 0: {np.flatnonzero(bad)[:5].tolist()})"
 
 
 def covariate(column: pd.Series, asker: str) -> pd.Series:
@@ -67,17 +31,15 @@ def covariate(column: pd.Series, asker: str) -> pd.Series:
     kind = pd.api.types.infer_dtype(column, skipna=False)
     if kind == "string":
         return column.astype(pd.CategoricalDtype(sorted(column.unique()), ordered=True))
-    for kinds, dtype in (
-        (("boolean",), bool),
-        (("integer",), int),
-        (("floating", "mixed-integer-float", "decimal"), float),
-    ):
-        if kind in kinds:
-            return column.astype(dtype)
-    what = kind if column.dtype == object else str(column.dtype)
-    raise ValueError(
-        f"{asker} needs numbers, true or false, texts or categories in the column {column.name!r}; found {what}."
-    )
+    if kind in ("boolean", "integer"):
+        return column.astype(bool if kind == "boolean" else int)
+    found = numbers(column)
+    if found is None:
+        what = kind if column.dtype == object else str(column.dtype)
+        raise ValueError(
+            f"{asker} needs numbers, true or false, texts or categories in the column {column.name!r}; found {what}."
+        )
+    return found
 
 
 def prepared(frame: pd.DataFrame, askers: dict[str, str]) -> pd.DataFrame:

@@ -7,70 +7,28 @@ common currency of the package.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from types import EllipsisType
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from .arguments import check_seed, check_squares, check_text, counted, shown
+from .frames import data_frame, is_blank, not_numeric, numbers, require_columns, table_of
+from .labels import changing_labels, label_index, refuse_unsaved, tell_alike
 
 SUMMARY_COLUMNS = ("n", "mean", "sd")
 
 
-def label_index(labels, name: Hashable = None) -> pd.Index:
-    """An index that keeps every label as it came, tuples included."""
-    labels = list(labels)
-    if any(isinstance(label, tuple) for label in labels):
-        return pd.Index(labels, dtype=object, tupleize_cols=False, name=name)
-    return pd.Index(labels, name=name)
+def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = ...) -> pd.DataFrame:
+    """A school summary that a model can use: ``n``, ``mean``, ``sd``, or a ValueError that says why not.
 
-
-def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
-    """A data frame of any kind, through Narwhals."""
-    try:
-        return nw.from_native(data)
-    except Exception as error:
-        found = type(data).__name__
-        why = " ".join(str(error).split()).rstrip(" .") if hasattr(data, "columns") else ""
-        found += f" whose columns cannot be read: {why}" if why else ""
-        raise TypeError(f"{argument} must be a data frame (pandas, Polars, ...); found {found}.") from None
-
-
-def require_columns(frame, wanted: dict[str, str]) -> None:
-    """Refuse column names that are not in the frame."""
-    names = list(frame.collect_schema().names())
-    for argument, column in wanted.items():
-        if column not in names:
-            raise ValueError(f"{argument}={column!r} is not a column of data; its columns are {names}.")
-
-
-def changing_labels(argument: str, column) -> ValueError:
-    """For labels that cannot be looked up."""
-    return ValueError(
-        f"{argument}={column!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-    )
-
-
-def report_unused(name, categories, found) -> None:
-    """Say which levels of a category no student has."""
-    levels = list(pd.Index(categories).difference(pd.Index(found), sort=False))
-    if levels:
-        print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
-
-
-def is_numeric(column: pd.Series) -> bool:
-    """Whether a column holds real numbers, and not True and False."""
-    types = pd.api.types
-    return types.is_numeric_dtype(column) and not (types.is_bool_dtype(column) or types.is_complex_dtype(column))
-
-
-def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.DataFrame:
-    """A school summary that a model can use: ``n``, ``mean``, ``sd``, or a ValueError that says why not."""
+    `school` is the column of the labels, None where they are in the index: labels that look alike are then named. Left
+    out, it is a summary whose labels have been looked at, on its way into a model, which must be able to hold them.
+    """
     if not isinstance(schools, pd.DataFrame):
         raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
     _check_axes(schools)
-    if school is not None:
+    if school is not None and school is not ...:
         if school not in list(schools.columns):
             raise ValueError(f"school={school!r} is not a column of schools; its columns are {list(schools.columns)}.")
         schools = schools.set_axis(label_index(schools[school], name=school))
@@ -78,12 +36,16 @@ def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.Dat
     if absent:
         raise ValueError(f"schools lacks the columns {absent}; its columns are {list(schools.columns)}.")
     table = schools.loc[:, list(SUMMARY_COLUMNS)]
-    for name in SUMMARY_COLUMNS:
-        if not is_numeric(table[name]):
+    index = table.index
+    columns = {name: numbers(table[name]) for name in SUMMARY_COLUMNS}
+    for name, values in columns.items():
+        if values is None:
             raise ValueError(f"schools[{name!r}] must be numeric; found {table[name].dtype}.")
-    _refuse(table.index.isna(), table, "without a label")
+    _refuse(
+        [blank or is_blank(label) for label, blank in zip(index, index.isna(), strict=True)], table, "without a label"
+    )
     _refuse(table.index.duplicated(), table, "with a label that occurred before")
-    n, mean, sd = (table[name].to_numpy(dtype=float) for name in SUMMARY_COLUMNS)
+    n, mean, sd = (values.to_numpy() for values in columns.values())
     _refuse(~np.isfinite(n) | (n < 1) | (n != np.floor(n)), table, "with an n that is not a positive whole number", "n")
     _refuse(~np.isfinite(mean), table, "with a mean that is missing or infinite", "mean")
     _refuse((n > 1) & ~np.isfinite(sd), table, "with more than one student but no finite sd", "sd")
@@ -97,7 +59,15 @@ def check_summary(schools: pd.DataFrame, *, school: str | None = None) -> pd.Dat
         same = " and all means are equal" if np.ptp(mean) == 0 else ""
         raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
     check_squares("schools", np.concatenate([mean, sd]))
-    return table.astype({"n": int, "mean": float, "sd": float})
+    if not isinstance(index.dtype, np.dtype) or pd.api.types.is_object_dtype(
+        index
+    ):  # Decimals, categories and the like
+        index = label_index(index, name=index.name)
+    if school is ...:
+        refuse_unsaved(index)
+    else:
+        tell_alike(index, n)
+    return pd.DataFrame({"n": n.astype(int), "mean": mean, "sd": sd}, index=index)
 
 
 def _check_axes(schools: pd.DataFrame) -> None:
@@ -173,7 +143,7 @@ def students_from_summary(
     a       3   3.0  1.0
     b       2   1.0  2.0
     """
-    table = check_summary(schools)
+    table = check_summary(schools, school=None)
     used = list(SUMMARY_COLUMNS)
     if covariate is not None:
         used += [f"{covariate}_{part}" for part in ("mean", "sd", "cor")]
@@ -205,10 +175,11 @@ def students_from_summary(
 
 def _check_covariate(columns: pd.DataFrame, n, covariate: str) -> None:
     """Mean, SD and correlation with the outcome; single students have only the first."""
-    for name in columns:
-        if not is_numeric(columns[name]):
+    values = {name: numbers(columns[name]) for name in columns}
+    for name, found in values.items():
+        if found is None:
             raise ValueError(f"schools['{covariate}_{name}'] must be numeric; found {columns[name].dtype}.")
-    mean, sd, cor = columns.to_numpy(dtype=float).T
+    mean, sd, cor = (found.to_numpy() for found in values.values())
     _refuse(~np.isfinite(mean), columns, f"with a {covariate}_mean that is missing or infinite", "mean")
     wrong = (n > 1) & ~(np.isfinite(sd) & (sd >= 0))
     _refuse(wrong, columns, f"with a {covariate}_sd that is missing, infinite or negative", "sd")
@@ -266,21 +237,21 @@ def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     require_columns(frame, {"column": column, "group": group})
     if column == group:
         raise ValueError(f"column and group must be different columns; found {column!r} for both.")
-    frame = frame.select([column, group])
-    data = (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
-    if not is_numeric(data[column]):
-        raise ValueError(f"column={column!r} must be numeric; found {data[column].dtype}.")
-    missing = int(data[column].isna().sum() + data[group].isna().sum())
+    table = table_of(data, {column: "column", group: "group"})
+    values, labels = numbers(table[column]), table[group]
+    if values is None:
+        raise not_numeric("column", data, column)
+    missing = int(values.isna().sum() + labels.isna().sum())
     if missing:
         raise ValueError(f"data has {missing} missing values in {column!r} or {group!r}; remove those rows first.")
-    if np.isinf(data[column]).any():
-        raise ValueError(
-            f"column={column!r} must be finite; found {int(np.isinf(data[column]).sum())} infinite values."
-        )
+    if np.isinf(values).any():
+        raise ValueError(f"column={column!r} must be finite; found {int(np.isinf(values).sum())} infinite values.")
     try:
-        school_mean = data.groupby(group, observed=True)[column].transform("mean")
+        by_school = values.groupby(labels, observed=True)
+        school_mean = by_school.transform("mean")
     except TypeError:
         raise changing_labels("group", group) from None
-    within = (data[column] - school_mean).rename(f"{column}_within")
-    between = (school_mean - data[column].mean()).rename(f"{column}_between")
-    return pd.concat([within, between], axis=1)
+    tell_alike(by_school.size().index, by_school.size().to_numpy(), labels)
+    parts = {f"{column}_within": values - school_mean, f"{column}_between": school_mean - values.mean()}
+    native = frame.to_native()
+    return pd.DataFrame(parts).set_axis(native.index if isinstance(native, pd.DataFrame) else values.index)

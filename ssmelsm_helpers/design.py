@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from .arguments import check_squares, counted, shown
-from .columns import check_columns, evaluate, first_rows, prepared, refuse_missing, table_of
-from .data import changing_labels, label_index, report_unused
+from .columns import check_columns, evaluate, prepared
 from .expressions import variables
 from .formulas import Formulas, parse_formulas
+from .frames import first_rows, refuse_missing, table_of
+from .labels import coded, label_index, report_unused, sorted_places, tell_alike
 
 __all__ = ["Design", "build_design", "parse_formulas", "selected_effects"]
 
@@ -78,7 +79,8 @@ class Design:
 def build_design(formulas: Formulas, data, *, missing: str | None = "raise") -> Design:
     """Both submodels' matrices for some students.
 
-    Rows with missing values are refused or, with ``missing="drop"``, dropped; None is for callers without that option.
+    Rows with missing values are refused or, with ``missing="drop"``, dropped and reported; "quiet" drops them without a
+    word, and None is for callers without that option.
 
     Raises
     ------
@@ -95,11 +97,11 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise") -> 
     >>> design.location_terms, design.rows.tolist(), design.X[:, 1].tolist()
     (('Intercept', 'ses'), [1, 3, 0, 2], [0.0, 2.0, 0.5, 1.0])
     """
-    if missing not in ("raise", "drop", None):
+    if missing not in ("raise", "drop", "quiet", None):
         raise ValueError(f"missing must be 'raise' or 'drop'; found {missing!r}.")
     askers = _covariates(formulas)
     wanted = {formulas.outcome: "location", formulas.school: "location"} | askers
-    frame, rows = _usable(table_of(data, wanted), formulas.outcome, missing)
+    frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
     school, labels = _by_school(frame[formulas.school], formulas.school)
     _report_unused(frame)
     order = np.argsort(school, kind="stable")
@@ -155,12 +157,9 @@ def _matrix(asker: str, expressions: Sequence[str], covariates: pd.DataFrame, or
 
 def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows without missing values and with a finite outcome, and their positions."""
-    dtype = frame[outcome].dtype
-    if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype) or dtype.kind == "c":
-        raise ValueError(f"outcome={outcome!r} must be numeric; found {dtype}.")
     absent = frame.isna().any(axis=1).to_numpy()
-    infinite = np.isinf(frame[outcome].to_numpy(dtype=float, na_value=np.nan)) & ~absent
-    if missing != "drop":
+    infinite = np.isinf(frame[outcome].to_numpy()) & ~absent
+    if missing not in ("drop", "quiet"):
         hint = "; remove them or pass missing='drop'" if missing else ""
         refuse_missing(frame, absent, "data", hint)
         if infinite.any():
@@ -169,7 +168,7 @@ def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.
             )
     columns = [column for column in frame if frame[column].isna().any()]
     for bad, what in ((absent, f"missing values in {columns}"), (infinite, f"an infinite {outcome!r}")):
-        if bad.any():
+        if bad.any() and missing == "drop":
             print(f"data: dropped {counted(int(bad.sum()), 'row')} of {len(frame)} with {what}, from both submodels.")
     kept = ~(absent | infinite)
     return (frame if kept.all() else frame[kept].reset_index(drop=True)), np.flatnonzero(kept)
@@ -184,21 +183,15 @@ def _report_unused(frame: pd.DataFrame) -> None:
 
 def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
     """Each row's school, and the schools' labels, sorted where they can be."""
-    try:
-        values = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
-        codes, found = pd.factorize(values.array)
-    except TypeError:
-        raise changing_labels("school", name) from None
-    labels = pd.Series(found).to_list()
-    try:
-        order = sorted(range(len(labels)), key=lambda i: labels[i])
-    except TypeError:  # labels of several kinds keep the order in which they came
-        order = list(range(len(labels)))
+    codes, labels = coded(column, "school", name)
+    order = sorted_places(labels)
     if len(labels) < 2:
         raise ValueError(f"data must hold at least two schools; found {len(labels)} in {name!r}.")
     position = np.empty(len(labels), dtype=int)
     position[order] = np.arange(len(labels))
-    return position[codes], label_index([labels[i] for i in order], name=name)
+    index = label_index([labels[i] for i in order], name=name)
+    tell_alike(index, np.bincount(position[codes]), column)
+    return position[codes], index
 
 
 def _check_outcome(y: np.ndarray, school: np.ndarray) -> None:

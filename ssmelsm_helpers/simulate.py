@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from .arguments import check_count, check_number, check_numbers, check_seed, in_order_of, shown, whole_numbers
-from .data import data_frame
 from .design import Design, build_design, parse_formulas, selected_effects
-from .summaries import summarise_schools
+from .frames import collected, data_frame
+from .summaries import school_table, summarise_schools
 
 
 class Simulation(NamedTuple):
@@ -182,7 +181,8 @@ def simulate_outcomes(
     students[formulas.outcome] = _outcome(design, gamma, eta, v, nu, rng)
     truth = pd.DataFrame(v, index=design.labels, columns=list(design.effects))
     truth[[f"delta[{name}]" for name in chosen]] = delta[:, selected]
-    return Simulation(students, summarise_schools(students, outcome=formulas.outcome, school=formulas.school), truth)
+    schools, _ = school_table(students, formulas.outcome, formulas.school, "raise")
+    return Simulation(students, schools, truth)
 
 
 def _outcome(design: Design, gamma, eta, v, nu, rng) -> np.ndarray:
@@ -210,7 +210,7 @@ def _as_pandas(data) -> pd.DataFrame:
     native = frame.to_native()
     if isinstance(native, pd.DataFrame):
         return native.copy()
-    return (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
+    return collected(frame).to_pandas()
 
 
 def _numbers(argument: str, value, names, noun: str, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:

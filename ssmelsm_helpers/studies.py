@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from .arguments import check_count, check_path, check_seed, check_text, shown
-from .sampling import PACKAGE
+from .labels import PACKAGE
 from .study_records import Records
 
 # Replications handed to an executor at once: enough to keep many workers busy, few enough to be cancelled quickly.

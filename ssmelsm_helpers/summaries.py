@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from .arguments import check_one_of, check_squares, counted
-from .data import SUMMARY_COLUMNS, changing_labels, data_frame, label_index, report_unused, require_columns
+from .data import SUMMARY_COLUMNS
+from .frames import BLANKS, collected, data_frame, not_numeric, require_columns, table_of
+from .labels import changing_labels, coded, label_index, report_unused, sorted_places, tell_alike
 
 # Names that no caller's column has.
 _SCHOOL, _SCORE, _CENTRE, _SQUARE = "__school", "__score", "__centre", "__square"
@@ -25,7 +27,7 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
         Names of the score and of the school's label.
     missing : {"raise", "drop"}, default "raise"
         What to do with rows whose outcome is missing or not finite, or whose school is missing.
-        "drop" prints how many were dropped.
+        "drop" prints how many were dropped. A text with nothing in it, or with blanks only, is a missing school.
 
     Returns
     -------
@@ -37,6 +39,11 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     ------
     ValueError
         A column is absent, the outcome is not numeric, or rows are unusable and ``missing="raise"``.
+
+    Warns
+    -----
+    UserWarning
+        Labels look alike: they differ in nothing but blanks, case, the form of their letters, or their types.
 
     Notes
     -----
@@ -55,23 +62,55 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     b       1   5.0       NaN
     """
     check_one_of("missing", missing, ("raise", "drop"))
+    table, labels = school_table(data, outcome, school, missing)
+    tell_alike(table.index, table["n"].to_numpy(), labels)
+    return table
+
+
+def school_table(data, outcome: str, school: str, missing: str) -> tuple[pd.DataFrame, pd.Series | None]:
+    """The summary, without a word on labels that look alike; and the students' labels, where they may be of many kinds."""
     frame = data_frame(data)
     require_columns(frame, {"outcome": outcome, "school": school})
-    dtype = frame.collect_schema()[outcome]
-    if not dtype.is_numeric():
-        found = getattr(frame.to_native(), "dtypes", {}).get(outcome, dtype) if dtype == nw.Unknown else dtype
-        raise ValueError(f"outcome={outcome!r} must be numeric; found {found}.")
-    frame = frame.select(nw.col(school).alias(_SCHOOL), nw.col(outcome).cast(nw.Float64).alias(_SCORE))
-    frame = _usable_rows(frame, outcome, school, missing)
-    try:
-        table = _moments(frame)
-    except TypeError:
-        raise changing_labels("school", school) from None
-    labels = label_index(table[_SCHOOL].to_list(), name=school)
-    report_unused(school, _levels(frame), labels)
+    if outcome == school:
+        raise ValueError(f"outcome and school must be different columns; found {outcome!r} for both.")
+    frame = _usable_rows(_of_plain_kinds(frame, outcome, school), outcome, school, missing)
+    native, levels, column = frame.to_native(), _levels(frame), None
+    if isinstance(native, pd.DataFrame):  # whose labels can be of any kind: grouped by their places
+        column = native[_SCHOOL]
+        codes, labels = coded(column, "school", school)
+        frame = nw.from_native(native.assign(**{_SCHOOL: codes}))
+    table = _moments(frame)
+    found = table[_SCHOOL].to_list()
+    found = found if column is None else [labels[code] for code in found]
+    report_unused(school, levels, found)
     columns = {name: table[name].to_numpy() for name in SUMMARY_COLUMNS}
     check_squares(f"outcome={outcome!r}", np.concatenate([columns["mean"], columns["sd"]]))
-    return _sorted_if_possible(pd.DataFrame(columns, index=labels).astype({"n": int}))
+    summary = pd.DataFrame(columns, index=label_index(found, name=school)).astype({"n": int})
+    return summary.iloc[sorted_places(found)], column
+
+
+def _of_plain_kinds(frame, outcome: str, school: str):
+    """Schools and scores: these as floats; a school whose text has nothing in it is missing.
+
+    Columns of Python's objects, which engines know nothing of, are collected; so is pandas, whose kinds are many.
+    """
+    schema = frame.collect_schema()
+    kinds = [schema[name] for name in (outcome, school)]
+    native = frame.to_native()
+    objects = nw.Object in kinds or nw.Unknown in kinds
+    if frame.implementation.is_dask():
+        objects = any(native[name].dtype == object for name in (outcome, school))
+    if isinstance(native, pd.DataFrame) or objects:
+        table = table_of(frame, {outcome: "outcome", school: "school"}, outcome=outcome)
+        return nw.from_native(table[[school, outcome]].set_axis([_SCHOOL, _SCORE], axis=1))
+    if not kinds[0].is_numeric():
+        raise not_numeric("outcome", frame, outcome)
+    if kinds[1].is_nested():
+        raise changing_labels("school", school)
+    label = nw.col(school).cast(nw.Datetime) if kinds[1] == nw.Date else nw.col(school)  # as pandas has it
+    if kinds[1] in (nw.String, nw.Categorical, nw.Enum):
+        label = nw.when(label.cast(nw.String).str.strip_chars(BLANKS) != "").then(label)
+    return frame.select(label.alias(_SCHOOL), nw.col(outcome).cast(nw.Float64).alias(_SCORE))
 
 
 def _levels(frame) -> list:
@@ -96,7 +135,7 @@ def _usable_rows(frame, outcome: str, school: str, missing: str):
         f"a missing {school!r}": no_school & ~no_score & ~infinite,  # no row is counted twice
     }
     names = [f"__unusable{at}" for at in range(len(kinds))]
-    found = _collect(
+    found = collected(
         frame.select(*(bad.cast(nw.Int64).sum().alias(name) for name, bad in zip(names, kinds.values(), strict=True)))
     )
     for name, (what, bad) in zip(names, kinds.items(), strict=True):
@@ -127,7 +166,7 @@ def _moments(frame) -> nw.DataFrame:
         _SCHOOL, _CENTRE, (score - nw.col(_CENTRE)).alias(_SCORE)
     )
     deviations = deviations.with_columns((score * score).alias(_SQUARE))
-    sums = _collect(
+    sums = collected(
         deviations.group_by(_SCHOOL).agg(
             nw.len().alias("n"),
             nw.col(_CENTRE).max(),
@@ -141,16 +180,3 @@ def _moments(frame) -> nw.DataFrame:
     backend = nw.get_native_namespace(sums)
     new = {"mean": centre + total / n, "sd": np.where(n > 1, sd, np.nan)}
     return sums.with_columns(*(nw.new_series(name, values, backend=backend) for name, values in new.items()))
-
-
-def _collect(frame) -> nw.DataFrame:
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-
-
-def _sorted_if_possible(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort by label; labels that cannot be compared keep the order in which they came."""
-    try:
-        order = sorted(range(len(frame)), key=lambda i: frame.index[i])
-    except TypeError:
-        return frame
-    return frame.iloc[order]

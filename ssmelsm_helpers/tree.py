@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from .choices import Choices
-from .data import label_index
 from .design import Design
+from .labels import label_index, refuse_unsaved
 from .priors import Beta, Priors
 
 SCALE = "scale_effect"
@@ -43,7 +43,8 @@ INTERCEPT_ONLY = Names(*(("Intercept",),) * 4, ("scale[Intercept]",))
 
 
 def names_of(design: Design, selected) -> Names:
-    """Names of a design's axes."""
+    """Names of a design's axes, which a file must be able to hold."""
+    refuse_unsaved(design.labels)
     parts = design.location_terms, design.scale_terms, design.location_effects, design.scale_effects
     return Names(*parts, tuple(design.effects[at] for at in selected))
 

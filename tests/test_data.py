@@ -2,6 +2,9 @@
 
 import math
 import shutil
+import time
+import warnings
+from decimal import Decimal
 from fractions import Fraction
 
 import dask.dataframe
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.data import check_summary, pooled_moments, sum_of_squares
+from ssmelsm_helpers.design import build_design, parse_formulas
 
 FRAMES = {
     "pandas": lambda table: table,
@@ -189,6 +193,267 @@ def test_levels_of_a_polars_enum_without_students_are_reported(lazy, capsys):
     table = pl.DataFrame({"school": ["b", "a", "a"], "score": [1.0, 2.0, 3.0]}, schema_overrides={"school": kind})
     assert summarise(table.lazy() if lazy else table)["n"].tolist() == [2, 1]
     assert capsys.readouterr().out == "data: left out 1 level of 'school' without students: ['never'].\n"
+
+
+# --- labels that look alike, and texts with nothing in them -------------------------------------------------------
+
+PLAIN, WITH_X = ("y ~ 1 + (1 | school)", "~ 1 + (1 | school)"), ("y ~ x + (1 | school)", "~ 1 + (1 | school)")
+
+
+def with_labels(*labels) -> pd.DataFrame:
+    """A school of 6 students for each label, in turns."""
+    rng = np.random.default_rng(2)
+    size = 6 * len(labels)
+    school = pd.Series(as_objects(labels)[np.arange(size) % len(labels)])
+    return pd.DataFrame({"school": school, "y": rng.normal(size=size), "x": rng.normal(size=size)})
+
+
+ALIKE = [
+    ("001", "001 "),
+    ("a b", "a\u00a0b"),
+    ("a b", "A  B"),
+    ("a b", "ab"),
+    ("7", "\ufeff7"),
+    ("n", "n\0"),
+    ("Stra\u00dfe", "STRASSE"),
+    ("Caf\u00e9", "Cafe\u0301"),
+    (1, "1"),
+    (np.int64(1), "1"),
+    (2.5, "2.5"),
+    (True, "True"),
+    (("a", 1), ("a ", 1)),
+]
+
+
+@pytest.mark.parametrize("labels", ALIKE, ids=ascii)
+def test_labels_that_look_alike_are_kept_apart_and_named(labels):
+    """With their students, in the summary and in the design."""
+    data = with_labels(*labels, "other")
+    for call in (
+        lambda: sm.summarise_schools(data, outcome="y", school="school").index,
+        lambda: build_design(parse_formulas(*WITH_X), data).labels,
+    ):
+        with pytest.warns(UserWarning, match="^school labels that look alike are kept apart: ") as heard:
+            found = call()
+        assert sorted(map(ascii, found)) == sorted(map(ascii, pd.Index([*labels, "other"], tupleize_cols=False)))
+        text = str(heard[0].message)
+        assert text.count("(6 students)") == 2
+        assert "other" not in text
+        one, other = text.removesuffix(" (6 students).").split(": ")[1].split(" (6 students) and ")
+        assert one != other
+        assert one.isprintable()
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_labels_that_look_alike_in_every_frame(kind):
+    data = with_labels("S1", "s1", "S 1 ", "T").astype({"school": str})
+    with pytest.warns(UserWarning, match=r": 'S 1 ' \(6 students\), 'S1' \(6 students\) and 's1' \(6 students\)\.$"):
+        found = sm.summarise_schools(FRAMES[kind](data), outcome="y", school="school")
+    assert found.index.tolist() == ["S 1 ", "S1", "T", "s1"]
+
+
+@pytest.mark.parametrize(
+    "labels", [("a", "b", "aa"), (1, 2, 11), (0.5, 1.5, 2.0), (("a", 1), ("a", 2)), ("1.0", "1", "10")]
+)
+def test_labels_that_do_not_look_alike_are_no_cause_for_alarm(labels, recwarn):
+    assert len(sm.summarise_schools(with_labels(*labels), outcome="y", school="school")) == len(labels)
+    assert not list(recwarn)
+
+
+BRIEF = {"sampler": "importance", "draws": 20, "random_seed": 1, "progressbar": False}
+INTAKES = {
+    "fit": lambda data, _: sm.fit(*PLAIN, data, **BRIEF),
+    "fit with a covariate": lambda data, _: sm.fit(*WITH_X, data, **BRIEF),
+    "build_model": lambda data, _: sm.build_model(*PLAIN, data),
+    "build_model with a covariate": lambda data, _: sm.build_model(*WITH_X, data),
+    "simulate_outcomes": lambda data, _: sm.simulate_outcomes(
+        *PLAIN, data, gamma=[0], eta=[0], tau=[1, 1], random_seed=1
+    ),
+    "within_between": lambda data, _: sm.within_between(data, "x", group="school"),
+    "fit_schools": lambda _, schools: sm.fit_schools(schools, **BRIEF),
+    "fit_schools by a column": lambda _, schools: sm.fit_schools(schools.reset_index(), school="school", **BRIEF),
+    "pooled_sd": lambda _, schools: sm.pooled_sd(schools),
+    "compare_with_chance": lambda _, schools: sm.compare_with_chance(schools),
+    "school_sd_chart": lambda _, schools: sm.school_sd_chart(schools),
+    "two_stage": lambda _, schools: sm.two_stage(schools),
+    "students_from_summary": lambda _, schools: sm.students_from_summary(schools),
+}
+
+
+@pytest.mark.parametrize("intake", INTAKES)
+def test_every_call_names_them_once_and_points_at_its_caller(intake):
+    data = with_labels("A", "a", "b", "c")
+    with pytest.warns(UserWarning, match="look alike"):
+        schools = sm.summarise_schools(data, outcome="y", school="school")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "importance sampling is unreliable")
+        INTAKES[intake](data, schools)
+    assert [str(warning.message).count("'A' (6 students) and 'a' (6 students).") for warning in heard] == [1]
+    assert heard[0].filename == __file__
+
+
+def test_many_labels_that_look_alike_are_counted_quickly():
+    labels = [f"School {number:05d}" for number in range(50_000)]
+    labels += [label + " " for label in labels]
+    table = pd.DataFrame({"n": 3, "mean": 0.0, "sd": 1.0}, index=labels)
+    start = time.perf_counter()
+    with pytest.warns(UserWarning, match="look alike") as heard:
+        sm.pooled_sd(table)
+    assert time.perf_counter() - start < 3
+    text = str(heard[0].message)
+    assert text.count("'School 00004 ' (3 students)") == 1
+    assert text.endswith("; and 49995 more groups.")
+    assert len(text) < 600
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ((1, True, "b"), "1 (6 students) and True (6 students)."),
+        ((1, 2, 1.0), "1 (6 students) and 1.0 (6 students)."),
+        ((Decimal(1), 2, 1), "Decimal('1') (6 students) and 1 (6 students)."),
+        ((("a", 1), ("a", True), ("b", 1)), "('a', 1) (6 students) and ('a', True) (6 students)."),
+    ],
+)
+def test_labels_that_python_takes_for_one_are_said_to_be_one(labels, said):
+    data = with_labels(*labels)
+    for call in (
+        lambda: sm.summarise_schools(data, outcome="y", school="school"),
+        lambda: build_design(parse_formulas(*WITH_X), data).labels,
+    ):
+        with pytest.warns(UserWarning, match="^school labels that are equal are taken as one: ") as heard:
+            assert len(call()) == 2
+        assert str(heard[0].message).endswith(said)
+    with warnings.catch_warnings():  # one number in two types of the same kind is one label
+        warnings.simplefilter("error")
+        assert len(sm.summarise_schools(with_labels(1, np.int64(1), 2), outcome="y", school="school")) == 2
+
+
+CATEGORIES = {
+    "pandas categories": lambda table: table.astype({"school": "category"}),
+    "polars categories": lambda table: pl.from_pandas(table).with_columns(pl.col("school").cast(pl.Categorical)),
+    "polars enum": lambda table: pl.from_pandas(table.astype({"school": "category"})),
+    "arrow strings": lambda table: table.astype({"school": pd.ArrowDtype(pa.string())}),
+    "arrow dictionary": lambda table: pa.Table.from_pandas(table.astype({"school": "category"})),
+    "objects": lambda table: table.astype({"school": object}),
+}
+
+
+@pytest.mark.parametrize("kind", [*FRAMES, *CATEGORIES])
+@pytest.mark.parametrize("blank", ["", "   ", "\t\n", "\u00a0\u2003", "\ufeff"], ids=ascii)
+def test_a_text_with_nothing_in_it_is_no_label(kind, blank, capsys):
+    data = with_labels("a", "b", "c").astype({"school": str})
+    data.loc[[4, 7], "school"] = blank
+    frame = (FRAMES | CATEGORIES)[kind](data)
+    with pytest.raises(ValueError, match=r"^data has 2 rows with a missing 'school'( \(.*\[4, 7\]\))?; remove them or"):
+        sm.summarise_schools(frame, outcome="y", school="school")
+    found = sm.summarise_schools(frame, outcome="y", school="school", missing="drop")
+    assert capsys.readouterr().out == "summarise_schools: dropped 2 rows with a missing 'school'.\n"
+    assert found["n"].to_dict() == {"a": 6, "b": 4, "c": 6}
+
+
+@pytest.mark.parametrize("kind", ["polars", "polars lazy", "pyarrow", "duckdb"])
+def test_dates_and_lists_of_typed_frames_are_what_they_are_to_the_design(kind):
+    days = pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 1, 3), eager=True)
+    data = pl.from_pandas(with_labels("a", "b", "c").assign(school=0)).with_columns(school=pl.concat([days] * 6))
+    convert = {"polars": lambda d: d, "polars lazy": lambda d: d.lazy(), "pyarrow": lambda d: d.to_arrow()}
+    convert["duckdb"] = lambda d: duckdb.from_arrow(d.to_arrow())
+    found = sm.summarise_schools(convert[kind](data), outcome="y", school="school")
+    pd.testing.assert_index_equal(found.index, build_design(parse_formulas(*WITH_X), convert[kind](data)).labels)
+    lists = convert[kind](data.with_columns(pl.concat_list("school")))
+    with pytest.raises(ValueError, match="school='school' must hold labels that do not change"):
+        sm.summarise_schools(lists, outcome="y", school="school")
+
+
+def test_a_summary_of_a_school_without_a_name_is_refused():
+    table = pd.DataFrame({"n": 3, "mean": 0.0, "sd": 1.0}, index=["a", "\u00a0", "b"])
+    with pytest.raises(ValueError, match=r"schools: 1 school without a label: '\\xa0'\."):
+        sm.pooled_sd(table)
+
+
+# --- kinds of numbers ---------------------------------------------------------------------------------------------
+
+NUMBERS = [1.5, -2.25, 3.0, 4.5, 0.0, 5.25, 1.0, 2.5, -4.0]
+DECIMALS = [Decimal(str(number)) for number in NUMBERS]
+AS_NUMBERS = {
+    "decimal objects": pd.Series(DECIMALS, dtype=object),
+    "python's floats": pd.Series(NUMBERS, dtype=object),
+    "several kinds": pd.Series([DECIMALS[0], -2.25, 3, np.float64(4.5), *DECIMALS[4:]], dtype=object),
+    "nullable": pd.Series(NUMBERS, dtype="Float64"),
+    "sparse": pd.Series(NUMBERS, dtype=pd.SparseDtype(float, 0.0)),
+    "arrow decimals": pd.Series(DECIMALS, dtype=pd.ArrowDtype(pa.decimal128(8, 3))),
+    "arrow floats": pd.Series(NUMBERS, dtype="float64[pyarrow]"),
+}
+
+
+def columns_of(kind: str):
+    """Students with numbers of a kind, and the same with floats."""
+    plain = pd.DataFrame({"school": list("aaabbbccc"), "v": NUMBERS, "w": [0.1, 0.5, 2, 1, 0, 4, 1, 7, 2]})
+    if kind == "polars":
+        return pl.from_pandas(plain).with_columns(v=pl.Series(DECIMALS)), plain
+    if kind in ("duckdb", "pyarrow"):
+        table = pa.table(plain.to_dict("list") | {"v": pa.array(DECIMALS, pa.decimal128(8, 3))})
+        return (table if kind == "pyarrow" else duckdb.from_arrow(table)), plain
+    return plain.assign(v=AS_NUMBERS[kind]), plain
+
+
+@pytest.mark.parametrize("kind", [*AS_NUMBERS, "polars", "duckdb", "pyarrow"])
+def test_numbers_of_every_kind_give_what_floats_give(kind):
+    """As outcome with and without covariates, as covariate, as label, and within and between."""
+    data, plain = columns_of(kind)
+    pd.testing.assert_frame_equal(
+        sm.summarise_schools(data, outcome="v", school="school"),
+        sm.summarise_schools(plain, outcome="v", school="school"),
+    )
+    for location in ("v ~ w + (1 | school)", "w ~ v + (1 + v || school)", "w ~ I(v > 1) + (1 | school)"):
+        formulas = parse_formulas(location, "~ 1 + (1 | school)")
+        one, other = build_design(formulas, data), build_design(formulas, plain)
+        for name in ("y", "X", "Z"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert sm.summarise_schools(data, outcome="w", school="v").index.tolist() == sorted(NUMBERS)
+    pd.testing.assert_frame_equal(
+        sm.within_between(data, "v", group="school"), sm.within_between(plain, "v", group="school")
+    )
+
+
+def test_missing_numbers_of_every_kind_are_missing():
+    for column in AS_NUMBERS.values():
+        data = with_labels("a", "b", "c").head(9).assign(y=column)
+        data["y"] = data["y"].astype(object).where(data.index != 3, None).astype(column.dtype)
+        with pytest.raises(ValueError, match=r"data has 1 row with a missing 'y' \(.*\[3\]\)"):
+            sm.summarise_schools(data, outcome="y", school="school")
+        with pytest.raises(ValueError, match=r"data has 1 row with missing values in \['y'\] \(.*\[3\]\)"):
+            build_design(parse_formulas(*WITH_X), data)
+
+
+NO_NUMBERS = {
+    "text": list("abcdefghi"),
+    "true and false": [True, False, True] * 3,
+    "objects, true and false": pd.Series([True, None, False] * 3, dtype=object),
+    "numbers and texts": pd.Series([1, "b", 2.0] * 3, dtype=object),
+    "categories of numbers": pd.Categorical([1, 2, 3] * 3),
+    "dates": pd.Timestamp("2020-01-01"),
+    "complex": 1j,
+    "too large": pd.Series([10**400, 1, 2] * 3, dtype=object),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        *(("pandas", column) for column in NO_NUMBERS),
+        *((kind, column) for kind in ("polars", "pyarrow", "duckdb") for column in ("text", "true and false", "dates")),
+    ],
+)
+def test_what_is_no_number_gets_one_sentence_whatever_the_model(kind, column):
+    data = with_labels("a", "b", "c").head(9).assign(y=NO_NUMBERS[column])
+    said = set()
+    for formulas in (PLAIN, WITH_X):
+        with pytest.raises(ValueError, match=r"^outcome='y' must be numeric; found [\w\[\]=', ()-]+\.$") as raised:
+            sm.fit(*formulas, FRAMES[kind](data), **BRIEF)
+        said.add(str(raised.value))
+    assert len(said) == 1
 
 
 scores = st.lists(st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1, max_size=8)

@@ -359,7 +359,7 @@ NAMES = {
     "dates": [datetime.date(2021, 1, 1), datetime.date(2020, 5, 1), datetime.date(2019, 1, 1)],
     "times": list(pd.to_datetime(["2021-01-01", "2020-05-01", "2019-01-01"])),
     "booleans": [True, False],
-    "texts with an empty one": ["b", "", " "],
+    "texts with blanks": ["b", " a", "c c"],
 }
 
 
@@ -378,7 +378,8 @@ def test_labels_of_any_type(kind, categorical):
 
 def test_labels_that_cannot_be_compared_keep_their_order():
     labels = pd.Series([1, "1", ("x", 2), 2.5][i % 4] for i in range(N))
-    design = design_of(LOCATION, data=STUDENTS.assign(school=labels))
+    with pytest.warns(UserWarning, match=r"look alike are kept apart: 1 \(15 students\) and '1' \(15 students\)\.$"):
+        design = design_of(LOCATION, data=STUDENTS.assign(school=labels))
     assert list(design.labels) == [1, "1", ("x", 2), 2.5]
     assert [design.labels[at] for at in design.school] == [labels[row] for row in design.rows]
     np.testing.assert_array_equal(design.y, STUDENTS["score"].to_numpy()[design.rows])
@@ -446,6 +447,40 @@ def test_transformations_learn_from_the_rows_that_are_kept(capsys):
     assert abs(design.X[:, 2].mean()) < 1e-9
     assert abs(design.X[:, 2]).max() < 10
     assert "dropped 4 rows" in capsys.readouterr().out
+
+
+BLANK = {
+    "objects": lambda column: column.astype(object),
+    "strings": lambda column: column.astype("string"),
+    "arrow strings": lambda column: column.astype("string[pyarrow]"),
+    "categories": lambda column: column.astype("category"),
+    "ordered": lambda column: column.astype(pd.CategoricalDtype(["w", "\u00a0", "v", "", "u"], ordered=True)),
+}
+
+
+@pytest.mark.parametrize("kind", [*BLANK, "polars", "polars categories"])
+def test_a_text_with_nothing_in_it_is_missing(kind, capsys):
+    """In a covariate and among the labels; it is no level of its own."""
+    data = STUDENTS[["school", "score", "ses", "track"]].copy()
+    data.loc[[2, 9], "track"] = ["", "\u00a0"]
+    data.loc[30, "school"] = " \t"
+    frame = data.assign(track=BLANK[kind](data["track"])) if kind in BLANK else pl.from_pandas(data)
+    if kind == "polars categories":
+        frame = frame.with_columns(pl.col("track", "school").cast(pl.Categorical))
+    message = (
+        "data has 3 rows with missing values in ['school', 'track'] (first rows, counted from 0: [2, 9, 30]); remove"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        design_of("score ~ ses * track + (1 | school)", data=frame)
+    design = design_of("score ~ ses + (track | school)", data=frame, missing="drop")
+    assert "dropped 3 rows of 60 with missing values in ['school', 'track']" in capsys.readouterr().out
+    complete = data.drop([2, 9, 30])
+    assert sorted(design.rows) == complete.index.tolist()
+    levels = ["w", "v", "u"] if kind == "ordered" else ["u", "v", "w"]
+    assert design.location_effects == ("Intercept", *(f"track[{level}]" for level in levels[1:]))
+    assert list(design.labels) == list("abcdef")
+    with pytest.raises(ValueError, match=re.escape("students has 1 row with missing values in ['track']")):
+        design.new_rows(data.loc[[2, 3]])
 
 
 def test_unused_levels_are_reported(capsys):

@@ -3,6 +3,7 @@
 import io
 import json
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -227,14 +228,18 @@ def test_thinning_does_not_move_the_posterior(saeb_schools, importance_fit):
     assert ((whole["pip"] - thinned["pip"]).abs() <= 4.5 * np.sqrt(spread**2 / 1000 + whole["pip_mcse"] ** 2)).all()
 
 
-@pytest.mark.parametrize("kind", ["strings", "integers", "dates"])
+@pytest.mark.parametrize("kind", ["strings", "integers", "dates", "spans", "booleans", "bytes", "Decimals"])
 def test_netcdf_returns_the_same_fit(few_schools, tmp_path, kind):
     labels = {
         "strings": [f"school {letter}" for letter in "lkjihgfedcba"],
         "integers": list(range(100, 112)),
         "dates": list(pd.date_range("2020-01-01", periods=12)),
+        "spans": list(pd.timedelta_range("1 day", periods=12)),
+        "booleans": [True, False],
+        "bytes": [bytes([letter]) for letter in b"lkjihgfedcba"],
+        "Decimals": [Decimal(number) / 4 for number in range(12)],
     }[kind]
-    fit = quick(few_schools.set_axis(pd.Index(labels, name="place")))
+    fit = quick(few_schools.head(len(labels)).set_axis(pd.Index(labels, name="place")))
     fit.to_netcdf(tmp_path / "fit.nc")
     with xr.open_datatree(tmp_path / "fit.nc") as opened:
         again = opened.load()

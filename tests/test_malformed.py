@@ -1,6 +1,8 @@
 """Malformed calls get one clear sentence: which argument, what was found, what is expected. Nothing is sampled first."""
 
+import datetime
 import re
+import uuid
 from functools import partial
 
 import numpy as np
@@ -66,7 +68,7 @@ STUDENTS = {
         "school='school' is not a column of data; its columns are ['class', 'score', 'ses'].",
     ),
     "text": (students(score=list("123456")), "outcome='score' must be numeric; found"),
-    "booleans": (students(score=[True, False] * 3), "outcome='score' must be numeric; found Boolean."),
+    "booleans": (students(score=[True, False] * 3), "outcome='score' must be numeric; found bool."),
     "missing": (
         students(score=[1.0, np.nan, 3.0, None, 2.0, 2.5]),
         "data has 2 rows with a missing 'score' (first rows, counted from 0: [1, 3]); "
@@ -330,6 +332,35 @@ SCHOOLS = {
 def test_malformed_summaries(case):
     data, message = SCHOOLS[case]
     assert_refused(lambda: sm.fit_schools(data, sampler="importance", progressbar=False), message)
+
+
+UNSAVED = {
+    "Period": pd.period_range("2020-01", periods=3, freq="M"),
+    "Interval": pd.interval_range(0, 3),
+    "Timestamp": pd.date_range("2020-01-01", periods=3, tz="Europe/Berlin"),
+    "date": [datetime.date(2020, 1, day) for day in (1, 2, 3)],
+    "UUID": [uuid.UUID(int=number) for number in (1, 2, 3)],
+    "frozenset": [frozenset({number}) for number in (1, 2, 3)],
+    "int": [1, 2, 2**70],
+}
+
+
+@pytest.mark.parametrize("kind", UNSAVED)
+@pytest.mark.parametrize("dtype", [None, object, "category"])
+def test_labels_that_no_file_holds(kind, dtype):
+    """`to_netcdf` is xarray's, and would say something else, after the fit."""
+    labels = pd.Series([label for label in UNSAVED[kind] for _ in range(2)], dtype=dtype)
+    message = f" must hold labels that a saved fit can hold, such as texts or numbers; found {kind}, such as '"
+    for formulas in (LOCATION, SCALE), WITH_SES:
+        data = students(school=labels)
+        assert_refused(
+            lambda formulas=formulas, data=data: sm.fit(*formulas, data, progressbar=False), f"school='school'{message}"
+        )
+    assert len(sm.summarise_schools(data, outcome="score", school="school")) == 3
+    with pytest.raises(AssertionError, match="sampling started"):
+        sm.fit(*WITH_SES, data.assign(school=data["school"].astype(str)), progressbar=False)
+    table = schools(index=pd.Index(labels[::2]))
+    assert_refused(lambda: sm.fit_schools(table, progressbar=False), f"the index of schools{message}")
 
 
 def test_long_lists_of_bad_schools_are_cut():

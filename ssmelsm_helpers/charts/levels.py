@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from ..columns import table_of
+from ..frames import refuse_missing, table_of
+from ..labels import texts
 from .style import COLOURS, GREY, WIDTH
 
 _MOST = 6
@@ -39,18 +41,20 @@ def few_schools_chart(students: pd.DataFrame, *, outcome: str, school: str) -> a
     table = table_of(students, {outcome: "outcome", school: "school"}, argument="students")
     if outcome == school:
         raise ValueError(f"outcome and school must be different columns; found {outcome!r} for both.")
-    found = table.groupby(school, sort=False)[outcome].agg(["size", "mean", "std"])
+    refuse_missing(table[[school]], table[school].isna(), "students")
+    by_school = table.groupby(school, sort=False)
+    found = by_school[outcome].agg(["size", "mean", "std"])
     if not 2 <= len(found) <= _MOST or (found["size"] < 2).any():
         raise ValueError(
             f"students must be of 2 to {_MOST} schools with at least 2 students each; found {found['size'].to_dict()}."
         )
-    labels = [str(label) for label in found.index]
+    labels = texts(found.index)
     parts = [
         f"School {label}: {row['size']:.0f} students, mean {row['mean']:.2f}, SD {row['std']:.2f}"
         for label, (_, row) in zip(labels, found.iterrows(), strict=True)
     ]
     description = f"Scores of {len(found)} schools, a row each. {'; '.join(parts)}."
-    dots = pd.DataFrame({"school": table[school].astype(str), "score": table[outcome].round(3)})
+    dots = pd.DataFrame({"school": np.array(labels)[by_school.ngroup()], "score": table[outcome].round(3)})
     bars = pd.DataFrame({"school": labels, "mean": found["mean"].to_numpy(), "sd": found["std"].to_numpy()})
     bars = bars.assign(low=bars["mean"] - bars["sd"], high=bars["mean"] + bars["sd"])
     y = alt.Y("school:N", sort=labels, title="School")

@@ -10,7 +10,8 @@ import xarray as xr
 from ..arguments import check_count, check_probability, check_text
 from ..data import check_summary
 from ..inclusion import pip_table
-from ..spread import POSITIONS, chance_band, compare_with_chance, pooled_sd
+from ..labels import texts
+from ..spread import POSITIONS, against_chance, chance_band, pooled
 from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect, label_tooltip
 
 
@@ -89,7 +90,7 @@ def _slab_ratios(fit) -> pd.DataFrame:
     table = pip_table(fit)
     mean = ratio.mean(sample).where(visited).to_numpy()
     columns = {"ratio": mean, "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
-    return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=[str(label) for label in table.index])
+    return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=texts(table.index))
 
 
 def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95, units: str = "schools") -> alt.LayerChart:
@@ -123,26 +124,26 @@ def school_sd_chart(schools: pd.DataFrame, *, level: float = 0.95, units: str = 
     """
     check_probability("level", level)
     check_text("units", units)
-    table = check_summary(schools)
-    rows = compare_with_chance(table, level=level)
-    rows = rows.assign(label=[str(label) for label in rows.index]).reset_index(drop=True)
-    pooled = pooled_sd(table)
+    table = check_summary(schools, school=None)
+    rows = against_chance(table, level)
+    rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
+    sd_within = pooled(table)
     single = int((table["n"] == 1).sum())
     outside = int((rows["position"] != "inside").sum())
     left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
-        f"the band around the pooled SD {pooled:.2f} that would hold {level:.0%} of them by chance. The band narrows "
+        f"the band around the pooled SD {sd_within:.2f} that would hold {level:.0%} of them by chance. The band narrows "
         f"as n grows; {outside} {units} lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
     band = pd.DataFrame(
-        {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, pooled, level=level), strict=True))}
+        {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, sd_within, level=level), strict=True))}
     )
     x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
     sd = alt.Y("low:Q", title=f"Observed SD within {units}", scale=alt.Scale(zero=True))
     area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
-    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(**DASHED).encode(y=alt.datum(pooled))
+    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(**DASHED).encode(y=alt.datum(sd_within))
     domain = list(POSITIONS)
     colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
     label = alt.Tooltip("label:N", title=table.index.name or "label")
