@@ -110,6 +110,20 @@ def test_bad_arguments(importance_fit, saeb_schools):
         sm.pip_chart(saeb_schools)
 
 
+def test_few_schools_that_print_alike_are_drawn_apart():
+    students = pd.DataFrame({"school": pd.Series([1, "1"] * 3, dtype=object), "score": [1.0, 5.0, 2.0, 7.0, 3.0, 9.0]})
+    chart = sm.few_schools_chart(students, outcome="score", school="school")
+    assert "School 1 (int): 3 students, mean 2.00, SD 1.00; School 1 (str): 3 students, mean 7.00" in chart.description
+    rows = pd.DataFrame(_data_with(chart, "score")).groupby("school")["score"].apply(list)
+    assert rows.to_dict() == {"1 (int)": [1, 2, 3], "1 (str)": [5, 7, 9]}
+    with pytest.raises(ValueError, match=r"students has 2 rows with missing values in \['school'\]"):
+        sm.few_schools_chart(
+            students.replace({1: "a", "1": "b"}).assign(school=["a", "", "b", " ", "a", "b"]),
+            outcome="score",
+            school="school",
+        )
+
+
 def _data_with(chart, column):
     """Rows of the first data set of a chart that has a column."""
     for rows in chart.to_dict()["datasets"].values():

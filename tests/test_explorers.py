@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 from bs4 import BeautifulSoup
@@ -262,6 +264,29 @@ def test_a_card_needs_a_school_and_the_plain_model(importance_fit):
     card = sm.school_card(importance_fit, 80)
     assert card.view().sentence.startswith("School 80 has a single student")
     assert len(card.view().data["students"]) == 0  # no curve of an SD that does not exist
+
+
+def test_a_card_of_labels_that_print_alike():
+    """The label decides; where it only prints like several, they are named."""
+    rng = np.random.default_rng(1)
+    labels = [1, "1", ("2", "b"), "('2', 'b')", 3.0]
+    schools = pd.DataFrame({"n": [10, 11, 12, 13, 14], "mean": rng.normal(size=5), "sd": rng.uniform(1, 2, 5)})
+    schools.index = pd.Index(labels, tupleize_cols=False)
+    with pytest.warns(UserWarning, match="look alike"):
+        fit = sm.fit_schools(schools, sampler="importance", draws=200, random_seed=1, progressbar=False)
+    for label, n in zip(labels, schools["n"], strict=True):
+        assert f" has {n} students" in sm.school_card(fit, label).view().sentence
+    for label, n in (("3.0", 14), (np.int64(1), 10)):
+        assert f" has {n} students" in sm.school_card(fit, label).view().sentence
+    card = sm.school_card(fit, 1)
+    assert card.view(school="1 (str)").sentence.startswith("School 1 (str) has 11 students")
+    with pytest.raises(ValueError, match=r"found Decimal\('1'\), which prints like \['1 \(int\)', '1 \(str\)'\]\.$"):
+        sm.school_card(fit, Decimal(1))
+    rows = sm.threshold_explorer(fit).view().data["schools"]
+    assert rows["label"].is_unique
+    described = sm.spike_bump_chart(fit, [1, "1"]).to_dict()["description"]
+    assert "t of 2 schools" in described
+    assert "school 1 (int): " in described
 
 
 def test_picture_and_sentence_flag_the_same(importance_fit):

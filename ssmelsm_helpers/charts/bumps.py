@@ -11,6 +11,7 @@ import xarray as xr
 
 from ..arguments import shown
 from ..inclusion import posterior_of_fit
+from ..labels import texts
 from .style import COLOURS, GREY, WIDTH, check_scale_effect
 
 _MOST = 5
@@ -53,7 +54,9 @@ def spike_bump_chart(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     unknown = [label for label in schools if label not in labels]
     if unknown:
         raise ValueError(f"schools must be labels of the fit's schools; found {shown(unknown)}.")
-    draws = {str(label): posterior["t"].sel(school=label).to_numpy().ravel() for label in schools}
+    printed = texts(labels)
+    places = [labels.index(label) for label in schools]
+    draws = {printed[place]: posterior["t"].isel(school=place).to_numpy().ravel() for place in places}
     reach = max(float(abs(t).max()) for t in draws.values()) or 1.0
     edges = np.linspace(-reach, reach, _BINS + 1)
     rows = []

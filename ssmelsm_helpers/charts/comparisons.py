@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..inclusion import pip_table
+from ..labels import texts
 from .style import COLOURS, DASHED, GREY, HEIGHT, WIDTH, checked_threshold, error_ends
 
 _PIP = alt.Scale(domain=[0, 1])
@@ -64,7 +65,7 @@ def pip_comparison_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.7
     groups = ["flagged in both", f"only in {one}", f"only in {two}", "in neither"]
     above_x, above_y = table["x"] >= threshold, table["y"] >= threshold
     table["group"] = np.select([above_x & above_y, above_x, above_y], groups[:3], groups[3])
-    table["label"] = [str(label) for label in table.index]
+    table["label"] = texts(table.index)
     who = {group: ", ".join(rows["label"]) or "none" for group, rows in table.groupby("group")}
     description = (
         f"Scatter plot of {len(table)} schools: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
@@ -138,7 +139,7 @@ def formulations_chart(fits: dict[str, xr.DataTree], *, threshold: float = 0.75)
                     "pip": table["pip"],
                     **dict(zip(("low", "high"), error_ends(table), strict=True)),
                     "fit": name,
-                    "label": [str(label) for label in table.index],
+                    "label": texts(table.index),
                 }
             )
             for at, (name, table) in enumerate(tables.items())

@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_count, shown
-from ..data import label_index
 from ..inclusion import pip_table, posterior_of_fit, selected_names
+from ..labels import texts
 from ..simulate import Simulation
 from ..tree import evenly_spaced
 from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, checked_threshold, error_ends, threshold_slider
@@ -218,8 +218,7 @@ def _two_pips(fit, first: str, second: str) -> pd.DataFrame:
         columns |= {f"pip_{axis}": table["pip"], f"bf_{axis}": table["bayes_factor"].clip(upper=1e6)}
         columns |= {f"{axis}_low": low, f"{axis}_high": high}
         columns[f"arrow_{axis}"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
-    labels = [str(label) for label in label_index(table.index)]
-    return pd.DataFrame(columns).assign(label=labels, n=table["n"]).reset_index(drop=True)
+    return pd.DataFrame(columns).assign(label=texts(table.index), n=table["n"]).reset_index(drop=True)
 
 
 def _two_effects_tooltip(first: str, second: str) -> list[alt.Tooltip]:

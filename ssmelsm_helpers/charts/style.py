@@ -8,6 +8,7 @@ import xarray as xr
 
 from ..arguments import check_probability
 from ..inclusion import VERDICTS, pip_table, posterior_of_fit, selected_names
+from ..labels import texts
 from ..rendering import enable_renderer
 
 enable_renderer()
@@ -53,8 +54,7 @@ def rows(fit: xr.DataTree, threshold: float) -> pd.DataFrame:
     check_scale_effect(fit)
     table = pip_table(fit, threshold=threshold)
     low, high = error_ends(table)
-    labels = [str(label) for label in table.index]
-    table = table.assign(label=labels, position=range(1, len(table) + 1), pip_low=low, pip_high=high)
+    table = table.assign(label=texts(table.index), position=range(1, len(table) + 1), pip_low=low, pip_high=high)
     return table.reset_index(drop=True)
 
 

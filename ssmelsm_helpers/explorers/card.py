@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import shown
 from ..charts.style import COLOURS, DASHED
 from ..evidence import school_evidence
 from ..inclusion import pip_table
+from ..labels import place_of, texts
 from .views import Control, Explorer, View
 
 _THRESHOLD = 0.75
@@ -28,17 +28,17 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     fit : xarray.DataTree
         A fit of the intercept-only model.
     school
-        Its label. A menu leads to the others.
+        Its label, or what the label prints. A menu leads to the others.
 
     Returns
     -------
     Explorer
-        Setting ``school``, a label as text.
+        Setting ``school``, a label as text; where several print alike, with its type.
 
     Raises
     ------
     ValueError
-        The fit has covariates or several effects, or there is no such school.
+        The fit has covariates or several effects, there is no such school, or several print like it.
 
     Examples
     --------
@@ -51,9 +51,8 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     posterior = fit["posterior"]
     if "constant_data" in fit.children or posterior.sizes["effect"] != 2:
         raise ValueError("fit must be of the intercept-only model for a school's card; found one with more terms.")
-    labels = [str(label) for label in table.index]
-    if str(school) not in labels:
-        raise ValueError(f"school must be one of the fit's schools; found {shown(school)}.")
+    labels = texts(table.index)
+    start = labels[place_of(school, table.index)]
     theta = {
         "gamma": float(posterior["gamma"].mean()),
         "eta": float(posterior["eta"].mean()),
@@ -70,8 +69,8 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
         return card_view(observed, theta, school)
 
     interesting = observed["pip"].sort_values(ascending=False).index[:12].tolist()
-    static = tuple(label for label in labels if label in {*interesting, str(school)})
-    control = Control("school", "School", tuple(labels), str(school), static=static)
+    static = tuple(label for label in labels if label in {*interesting, start})
+    control = Control("school", "School", tuple(labels), start, static=static)
     return Explorer("A school's card", [control], view, card_charts)
 
 

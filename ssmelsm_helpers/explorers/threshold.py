@@ -12,6 +12,7 @@ import xarray as xr
 from ..charts.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends
 from ..importance import GOOD_PARETO_K
 from ..inclusion import bayes_factor, fdr_threshold
+from ..labels import texts
 from ..sensitivity import PriorTable, reweighted_table
 from .views import Control, Explorer, View, as_sent
 
@@ -93,7 +94,7 @@ def threshold_view(found: PriorTable, threshold: float, rule: str) -> View:
     flagged = sent >= cutoff
     low, high = error_ends(table)
     schools = table.assign(
-        label=[str(label) for label in table.index],
+        label=texts(table.index),
         position=np.arange(1, len(table) + 1),
         pip_low=low,
         pip_high=high,
