@@ -134,7 +134,7 @@ def fit(
         selected = selected_effects(select, design.effects)
         choices = choose(design, formulation, sampler, selected, inclusion_prior, family, indicator)
         tree = _fit_design(design, choices, run)
-    tree.attrs |= {"location": location, "scale": scale}
+    tree.attrs |= {"location": location, "scale": scale, "missing": missing}
     return tree
 
 

@@ -10,8 +10,8 @@ import xarray as xr
 from scipy.special import logit
 
 from .choices import why_not_collapsed
-from .data import label_index
 from .design import Design, build_design, parse_formulas
+from .labels import label_index
 from .posterior import CollapsedPosterior, design_posterior, summary_posterior
 from .priors import Beta, Priors
 from .tree import design_from, school_summary
@@ -80,8 +80,9 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
 
 
 def design_of_data(fit: xr.DataTree, data) -> Design:
-    """The design of students that must be those of the fit, in any order."""
-    design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, missing=None)
+    """The design of students that must be those of the fit, in any order; with gaps where the fit had dropped them."""
+    missing = "quiet" if fit.attrs.get("missing") == "drop" else None
+    design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, missing=missing)
     schools = observed_schools(fit)
     total = int(schools["n"].sum())
     if (len(design.y), design.n_schools) != (total, len(schools)):

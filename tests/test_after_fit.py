@@ -252,6 +252,30 @@ def test_a_new_school_with_covariates(ses, students):
     np.testing.assert_allclose(high["sd_ratio"], low["sd_ratio"])
 
 
+@pytest.mark.parametrize("formulas", [PLAIN, SES])
+def test_the_rows_that_a_fit_dropped_may_stay_in_its_data(formulas, students, capsys):
+    """Silently: the fit has reported them. A fit that had none to drop refuses them."""
+    gaps = students.assign(x=students["x"].where(students.index % 50 != 7))
+    gaps.loc[3, "score"] = np.nan
+    complete = gaps.dropna(subset=["score"] if formulas == PLAIN else ["score", "x"])
+    brief = {"sampler": "importance", "draws": 100, **QUIET}
+    fit, expected = sm.fit(*formulas, gaps, missing="drop", **brief), sm.fit(*formulas, complete, **brief)
+    assert "dropped" in capsys.readouterr().out
+    tree, other = (
+        sm.pointwise_log_likelihood(one, data, unit="student", draws=10)["log_likelihood"]["outcome"]
+        for one, data in ((fit, gaps), (expected, complete.reset_index(drop=True)))
+    )
+    np.testing.assert_array_equal(tree, other)
+    assert tree["student"].to_numpy().tolist() == complete.index.tolist()
+    new = pd.DataFrame({"x": [0.3]})
+    pd.testing.assert_frame_equal(
+        sm.predict_school(fit, new, data=gaps), sm.predict_school(expected, new, data=complete)
+    )
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ValueError, match=r"^data has \d+ rows? with missing values in \["):
+        sm.pointwise_log_likelihood(expected, gaps, unit="student")
+
+
 # Saving
 
 
