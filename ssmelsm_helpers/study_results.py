@@ -36,15 +36,15 @@ def load_study(name: str) -> pd.DataFrame:
     return pd.read_csv(committed_table("data", f"study_{name}.csv"))
 
 
-def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab", "sd_slab")) -> pd.DataFrame:
-    """Rates of a study by condition: means over its replications.
+def summarise_study(table: pd.DataFrame, by=None) -> pd.DataFrame:
+    """What a study found, by condition: means over its replications, or the verdict on a calibration.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `run_study` with `published_study` or `unbalanced_study`. Failed replications are left out and counted.
-    by : sequence of str
-        Columns of the conditions to group by.
+        From `run_study` with a study of this package. Failed replications are left out and counted.
+    by : sequence of str, optional
+        Columns of the conditions to group by. Default: all of the study's own.
 
     Returns
     -------
@@ -55,6 +55,7 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
         threshold; ``surplus``, the mean PIP minus the share that deviates, over all schools; ``tau_t``.
         TPR and AUC are means over replications with a deviating school; precision and F1 over those where they are
         defined; missing where there is none. ``tpr_se`` and ``fpr_se`` are standard errors of the means.
+        Of a `calibration_study`: its `calibration_verdict`; of several at once, that of each condition.
 
     Raises
     ------
@@ -69,7 +70,13 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
     >>> summarise_study(run_study(few, replications=4, random_seed=1))["replications"].tolist()
     [4]
     """
+    _check_table(table)
+    by = _conditions(table) if by is None else by
+    if any(str(name).startswith("rank_") for name in table):
+        return _verdicts(table, _check_columns(table, by, "error"))
     by = _check_study(table, by, "hits", "false_flags")
+    if not by:
+        raise ValueError("by must name at least one column; found none.")
     good = table[table["error"].isna()]
     with_deviating = good["deviating"].where(good["deviating"] > 0)
     flagged = good["hits"] + good["false_flags"]
@@ -99,18 +106,44 @@ def summarise_study(table: pd.DataFrame, by=("n_students", "n_schools", "p_slab"
     return result
 
 
-def _check_study(table, by, *others: str) -> list[str]:
-    """The columns to group by; refuse tables that are not those of a study with them."""
+def _verdicts(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Of one condition the verdict, of several each one's."""
+    from .calibration import calibration_verdict  # which loads the samplers
+
+    groups = dict(list(table.groupby(by))) if by else {}
+    if len(groups) < 2:
+        return calibration_verdict(table)
+    return pd.concat({label: calibration_verdict(part) for label, part in groups.items()}, names=by)
+
+
+def _conditions(table: pd.DataFrame) -> list[str]:
+    """The columns of a study's conditions: between the row's number and the replication's, where `run_study` puts them."""
+    _check_columns(table, [], "condition", "replication")
+    names = list(table)
+    return names[names.index("condition") + 1 : names.index("replication")]
+
+
+def _check_table(table) -> None:
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"table must be a study's, as run_study() returns it; found {type(table).__name__}.")
+
+
+def _check_columns(table: pd.DataFrame, by, *others: str) -> list[str]:
+    """The columns to group by; refuse tables that lack them or others."""
     names = sequence(by)
     if names is None:
         raise TypeError(f"by must be a sequence of columns; found {shown(by)}.")
-    classes = [f"class{at}_{name}" for at in range(len(PIP_CLASSES) - 1) for name in ("schools", "pips", "deviating")]
-    absent = [name for name in [*names, *others, *classes, "error"] if name not in table]
+    absent = [name for name in [*names, *others] if name not in table]
     if absent:
         raise ValueError(f"table must be a study's, with the columns {shown(absent)}; found {shown(list(table))}.")
     return names
+
+
+def _check_study(table, by, *others: str) -> list[str]:
+    """The columns to group by; refuse tables that are not those of a study with schools that deviate."""
+    _check_table(table)
+    classes = [f"class{at}_{name}" for at in range(len(PIP_CLASSES) - 1) for name in ("schools", "pips", "deviating")]
+    return _check_columns(table, by, *others, *classes, "error")
 
 
 def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:

@@ -76,6 +76,18 @@ def test_the_verdict_itself():
     assert sm.calibration_verdict(promised)["passes"].tolist() == [True, False]
 
 
+def test_the_summary_of_a_calibration_is_its_verdict():
+    """Of several, each one's: their ranks are not to be mixed."""
+    designs = [sm.calibration_study(), sm.calibration_study(wrong_prior=True)]
+    right, wrong = (sm.run_study(design, replications=20, random_seed=1, progressbar=False) for design in designs)
+    pd.testing.assert_frame_equal(sm.summarise_study(right), sm.calibration_verdict(right))
+    both = sm.summarise_study(pd.concat([right, wrong]))
+    assert both.index.names == ["formulation", "sampler", "wrong_prior", "quantity"]
+    pd.testing.assert_frame_equal(both.loc["collapsed", "importance", True], sm.calibration_verdict(wrong))
+    only = sm.summarise_study(pd.concat([right, wrong]), ["wrong_prior"])
+    pd.testing.assert_frame_equal(only.loc[False], sm.calibration_verdict(right))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"bins": 7}, "bins must be a whole number from 2 that divides 100; found 7"), ({"level": 0}, "level must be")],

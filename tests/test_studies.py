@@ -300,6 +300,25 @@ def test_rates_are_what_they_are_called(published):
     assert with_.loc[0.901, "two_stage_matched_tpr"] == pytest.approx(matched.mean())
 
 
+def test_a_summary_is_by_the_study_s_own_conditions(published):
+    """Whatever they are called; fewer can be asked for."""
+    names = ["n_students", "n_schools", "p_slab", "sd_slab"]
+    assert sm.summarise_study(published).index.names == names
+    pd.testing.assert_frame_equal(sm.summarise_study(published), sm.summarise_study(published, names))
+    whole = sm.unbalanced_study()
+    few = sm.StudyDesign(whole.name, whole.conditions.iloc[[5, 60]], whole.replicate)
+    table = sm.run_study(few, replications=2, random_seed=1, progressbar=False)
+    found = sm.summarise_study(table)
+    assert found.index.names == ["mean_students", *names[1:]]
+    assert found["replications"].tolist() == [2, 2]
+    assert sm.summarise_study(table, ["p_slab"]).index.tolist() == whole.conditions["p_slab"].iloc[[5, 60]].tolist()
+    for by, message in (([], "by must name at least one column"), ("p_slab", "by must be a sequence of columns")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            sm.summarise_study(table, by)
+    with pytest.raises(ValueError, match=r"table must be a study's, with the columns \['condition'\]"):
+        sm.summarise_study(table.drop(columns="condition"))
+
+
 def test_calibration_counts_every_school(published):
     classes = sm.calibration_table(published, ["p_slab"])
     assert classes["schools"].sum() == published[["deviating", "ordinary"]].to_numpy().sum()
