@@ -59,9 +59,7 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
         same = " and all means are equal" if np.ptp(mean) == 0 else ""
         raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
     check_squares("schools", np.concatenate([mean, sd]))
-    if not isinstance(index.dtype, np.dtype) or pd.api.types.is_object_dtype(
-        index
-    ):  # Decimals, categories and the like
+    if not (isinstance(index.dtype, np.dtype) and index.dtype.kind in "biufmM"):  # Decimals, categories and the like
         index = label_index(index, name=index.name)
     if school is ...:
         refuse_unsaved(index)
