@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+# A warning points at the first line that is not of this package.
+PACKAGE = str(Path(__file__).parent)
 # More students, schools or draws than this fit into no memory: a slip of the pen.
 MOST = 10**8
 # Between these, a number's square is a number too.

@@ -11,7 +11,7 @@ import xarray as xr
 from .arguments import check_count, check_one_of, check_seed
 from .design import Design
 from .importance import GOOD_PARETO_K
-from .inclusion import LEAST_DRAWS, posterior_of_fit, refuse_before
+from .inclusion import LEAST_DRAWS, error_between, posterior_of_fit, refuse_before, replicates_of
 from .refit import observed_schools
 from .tree import design_from, evenly_spaced
 
@@ -43,7 +43,10 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by parameter: ``mean``, ``sd``, ``mcse`` (of the mean), ``ess_bulk``, ``ess_tail``, ``r_hat`` (NUTS) or
         ``pareto_k`` (importance sampling, which has no chains), and ``ok``: R-hat at most 1.01 or k-hat
-        at most 0.7, and at least 400 effective draws. ``attrs["divergences"]`` counts NUTS's.
+        at most 0.7, at least 400 effective draws, no divergence, and no contradiction between draws and evidence.
+        ``attrs["divergences"]`` counts NUTS's; ``attrs["contradiction"]`` says, for collapsed formulations, whether the
+        share of draws with a tau_t near zero contradicts what the evidence of the models with and without differences
+        in spread says it must be.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
             rows |= _by_label(name, posterior[name].transpose("chain", "draw", ...))
     axes = {"chain_axis": 0, "draw_axis": 1}
     importance = "importance_ess" in fit.attrs
+    divergences = int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
+    contradiction = not fit.attrs.get("near_zero_agrees", True)
     records = []
     for draws in rows.values():
         if importance:
@@ -80,19 +85,30 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
             bulk = float(array_stats.ess(draws, method="bulk", **axes))
             tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
         sd = draws.std(ddof=1) if draws.size > 1 else np.nan
-        record = {"mean": draws.mean(), "sd": sd, "mcse": sd / np.sqrt(bulk), "ess_bulk": bulk, "ess_tail": tail}
+        record = {
+            "mean": draws.mean(),
+            "sd": sd,
+            "mcse": _mcse(fit, draws, sd, bulk),
+            "ess_bulk": bulk,
+            "ess_tail": tail,
+        }
         if importance:
             record["pareto_k"] = fit.attrs["pareto_k"]
             trusted = record["pareto_k"] <= GOOD_PARETO_K
         else:
             record["r_hat"] = float(array_stats.rhat(draws, **axes)) if bulk == bulk else np.nan
             trusted = record["r_hat"] <= GOOD_RHAT
-        records.append(record | {"ok": trusted and min(bulk, tail) >= GOOD_ESS})
+        trusted &= divergences == 0 and not contradiction
+        records.append(record | {"ok": bool(trusted and min(bulk, tail) >= GOOD_ESS)})
     table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))
-    table.attrs["divergences"] = (
-        int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
-    )
+    table.attrs |= {"divergences": divergences, "contradiction": contradiction}
     return table
+
+
+def _mcse(fit: xr.DataTree, draws: np.ndarray, sd: float, ess: float) -> float:
+    """Monte Carlo standard error of a mean."""
+    replicate = replicates_of(fit)
+    return sd / np.sqrt(ess) if replicate is None else float(error_between(replicate, draws.ravel()))
 
 
 def least_ess(fit: xr.DataTree) -> float:

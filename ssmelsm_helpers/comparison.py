@@ -11,9 +11,9 @@ from scipy import stats
 from .arguments import check_count, check_one_of, check_seed
 from .checks import location_and_log_sd
 from .design import Design
-from .importance import WeightedDraws, adapt, weigh
+from .importance import adapt, null_evidence, weigh
 from .inclusion import posterior_of_fit
-from .posterior import CollapsedPosterior, blocks
+from .posterior import blocks
 from .priors import Priors, check_priors
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
 from .sampling import draws_kept
@@ -70,8 +70,10 @@ def heterogeneity(
     check_priors(priors)
     priors = priors_of(fit) if priors is None else priors
     rng = np.random.default_rng(check_seed(random_seed))
-    # With pi = 0 all schools are in the spike: tau_t and rho then follow their priors and change nothing.
-    found = [_evidence(posterior_of(fit, p, priors), draws, rng) for p in (None, 0.0)]
+    posterior = posterior_of(fit, None, priors)
+    proposal = adapt(posterior, rng).in_whole_draws(draws)
+    x = proposal.sample(draws, rng)
+    found = [weigh(x, posterior.log_density(x) - proposal.log_density(x)), null_evidence(proposal.ridge, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     with np.errstate(over="ignore"):
         return Heterogeneity(
@@ -81,13 +83,6 @@ def heterogeneity(
             mcse=float(np.sqrt(sum(1 / weighted.ess - 1 / draws for weighted in found))),
             pareto_k=max(weighted.pareto_k for weighted in found),
         )
-
-
-def _evidence(posterior: CollapsedPosterior, draws: int, rng) -> WeightedDraws:
-    with np.errstate(divide="ignore"):  # log pi at pi = 0
-        proposal = adapt(posterior, rng)
-        x = proposal.sample(draws, rng)
-        return weigh(x, posterior.log_density(x) - proposal.log_density(x))
 
 
 def pointwise_log_likelihood(

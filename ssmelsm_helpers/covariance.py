@@ -42,6 +42,8 @@ class EffectCovariance:
         #: per partial correlation: its block, row, column
         self.partials = [(b, i, j) for b in blocks for i in range(len(b)) for j in range(i)]
         self.size = self.effects + len(self.partials)
+        #: partial correlations with the last effect, which is the scale's: they matter only where that has an SD
+        self.with_last = [at for at, (b, i, _j) in enumerate(self.partials) if b[i] == self.effects - 1]
 
     def constrain(self, x) -> tuple[np.ndarray, np.ndarray]:
         """tau (..., M) and the Cholesky factor L (..., M, M) from x (..., size), real or complex."""
@@ -104,18 +106,28 @@ class EffectCovariance:
         tau, factor = self.constrain(x + 1j * step * np.eye(self.size))
         return (tau.imag @ by_tau + factor.imag.reshape(self.size, -1) @ by_factor.ravel()) / step
 
-    def log_lkj(self, x, shape: float) -> np.ndarray:
-        """log LKJ density of the partial correlations, with the Jacobian of tanh."""
+    def _lkj_shape(self, at: int, shape: float) -> float:
+        """a of the Beta(a, a) prior of one (p + 1) / 2."""
+        block, _i, j = self.partials[at]
+        return shape + (len(block) - 2 - j) / 2
+
+    def log_lkj(self, x, shape: float, only=None) -> np.ndarray:
+        """log LKJ density of the partial correlations (of all, or of those at `only`), with the Jacobian of tanh."""
         total = np.zeros(x.shape[:-1])
-        for at, (block, _i, j) in enumerate(self.partials):
-            a = shape + (len(block) - 2 - j) / 2
+        for at in range(len(self.partials)) if only is None else only:
+            a = self._lkj_shape(at, shape)
             log_beta = 2 * math.lgamma(a) - math.lgamma(2 * a)
             total += a * np.log1p(-(np.tanh(x[..., self.effects + at]) ** 2)) - (2 * a - 1) * math.log(2) - log_beta
         return total
 
+    def draw_lkj(self, at: int, shape: float, draws: int, rng) -> np.ndarray:
+        """atanh of one partial correlation, from its prior."""
+        a = self._lkj_shape(at, shape)
+        return np.arctanh(np.clip(2 * rng.beta(a, a, size=draws) - 1, -1 + 1e-15, 1 - 1e-15))
+
     def log_lkj_gradient(self, x, shape: float) -> np.ndarray:
         """Its gradient by x (size,)."""
         gradient = np.zeros(self.size)
-        for at, (block, _i, j) in enumerate(self.partials, start=self.effects):
-            gradient[at] = -2 * (shape + (len(block) - 2 - j) / 2) * np.tanh(x[at])
+        for at in range(len(self.partials)):
+            gradient[self.effects + at] = -2 * self._lkj_shape(at, shape) * np.tanh(x[self.effects + at])
         return gradient

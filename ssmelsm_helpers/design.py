@@ -13,6 +13,7 @@ import pandas as pd
 
 from .arguments import check_squares, counted, shown
 from .columns import check_columns, evaluate, prepared
+from .constant import in_design, refuse_or_drop
 from .expressions import variables
 from .formulas import Formulas, parse_formulas
 from .frames import first_rows, refuse_missing, table_of
@@ -76,11 +77,12 @@ class Design:
         return tuple(np.column_stack([piece.of(frame) for piece in part]) for part in self.evaluators)
 
 
-def build_design(formulas: Formulas, data, *, missing: str | None = "raise") -> Design:
+def build_design(formulas: Formulas, data, *, missing: str | None = "raise", constant: str | None = "raise") -> Design:
     """Both submodels' matrices for some students.
 
     Rows with missing values are refused or, with ``missing="drop"``, dropped and reported; "quiet" drops them without a
-    word, and None is for callers without that option.
+    word, and None is for callers without that option. The same goes for schools without spread and `constant`; with
+    None nobody asks whether there are any.
 
     Raises
     ------
@@ -104,6 +106,18 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise") -> 
     frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
     school, labels = _by_school(frame[formulas.school], formulas.school)
     _report_unused(frame)
+    design = _design_of(formulas, askers, frame, rows, school, labels)
+    bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
+    if not bad.any():
+        return design
+    refuse_or_drop("data", bad, design.labels, design.n, constant)
+    kept, place = ~bad[school], np.cumsum(~bad) - 1
+    frame = frame[kept].reset_index(drop=True)
+    return _design_of(formulas, askers, frame, rows[kept], place[school[kept]], labels[~bad])
+
+
+def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, rows, school, labels) -> Design:
+    """The matrices of usable rows, `school` their places in `labels`; `rows` are their positions in the caller's data."""
     order = np.argsort(school, kind="stable")
     y = frame[formulas.outcome].to_numpy(dtype=float)[order]
     _check_outcome(y, school[order])

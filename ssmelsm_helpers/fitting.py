@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +12,18 @@ import pandas as pd
 import xarray as xr
 from tqdm.auto import tqdm
 
-from .arguments import check_count, check_one_of, check_seed
+from .arguments import PACKAGE, check_count, check_one_of, check_seed
 from .choices import Choices, check_inclusion_prior, check_options, choose
+from .constant import with_spread
 from .data import check_summary
 from .design import Design, build_design, parse_formulas, selected_effects
+from .model_priors import ModelPriors, leaning_on
 from .posterior import design_posterior, summary_posterior
 from .priors import Beta, Priors, check_priors
 from .sampling import draws_kept, run_importance, run_nuts
+from .standard import DATA_UNITS, Margins, Units
 from .summaries import summarise_schools
-from .tree import INTERCEPT_ONLY, Draws, assemble, attributes_of, names_of, school_summary
+from .tree import INTERCEPT_ONLY, Draws, Names, assemble, attributes_of, names_of, school_summary
 
 
 def fit(
@@ -40,6 +44,7 @@ def fit(
     random_seed: int | None = None,
     progressbar: bool = True,
     missing: str = "raise",
+    constant: str = "raise",
     keep: int | None = None,
 ) -> xr.DataTree:
     """Fit the SS-MELSM to students.
@@ -65,7 +70,8 @@ def fit(
         pi, the prior probability that a selected effect is in the slab: one for all, one per effect (a sequence in the
         order of `select`, or a dict by name), or ``sm.Beta(a, b)``, with which one pi is learned.
     priors : Priors, optional
-        Defaults to ``Priors()``.
+        Defaults to ``Priors()``, which are relative to the data: a fit does not depend on the units of the outcome or of
+        the covariates, nor on where these are counted from. ``Priors.reference()`` are the R package's absolute numbers.
     family : {"normal", "student"}
         Distribution of a student's score. Student's t has the same SD: with degrees of freedom nu > 2, which are
         estimated, its scale is the SD times sqrt((nu - 2) / nu).
@@ -84,7 +90,11 @@ def fit(
     progressbar : bool, default True
         Shown when it takes longer than two seconds; never while the book is built.
     missing : {"raise", "drop"}, default "raise"
-        Rows with a missing value in any column used: refused, or dropped for both submodels and reported.
+        Rows with a missing value in any column used (an empty or blank text is one): refused, or dropped for both
+        submodels and reported.
+    constant : {"raise", "drop"}, default "raise"
+        Schools of two or more students whose outcomes are all the same (given the school's own covariates), but for
+        rounding: with an SD of their own they have no posterior, so they are refused, or left out and reported.
     keep : int, optional
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
         16 million values; beyond that fewer are kept (thinned by NUTS, from one and a half times as many proposals by
@@ -99,13 +109,22 @@ def fit(
         the collapsed formulation, given the school's effects too in the marginal one, absent in the sampled one);
         pi and nu where they are estimated. ``sample_stats``, ``observed_data`` (n, mean, sd), ``constant_data``
         (the design, unless the schools' summaries were enough). Attributes: formulas, formulation, sampler,
-        inclusion_prior, priors, seed, versions. ``to_netcdf`` saves it where the schools' labels are all texts or all
-        numbers; with others (tuples, several kinds) it stays in memory.
+        inclusion_prior, priors (in the data's units; ``priors_given``: as asked for), seed, versions. ``to_netcdf`` saves
+        it where the schools' labels are all texts or all numbers; with others (tuples, several kinds) it stays in memory.
 
     Raises
     ------
     ValueError, TypeError
         Before any sampling, naming the argument, what was found, and what is expected.
+
+    Warns
+    -----
+    UserWarning
+        School labels that look alike are kept apart. Or the prior counts for more than the data in a coefficient or an
+        effect's SD: it brings more than half of the posterior's precision, or moves the posterior by more than 1.25 of
+        its SDs.
+    RuntimeWarning
+        Importance sampling is unreliable (k-hat), or the draws of a collapsed formulation contradict the evidence.
 
     References
     ----------
@@ -124,17 +143,19 @@ def fit(
     formulas = parse_formulas(location, scale)
     check_options(formulation, sampler, family, indicator)
     check_one_of("missing", missing, ("raise", "drop"))
+    check_one_of("constant", constant, ("raise", "drop"))
     run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
     plain = formulation in (None, "collapsed") and family == "normal" and indicator == "after"
     if formulas.intercept_only and plain and _selects_the_scale(select):
         schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
-        tree = _fit_summary(schools, sampler, inclusion_prior, run)
+        table = with_spread("data", schools, constant)
+        tree = _fit_summary(table, sampler, inclusion_prior, run)
     else:
-        design = build_design(formulas, data, missing=missing)
+        design = build_design(formulas, data, missing=missing, constant=constant)
         selected = selected_effects(select, design.effects)
         choices = choose(design, formulation, sampler, selected, inclusion_prior, family, indicator)
         tree = _fit_design(design, choices, run)
-    tree.attrs |= {"location": location, "scale": scale, "missing": missing}
+    tree.attrs |= {"location": location, "scale": scale, "missing": missing, "constant": constant}
     return tree
 
 
@@ -151,6 +172,7 @@ def fit_schools(
     chains: int = 4,
     random_seed: int | None = None,
     progressbar: bool = True,
+    constant: str = "raise",
     keep: int | None = None,
 ) -> xr.DataTree:
     """Fit the intercept-only SS-MELSM to a table of school summaries.
@@ -166,7 +188,7 @@ def fit_schools(
         Column of the labels.
     formulation : {None, "collapsed"}
         The others need students.
-    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, keep
+    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, constant, keep
         As in `fit`.
 
     Returns
@@ -188,12 +210,12 @@ def fit_schools(
     'importance'
     """
     table = check_summary(schools, school=school)
+    check_one_of("constant", constant, ("raise", "drop"))
     check_one_of("sampler", sampler, ("nuts", "importance"))
     if formulation not in (None, "collapsed"):
         raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
-    tree = _fit_summary(
-        table, sampler, inclusion_prior, _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
-    )
+    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
+    tree = _fit_summary(with_spread("schools", table, constant), sampler, inclusion_prior, run)
     name = tree.attrs["school"]
     tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}
     return tree
@@ -229,36 +251,50 @@ def _run_options(draws, tune, chains, keep, random_seed, progressbar, priors) ->
     return _Run(draws, tune, chains, keep, _seed(random_seed), show, priors or Priors())
 
 
-def _fit_summary(schools: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) -> xr.DataTree:
-    """The intercept-only model from a school summary."""
-    table = check_summary(schools)
+def _fit_summary(table: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) -> xr.DataTree:
+    """The intercept-only model from a checked school summary."""
     names = INTERCEPT_ONLY
     prior = check_inclusion_prior(inclusion_prior, names.selected)
     choices = Choices("collapsed", sampler, (1,), prior, "normal", "after")
-    posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors)
+    posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
     tree = assemble(_sample_collapsed(posterior, sampler, run), names, table)
-    tree.attrs = attributes_of(choices, names, table.index.name, posterior.priors, run.seed) | tree.attrs
-    return tree
+    return _described(tree, choices, names, table.index.name, posterior.units.margins, run)
 
 
 def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
     """Any model, from its design."""
     names = names_of(design, choices.selected)
-    prior = choices.inclusion_prior
+    prior, margins = choices.inclusion_prior, Margins.of(design)
     if choices.formulation == "collapsed":
-        posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors)
-        draws, priors = _sample_collapsed(posterior, choices.sampler, run), posterior.priors
+        posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
+        draws = _sample_collapsed(posterior, choices.sampler, run)
     else:
         from .pymc_sampling import sample_design
 
-        priors = run.priors.resolve(float(design.y.mean()), float(design.y.std(ddof=1)))
+        units = Units(margins)
+        priors = ModelPriors.of(run.priors, margins, units)
         kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
         draws = sample_design(
-            design, choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
+            units.of_design(design), choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
         )
+        draws = draws._replace(posterior=units.to_data(draws.posterior))
     tree = assemble(draws, names, school_summary(design), design)
-    tree.attrs = attributes_of(choices, names, design.labels.name, priors, run.seed) | tree.attrs
     tree.attrs["blocks"] = json.dumps(design.blocks)
+    return _described(tree, choices, names, design.labels.name, margins, run)
+
+
+def _described(tree: xr.DataTree, choices: Choices, names: Names, school, margins: Margins, run: _Run) -> xr.DataTree:
+    """The fit with all that it says of itself; its priors in the data's units."""
+    priors = ModelPriors.of(run.priors, margins, DATA_UNITS)
+    leaning = leaning_on(priors, names.effects, tree["posterior"].to_dataset())
+    if leaning:
+        warnings.warn(
+            f"the prior counts for more than the data in {'; '.join(leaning)}. What the fit says of it is largely what the "
+            "prior said; numbers that were given must be meant in the data's units.",
+            UserWarning,
+            skip_file_prefixes=(PACKAGE,),
+        )
+    tree.attrs = attributes_of(choices, names, school, priors, run.seed) | tree.attrs
     return tree
 
 

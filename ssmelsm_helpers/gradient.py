@@ -91,10 +91,10 @@ def mixture_means(both: Components, log_odds: float) -> tuple[np.ndarray, Compon
         found.append((where, _weighted(weight, piece.at_nodes)))
     means = found[0][1] if len(found) == 1 else _joined(found, len(spike))
     mixture = np.logaddexp(log_expit(log_odds) + slab, log_expit(-log_odds) + spike)
-    return mixture, Components(_spike_means(1 - inclusion, both.spike), means), inclusion
+    return mixture, Components(spike_means(1 - inclusion, both.spike), means), inclusion
 
 
-def _spike_means(weight, spike: Component) -> Means:
+def spike_means(weight, spike: Component) -> Means:
     """Means over the spike, where z is 0 and s is 1."""
     information = [1 / (1 + load) for load in spike.loads]
     pulls = [b * centre for b, centre in zip(information, spike.centres, strict=True)]

@@ -1,7 +1,7 @@
 """Pareto-smoothed importance sampling from the Laplace approximation: draws without compilation.
 
-A Student-t around the posterior mode proposes; weights correct it; the weighted draws' mean and
-covariance make the next, better proposal (Vehtari et al., 2024, *JMLR*, 25(72)).
+A Student-t around the posterior mode proposes, and another along the ridge at tau_t = 0; weights correct it; the
+weighted draws' moments make the next, better proposal (Vehtari et al., 2024, *JMLR*, 25(72)).
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.special import gammaincinv, gammaln, logsumexp, ndtri
+from scipy.special import gammaincinv, gammaln, logsumexp, ndtri, softmax
 from scipy.stats.qmc import Halton
 
 from .posterior import CollapsedPosterior
+from .ridge import LowTail
 
 GOOD_PARETO_K = 0.7
 _DF = 7.0
+# Least share of the draws that either part of a proposal gets, whatever the pilot draws say.
+_LEAST_SHARE = 0.1
+# A location effect whose log SD is so uncertain has a ridge too, which is sought at an SD so many times smaller.
+_UNCERTAIN, _SMALLER = 0.2, 5.0
 _LEAST_PILOT_DRAWS = 500
 _PILOT_DRAWS_FROM_START = 300
 # So many schools make the posterior nearly Normal: one round of pilot draws is enough.
@@ -46,18 +51,25 @@ class WeightedDraws(NamedTuple):
 
 def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
     """The mode of the unconstrained posterior and the Laplace approximation's covariance."""
-
     start, factor = posterior.start()
+    return _mode(posterior.log_density_and_gradient, start, factor, np.arange(posterior.size))
+
+
+def _mode(density_and_gradient, start, factor, free) -> tuple[np.ndarray, np.ndarray]:
+    """Mode and covariance of the coordinates `free`; the others stay where they start."""
+    at_start, factor = start[free], factor[np.ix_(free, free)]
 
     def negative(y):
-        value, gradient = posterior.log_density_and_gradient(start + factor @ y)
-        return -value, -(factor.T @ gradient)
+        x = start.copy()
+        x[free] = at_start + factor @ y
+        value, gradient = density_and_gradient(x)
+        return -value, -(factor.T @ gradient[free])
 
-    if not np.isfinite(posterior.log_density_and_gradient(start)[0]):
+    if not np.isfinite(density_and_gradient(start)[0]):
         raise ValueError(_NO_DENSITY)
     # Far from the mode a step may leave the floating-point range; the line search then turns back.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        mode = minimize(negative, np.zeros(len(start)), jac=True, method="BFGS").x
+        mode = minimize(negative, np.zeros(len(free)), jac=True, method="BFGS").x
     step = 1e-4
     columns = [(negative(mode + step * e)[1] - negative(mode - step * e)[1]) / (2 * step) for e in np.eye(len(mode))]
     hessian = np.array(columns)
@@ -66,17 +78,17 @@ def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     # A direction the data leave flat gets a wide but finite proposal.
     vectors = factor @ vectors
-    return start + factor @ mode, vectors / np.maximum(values, 0.01) @ vectors.T
+    return at_start + factor @ mode, vectors / np.maximum(values, 0.01) @ vectors.T
 
 
-class Proposal(NamedTuple):
+class StudentT(NamedTuple):
     """A multivariate Student-t with this mean and Cholesky factor of the scale matrix."""
 
     location: np.ndarray
     factor: np.ndarray
 
     @classmethod
-    def matching(cls, mean, covariance) -> Proposal:
+    def matching(cls, mean, covariance) -> StudentT:
         """Student-t with this mean and, for safety in the tails, slightly more covariance."""
         return cls(mean, cholesky(covariance * (_DF - 2) / _DF * 1.1, lower=True))
 
@@ -94,32 +106,196 @@ class Proposal(NamedTuple):
         log_volume = np.log(np.diag(self.factor)).sum()
         return constant - log_volume - (_DF + size) / 2 * np.log1p((standard**2).sum(axis=0) / _DF)
 
+    def fitted(self, x, weights) -> StudentT:
+        """The same with the weighted draws' moments, unless they are too few in effect to have a covariance."""
+        total = weights.sum()
+        if total == 0 or total**2 / (weights**2).sum() <= len(self.location) + 1:
+            return self  # the final weights' k-hat will tell that the proposal is poor
+        return _matching_moments(x, weights / total)
 
-def adapt(posterior: CollapsedPosterior, rng, start: Proposal | None = None) -> Proposal:
-    """A proposal improved by weighted pilot draws, from the Laplace approximation or a nearer `start`."""
-    if start is not None:  # one round does then what two or three do from the mode
-        return _improved(start, posterior, _PILOT_DRAWS_FROM_START, rng)
-    proposal = Proposal.matching(*find_mode(posterior))
+
+class Ridge(NamedTuple):
+    """Where one effect's SD is nearly zero: it follows its prior, and the others a Student-t.
+
+    At tau_t = 0 the data say nothing of the correlations of t either, nor of pi: these follow their priors too.
+    """
+
+    posterior: CollapsedPosterior
+    at: int  #: where the log of that SD stands
+    tail: LowTail
+    others: StudentT
+
+    @property
+    def _priors_only(self) -> np.ndarray:
+        return self.posterior.of_scale[1:] if self.at == self.posterior.tau_t else np.array([], dtype=int)
+
+    @property
+    def free(self) -> np.ndarray:
+        """Positions of the others."""
+        return np.delete(np.arange(self.posterior.size), [self.at, *self._priors_only])
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d)."""
+        x = np.empty((draws, self.posterior.size))
+        x[:, self.free], x[:, self.at] = self.others.sample(draws, rng), self.tail.sample(draws, rng)
+        if len(self._priors_only):
+            x[:, self._priors_only] = self.posterior.draw_scale(draws, rng)
+        return x
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        total = self.others.log_density(x[:, self.free]) + self.tail.log_density(x[:, self.at])
+        return total + self.posterior.log_prior_of_scale(x) if len(self._priors_only) else total
+
+    def fitted(self, x, weights) -> Ridge:
+        """The same with the others' moments from weighted draws."""
+        return self._replace(others=self.others.fitted(x[:, self.free], weights))
+
+
+class WideCorrelations(NamedTuple):
+    """The body with correlations from their prior: few schools, or few in the slab, say little about them."""
+
+    posterior: CollapsedPosterior
+    others: StudentT
+
+    @classmethod
+    def around(cls, posterior: CollapsedPosterior, body: StudentT) -> WideCorrelations:
+        """The others as they are in the body."""
+        free = np.delete(np.arange(posterior.size), posterior.correlations)
+        scale = (body.factor @ body.factor.T)[np.ix_(free, free)]
+        return cls(posterior, StudentT(body.location[free], cholesky(scale, lower=True)))
+
+    @property
+    def free(self) -> np.ndarray:
+        """Positions of the others."""
+        return np.delete(np.arange(self.posterior.size), self.posterior.correlations)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d)."""
+        x, posterior = np.empty((draws, self.posterior.size)), self.posterior
+        x[:, self.free] = self.others.sample(draws, rng)
+        for at, position in enumerate(posterior.correlations):
+            x[:, position] = posterior.covariance.draw_lkj(at, posterior.priors.omega_shape, draws, rng)
+        return x
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        posterior = self.posterior
+        correlations = posterior.covariance.log_lkj(x[:, posterior.effects], posterior.priors.omega_shape)
+        return self.others.log_density(x[:, self.free]) + correlations
+
+    def fitted(self, x, weights) -> WideCorrelations:
+        """The same with the others' moments from weighted draws."""
+        return self._replace(others=self.others.fitted(x[:, self.free], weights))
+
+
+class Proposal(NamedTuple):
+    """Where draws are proposed: around the mode, and, as a defence, along the ridges where an effect's SD is near zero.
+
+    A ridge falls off slowly on the log scale, or, where the prior's scale is small, holds much or all of the posterior far
+    from the mode; a proposal that never visits it cannot know.
+    """
+
+    posterior: CollapsedPosterior
+    parts: tuple[StudentT | Ridge | WideCorrelations, ...]  #: the body, the ridge at tau_t = 0, further defences
+    shares: np.ndarray
+
+    @property
+    def ridge(self) -> Ridge:
+        """The one at tau_t = 0."""
+        return self.parts[1]
+
+    def in_whole_draws(self, draws: int) -> Proposal:
+        """The shares that can be had of so many draws; every part has one draw at least."""
+        counts = np.maximum(np.round(self.shares * draws), 1)
+        counts[0] = draws - counts[1:].sum()
+        return self._replace(shares=counts / draws)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d), part by part; the shares must be `in_whole_draws`."""
+        counts = np.round(self.shares * draws).astype(int)
+        return np.concatenate([part.sample(count, rng) for part, count in zip(self.parts, counts, strict=True)])
+
+    def _log_densities(self, x) -> np.ndarray:
+        return np.stack([part.log_density(x) for part in self.parts]) + np.log(self.shares)[:, None]
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        return logsumexp(self._log_densities(x), axis=0)
+
+    def improved(self, draws: int, rng) -> Proposal:
+        """Fitted to weighted pilot draws, each part to those that it explains."""
+        here = self.in_whole_draws(draws)
+        x = here.sample(draws, rng)
+        weights = np.exp(weigh(x, self.posterior.log_density(x) - here.log_density(x)).log_weights)
+        explained = weights * softmax(here._log_densities(x), axis=0)
+        parts = tuple(part.fitted(x, share) for part, share in zip(self.parts, explained, strict=True))
+        shares = np.maximum(explained.sum(axis=1), _LEAST_SHARE)
+        return self._replace(parts=parts, shares=shares / shares.sum())
+
+
+def first_proposal(posterior: CollapsedPosterior, body: StudentT | None = None) -> Proposal:
+    """Laplace approximations of all parts, or a nearer `body`."""
+    body = body or StudentT.matching(*find_mode(posterior))
+    effects = range(posterior.effects.start, posterior.tau_t)
+    uncertain = [at for at in effects if np.linalg.norm(body.factor[at]) > _UNCERTAIN]
+    defences = [_ridge(posterior, body, at) for at in (posterior.tau_t, *uncertain)]
+    defences += [WideCorrelations.around(posterior, body)] if len(posterior.correlations) else []
+    shares = np.full(1 + len(defences), _LEAST_SHARE)
+    shares[0] = 1 - shares[1:].sum()
+    return Proposal(posterior, (body, *defences), shares)
+
+
+def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Ridge:
+    """The ridge of one effect below its usual size, by the mode of the others there."""
+    start, factor = posterior.start()
+    tail = LowTail.of(posterior.priors.tau[at - posterior.effects.start], np.exp(max(body.location[at], start[at])))
+    ridge = Ridge(posterior, at, tail, body)
+    if at == posterior.tau_t:
+        density = posterior.null_log_density_and_gradient
+    else:
+        start = np.where(np.arange(len(start)) == at, body.location[at] - np.log(_SMALLER), body.location)
+        density = posterior.log_density_and_gradient
+    return ridge._replace(others=StudentT.matching(*_mode(density, start, factor, ridge.free)))
+
+
+def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> Proposal:
+    """A proposal improved by weighted pilot draws, from Laplace approximations or from a nearer `body`."""
+    proposal = first_proposal(posterior, body)
+    if body is not None:  # one round does then what two or three do from the mode
+        return proposal.improved(_PILOT_DRAWS_FROM_START, rng)
     # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
     draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
     rounds = 2 if posterior.size <= 6 else 3
     for _ in range(1 if posterior.n_schools >= _MANY_SCHOOLS else rounds):
-        proposal = _improved(proposal, posterior, draws, rng)
+        proposal = proposal.improved(draws, rng)
     return proposal
 
 
-def _improved(proposal: Proposal, posterior: CollapsedPosterior, draws: int, rng) -> Proposal:
-    x = proposal.sample(draws, rng)
-    weighted = weigh(x, posterior.log_density(x) - proposal.log_density(x))
-    # So few draws in effect have no covariance; the final weights' k-hat will tell that the proposal is poor.
-    return moments(weighted) if weighted.ess > posterior.size + 1 else proposal
+def null_evidence(ridge: Ridge, draws: int, rng) -> WeightedDraws:
+    """Draws of the model in which tau_t is zero, and its evidence."""
+    posterior, others = ridge.posterior, ridge.others
+    for size in (_LEAST_PILOT_DRAWS, _LEAST_PILOT_DRAWS, draws):  # there is no quadrature here: two pilots cost little
+        wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
+        free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
+        x = np.tile(posterior.start()[0], (size, 1))
+        x[:, ridge.free] = free
+        proposed = np.logaddexp(
+            np.log(1 - few / size) + others.log_density(free), np.log(few / size) + wide.log_density(free)
+        )
+        found = weigh(x, posterior.null_log_density(x) - proposed)
+        others = others.fitted(free, np.exp(found.log_weights))
+    return found
 
 
-def moments(draws: WeightedDraws, widen: float = 1.0) -> Proposal:
-    """A proposal with the mean of weighted draws and `widen` times their covariance."""
-    weights = np.exp(draws.log_weights)
-    mean = weights @ draws.x
-    return Proposal.matching(mean, widen * (draws.x - mean).T * weights @ (draws.x - mean))
+def moments(draws: WeightedDraws, widen: float = 1.0) -> StudentT:
+    """A Student-t with the mean of weighted draws and `widen` times their covariance."""
+    return _matching_moments(draws.x, np.exp(draws.log_weights), widen)
+
+
+def _matching_moments(x, weights, widen: float = 1.0) -> StudentT:
+    mean = weights @ x
+    return StudentT.matching(mean, widen * (x - mean).T * weights @ (x - mean))
 
 
 def weigh(x, log_ratio) -> WeightedDraws:
@@ -136,9 +312,10 @@ def weigh(x, log_ratio) -> WeightedDraws:
     return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
 
 
-def resample(draws: WeightedDraws, size: int, rng) -> np.ndarray:
-    """Indices of `size` equally weighted draws, by systematic resampling, in random order."""
+def resample(draws: WeightedDraws, size: int, rng, order=None) -> np.ndarray:
+    """Indices of `size` equally weighted draws, by systematic resampling along `order`, in random order."""
+    order = np.arange(len(draws.x)) if order is None else order
     positions = (rng.random() + np.arange(size)) / size
-    cumulative = np.cumsum(np.exp(draws.log_weights))
+    cumulative = np.cumsum(np.exp(draws.log_weights[order]))
     chosen = np.searchsorted(cumulative / cumulative[-1], positions)
-    return rng.permutation(np.minimum(chosen, len(cumulative) - 1))
+    return rng.permutation(order[np.minimum(chosen, len(cumulative) - 1)])

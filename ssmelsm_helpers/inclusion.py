@@ -108,12 +108,14 @@ def school_log_sd(fit: xr.DataTree) -> xr.DataArray:
 
 
 def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
-    """Monte Carlo standard error of the mean over (chain, draw), per school."""
+    """Monte Carlo standard error of the mean over (chain, draw), of each further element."""
     values = draws.transpose("chain", "draw", ...).to_numpy()
     if values.shape[1] < LEAST_DRAWS:
         return np.full(values.shape[2:], np.nan)
-    if "importance_ess" in fit.attrs:
-        # Halton points make the means less noisy than this says: the error is on the safe side.
+    replicate = replicates_of(fit)
+    if replicate is not None:
+        return error_between(replicate, values.reshape(-1, *values.shape[2:]))
+    if "importance_ess" in fit.attrs:  # reweighted draws of chains
         return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
     from arviz_stats.base import array_stats
 
@@ -122,6 +124,28 @@ def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
     constant = np.ptp(values, axis=(0, 1)) == 0
     mcse = array_stats.mcse(values, method="mean", chain_axis=0, draw_axis=1)
     return np.where(constant, 0.0, mcse)
+
+
+def replicates_of(fit: xr.DataTree) -> np.ndarray | None:
+    """Which replicate of the proposals each draw of importance sampling came from (S,); None for other draws."""
+    statistics = fit["sample_stats"]
+    return statistics["replicate"].to_numpy().ravel() if "replicate" in statistics else None
+
+
+def error_between(replicate, values, weights=None) -> np.ndarray:
+    """Standard error of the weighted mean of values (S, ...), from the differences between independent replicates.
+
+    The draws within a replicate lie more evenly than random ones, which no formula for independent draws knows. A
+    replicate counts by its share of the weights, as in any ratio of two means.
+    """
+    weights = np.full(len(values), 1 / len(values)) if weights is None else weights
+    weights = weights.reshape(-1, *(1,) * (values.ndim - 1))
+    surprise = weights * (values - (weights * values).sum(axis=0))
+    count = int(replicate.max()) + 1
+    order = np.argsort(replicate, kind="stable")
+    starts = np.unique(replicate[order], return_index=True)[1]  # one without weight adds nothing
+    sums = np.add.reduceat(surprise[order], starts, axis=0)
+    return np.sqrt((sums**2).sum(axis=0) * count / (count - 1))
 
 
 def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None = None) -> pd.DataFrame:

@@ -7,16 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from numbers import Real
-from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
-from .arguments import counted, shown
+from .arguments import PACKAGE, counted, shown
 from .frames import BLANKS, is_blank
 
-PACKAGE = str(Path(__file__).parent)
 _MOST = 5
 _NOTHING = dict.fromkeys(map(ord, BLANKS))
 

@@ -17,7 +17,9 @@ from .choices import Choices
 from .covariance import EffectCovariance
 from .design import Design
 from .linear import solve_lower, solve_upper
+from .model_priors import ModelPriors
 from .priors import LEAST_NU, Beta, Priors
+from .standard import DATA_UNITS, Margins
 from .sums import StudentSums
 
 _LOG_2PI = np.log(2 * np.pi)
@@ -40,12 +42,13 @@ class MarginalPosterior:
     design : Design
     choices : Choices
         Selected effects, their inclusion prior, family.
-    priors : Priors
-        Resolved.
+    priors : ModelPriors or Priors
+        On the design's scale.
     """
 
-    def __init__(self, design: Design, choices: Choices, priors: Priors):
-        self.design, self.choices, self.priors = design, choices, priors
+    def __init__(self, design: Design, choices: Choices, priors: ModelPriors | Priors):
+        self.design, self.choices = design, choices
+        self.priors = ModelPriors.of(priors, Margins.of(design), DATA_UNITS) if isinstance(priors, Priors) else priors
         self.cells = cells_of(design, choices.family)
         self.rows = np.bincount(self.cells.school)  # per school
         self.starts = np.concatenate([[0], np.cumsum(self.rows)[:-1]])
@@ -62,9 +65,6 @@ class MarginalPosterior:
             zip(("gamma", "eta", "effects", "pi", "nu", "schools"), map(slice, ends[:-1], ends[1:]), strict=True)
         )
         self.size = int(ends[-1])
-        self._coefficients = priors.of_coefficients(design.location_terms, design.W.shape[1])
-        self._taus = priors.of_taus(self.K, self.M - self.K)
-        self._nu = priors.of_nu()
         terms = list(design.location_terms)
         #: where the coefficient stands around which each location effect varies, if there is one
         self._fixed = [terms.index(name) if name in terms else None for name in design.location_effects]
@@ -211,10 +211,10 @@ class MarginalPosterior:
         effects = x[self.parts["effects"]]
         total = float(self.covariance.log_lkj(effects, self.priors.omega_shape))
         gradient[self.parts["effects"]] += self.covariance.log_lkj_gradient(effects, self.priors.omega_shape)
-        for at, prior in enumerate(self._coefficients):
-            total += float(prior.log_density(x[at]))
-            gradient[at] += prior.gradient(x[at])
-        for at, prior in enumerate(self._taus):
+        for name, priors in (("gamma", self.priors.gamma), ("eta", self.priors.eta)):
+            total += float(priors.log_density(x[self.parts[name]]))
+            gradient[self.parts[name]] += priors.gradient(x[self.parts[name]])
+        for at, prior in enumerate(self.priors.tau):
             total += float(prior.log_density(found["tau"][at])) + effects[at]
             gradient[self.parts["effects"].start + at] += prior.gradient(found["tau"][at]) * found["tau"][at] + 1
         if self.learns_pi:
@@ -223,8 +223,8 @@ class MarginalPosterior:
             gradient[at] += prior.gradient_by_logit(x[at])
         if self.student:
             at, above = self.parts["nu"].start, found["nu"] - LEAST_NU
-            total += float(self._nu.log_density(found["nu"])) + np.log(above)
-            gradient[at] += float(self._nu.gradient(found["nu"])) * above + 1
+            total += float(self.priors.nu.log_density(found["nu"])) + np.log(above)
+            gradient[at] += float(self.priors.nu.gradient(found["nu"])) * above + 1
         return total
 
 

@@ -13,12 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
-from . import quadrature
+from . import kernel, quadrature
 from .covariance import Conditional, EffectCovariance
 from .design import Design
-from .gradient import by_conditional, mixture_means, moments_of_u
+from .gradient import by_conditional, by_variance, mixture_means, moments_of_u, spike_means
 from .kernel import Component, Components
+from .model_priors import ModelPriors
 from .priors import Beta, Priors
+from .standard import DATA_UNITS, Margins, Units
 from .sums import StudentSums, SummarySums, Sums
 
 # Draw-school pairs evaluated at once: with 18 nodes each, an array takes just under a megabyte and stays
@@ -52,22 +54,30 @@ class CollapsedPosterior:
         The effects that are correlated with each other; the scale effect is the last of all.
     inclusion_prior : float or Beta
         pi, the prior probability that a school's scale effect is in the slab, or pi's own prior.
-    priors : Priors
+    priors : ModelPriors
+    units : Units
+        The scale of `sums`, `priors` and x; log likelihoods are those of the data in their own units.
     """
 
-    def __init__(self, sums, blocks, inclusion_prior: float | Beta, priors: Priors):
+    def __init__(self, sums, blocks, inclusion_prior: float | Beta, priors: ModelPriors, units: Units = DATA_UNITS):
         self.sums = sums
         self.covariance = EffectCovariance(blocks)
         self.inclusion_prior = inclusion_prior
-        self.priors = priors.resolve(*sums.moments)
+        self.priors = priors
+        self.units = units
         sizes = [len(sums.location_terms), len(sums.scale_terms), self.covariance.size]
         sizes += [1] if isinstance(inclusion_prior, Beta) else []
         ends = np.cumsum([0, *sizes])
         self.gamma, self.eta, self.effects = (slice(*ends[i : i + 2]) for i in range(3))
         self.size = int(ends[-1])
         self.tau_t = self.effects.start + self.covariance.effects - 1  # where log tau_t stands in x
-        self._priors = self.priors.of_coefficients(sums.location_terms, len(sums.scale_terms))
-        self._tau_priors = self.priors.of_taus(self.covariance.effects - 1, 1)
+
+        first = self.effects.start + self.covariance.effects
+        self.correlations = np.arange(first, self.effects.stop)  # their atanh in x
+        correlations = first + np.array(self.covariance.with_last, dtype=int)
+        learned = [self.size - 1] if isinstance(inclusion_prior, Beta) else []
+        #: coordinates that play no part where tau_t is zero: there they keep their prior
+        self.of_scale = np.array([self.tau_t, *correlations, *learned])
 
     @property
     def n_schools(self) -> int:
@@ -94,9 +104,9 @@ class CollapsedPosterior:
         """log prior density of x (..., size), with the Jacobian of the transformation."""
         effects = x[..., self.effects]
         total = self.covariance.log_lkj(effects, self.priors.omega_shape)
-        for at, prior in enumerate(self._priors):
-            total = total + prior.log_density(x[..., at])
-        for at, prior in enumerate(self._tau_priors):
+        total = total + self.priors.gamma.log_density(x[..., self.gamma])
+        total = total + self.priors.eta.log_density(x[..., self.eta])
+        for at, prior in enumerate(self.priors.tau):
             total = total + prior.log_density(np.exp(effects[..., at])) + effects[..., at]
         if isinstance(self.inclusion_prior, Beta):
             total = total + self.inclusion_prior.log_density_of_logit(x[..., -1])
@@ -105,14 +115,63 @@ class CollapsedPosterior:
     def _log_prior_gradient(self, x):
         gradient = np.zeros(self.size)
         gradient[self.effects] = self.covariance.log_lkj_gradient(x[self.effects], self.priors.omega_shape)
-        for at, prior in enumerate(self._priors):
-            gradient[at] = prior.gradient(x[at])
-        for at, prior in enumerate(self._tau_priors, start=self.effects.start):
+        gradient[self.gamma] = self.priors.gamma.gradient(x[self.gamma])
+        gradient[self.eta] = self.priors.eta.gradient(x[self.eta])
+        for at, prior in enumerate(self.priors.tau, start=self.effects.start):
             tau = np.exp(x[at])
             gradient[at] = prior.gradient(tau) * tau + 1
         if isinstance(self.inclusion_prior, Beta):
             gradient[-1] = self.inclusion_prior.gradient_by_logit(x[-1])
         return gradient
+
+    def log_prior_of_scale(self, x):
+        """The part of `log_prior` that is about the coordinates `of_scale` after log tau_t."""
+        total = self.covariance.log_lkj(x[..., self.effects], self.priors.omega_shape, self.covariance.with_last)
+        if isinstance(self.inclusion_prior, Beta):
+            total = total + self.inclusion_prior.log_density_of_logit(x[..., -1])
+        return total
+
+    def log_prior_of_tau_t(self, x):
+        """The part of `log_prior` that is about log tau_t."""
+        with np.errstate(over="ignore"):
+            return self.priors.tau[-1].log_density(np.exp(x[..., self.tau_t])) + x[..., self.tau_t]
+
+    def draw_scale(self, draws: int, rng) -> np.ndarray:
+        """The coordinates `of_scale` after log tau_t, from their prior (S, size of `of_scale`, less one)."""
+        shape, prior = self.priors.omega_shape, self.inclusion_prior
+        columns = [self.covariance.draw_lkj(at, shape, draws, rng) for at in self.covariance.with_last]
+        columns += [logit(rng.beta(prior.a, prior.b, size=draws))] if isinstance(prior, Beta) else []
+        return np.column_stack(columns) if columns else np.empty((draws, 0))
+
+    def _null_log_prior(self, x):
+        return self.log_prior(x) - self.log_prior_of_tau_t(x) - self.log_prior_of_scale(x)
+
+    def null_log_density(self, x) -> np.ndarray:
+        """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
+        log_p = self._null_log_prior(x)
+        for draws, schools in self.blocks(len(x)):
+            local = self.at(x[draws], schools)
+            log_p[draws] += (self._constant(local) + kernel.log_spike(local.both.spike)).sum(axis=-1)
+        return log_p
+
+    def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
+        """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
+        log_p, gradient = self._null_log_prior(x), self._log_prior_gradient(x)
+        for schools in blocks(self.n_schools, _BLOCK):
+            here = self.at(x, schools)
+            spike = here.both.spike
+            log_p += (self._constant(here) + kernel.log_spike(spike)).sum()
+            means = spike_means(np.ones(len(spike.n)), spike)
+            moments = moments_of_u(means, here.directions.spike, here.conditional.spike, None)
+            by_gamma, by_eta = self.sums.pull_back(here.sums, schools, means.s, *moments)
+            gradient[self.gamma] += by_gamma
+            gradient[self.eta] += by_eta
+            by_spike = by_variance(means, here.directions.spike)
+            nothing = np.zeros(len(by_spike)), np.zeros_like(by_spike)
+            by_effects = Conditional(*nothing, by_spike, np.zeros(()))
+            gradient[self.effects] += self.covariance.pull_back(x[self.effects], by_effects)
+        gradient[self.of_scale] = 0.0
+        return float(log_p), gradient
 
     def at(self, x, schools=slice(None)) -> Local:
         """Sums and components at x (..., size), with a last axis for the schools."""
@@ -158,7 +217,11 @@ class CollapsedPosterior:
         """log p(y_j | hyperparameters) per draw and school (S, J)."""
         log_odds = np.expand_dims(self.log_odds(x), -1)
         mixture = np.logaddexp(log_expit(log_odds) + found.slab, log_expit(-log_odds) + found.spike)
-        return here.sums.constant + mixture
+        return self._constant(here) + mixture
+
+    def _constant(self, here: Local) -> np.ndarray:
+        """What spike and slab share; the outcome's unit included, which is part of a density."""
+        return here.sums.constant - here.sums.n * np.log(self.units.unit)
 
     def log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """log posterior density and its gradient at one point x (size,).
@@ -171,7 +234,7 @@ class CollapsedPosterior:
         for schools in blocks(self.n_schools, _BLOCK):
             here = self.at(x, schools)
             mixture, means, inclusion = mixture_means(here.both, log_odds)
-            log_p += (here.sums.constant + mixture).sum()
+            log_p += (self._constant(here) + mixture).sum()
             moments = [
                 moments_of_u(means.spike, here.directions.spike, here.conditional.spike, None),
                 moments_of_u(means.slab, here.directions.slab, here.conditional.slab, here.conditional.slope),
@@ -207,11 +270,19 @@ def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[C
     return Component(sums.n, sums.sum_squares, conditional.tau_t, loads, centres, slopes), directions
 
 
-def summary_posterior(schools, inclusion_prior: float | Beta, priors: Priors) -> CollapsedPosterior:
-    """The intercept-only model of a checked school summary."""
-    return CollapsedPosterior(SummarySums(schools), ((0, 1),), inclusion_prior, priors)
+def summary_posterior(schools, inclusion_prior: float | Beta, priors: Priors, *, standard=False) -> CollapsedPosterior:
+    """The intercept-only model of a checked school summary, in its own units or on its standard scale."""
+    margins = Margins.of(schools)
+    units = Units(margins) if standard else DATA_UNITS
+    sums, priors = SummarySums(units.of_schools(schools)), ModelPriors.of(priors, margins, units)
+    return CollapsedPosterior(sums, ((0, 1),), inclusion_prior, priors, units)
 
 
-def design_posterior(design: Design, inclusion_prior: float | Beta, priors: Priors) -> CollapsedPosterior:
+def design_posterior(
+    design: Design, inclusion_prior: float | Beta, priors: Priors, *, standard=False
+) -> CollapsedPosterior:
     """The model of a design whose scale has a random intercept and no other random effect."""
-    return CollapsedPosterior(StudentSums(design), design.blocks, inclusion_prior, priors)
+    margins = Margins.of(design)
+    units = Units(margins) if standard else DATA_UNITS
+    sums, priors = StudentSums(units.of_design(design)), ModelPriors.of(priors, margins, units)
+    return CollapsedPosterior(sums, design.blocks, inclusion_prior, priors, units)

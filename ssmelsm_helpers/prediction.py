@@ -11,7 +11,7 @@ import xarray as xr
 from .arguments import check_count, check_seed
 from .choices import check_inclusion_prior
 from .inclusion import posterior_of_fit, refuse_before
-from .priors import Beta, DistributionPrior, Priors, check_priors
+from .priors import Beta, Priors, check_priors
 from .refit import design_of_data
 
 
@@ -52,7 +52,7 @@ def prior_predictive(
     rng = np.random.default_rng(check_seed(random_seed))
     if isinstance(pi, Beta):
         pi = rng.beta(pi.a, pi.b, size=draws)
-    tau_t = _draw_tau(priors.of_taus(0, 1)[0], draws, rng)
+    tau_t = priors.of_tau_t().sample(draws, rng)
     delta = (rng.random(draws) < pi).astype(int)
     t = tau_t * rng.normal(size=draws) * delta
     with np.errstate(over="ignore"):  # a heavy-tailed prior reaches SDs beyond any float
@@ -61,14 +61,6 @@ def prior_predictive(
 
 def _single(prior):
     return (prior,) if isinstance(prior, Beta) else prior
-
-
-def _draw_tau(prior, draws: int, rng) -> np.ndarray:
-    if isinstance(prior, DistributionPrior):
-        import pymc as pm
-
-        return pm.draw(prior.distribution, draws, random_seed=rng)
-    return prior.scale * np.abs(rng.standard_t(prior.df, size=draws))
 
 
 def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: int = 0) -> pd.DataFrame:

@@ -1,10 +1,9 @@
-"""Priors of the model: numbers, or PyMC distributions in their place, that every engine reads alike."""
+"""What is believed before the data: numbers, or PyMC distributions in their place, for any design."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any
 
@@ -12,32 +11,44 @@ import numpy as np
 from scipy.special import expit, gammaln, log_expit
 
 from .arguments import shown
+from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
 from .expressions import reason
 
-_LOG_2PI = math.log(2 * math.pi)
 LEAST_NU = 2.0  # below, a Student-t has no SD
 
 
 @dataclass(frozen=True)
 class Priors:
-    """Priors of the SS-MELSM; the defaults are those of the reference implementation.
+    """Priors of the SS-MELSM; what is left out is relative to the data, so that no unit matters.
+
+    A number that is given is taken as it is, in the data's units, and is about the formula's own coefficient. What is left
+    out is made from the data: from sd(y), the SD of all students' outcomes, and sd(x), the SD of a column. The intercepts'
+    defaults are about the centred design: about the expected outcome, and the log SD, at the covariates' means.
+    (A product or a power counts as what is left of it after its own parts.)
 
     Parameters
     ----------
-    gamma_intercept_mean, gamma_intercept_sd : float or None
-        Normal prior of the location intercept. None (default): the outcome's mean, and three times its SD.
-    gamma_sd : float, default 1000
-        SD of the Normal(0, .) prior of every other location coefficient.
-    eta_sd : float, default 3
-        SD of the Normal(0, .) prior of every scale coefficient (log-SD units).
+    gamma_intercept_mean, gamma_intercept_sd : float, optional
+        Normal prior of the location intercept. Left out: the outcome's mean, and 3 sd(y), of the centred design; with one
+        of the two given, of the intercept as the formula has it.
+    gamma_sd : float, optional
+        SD of the Normal(0, .) prior of every other location coefficient. Left out: 1000 sd(y) / sd(x).
+    eta_sd : float, optional
+        SD of the Normal(0, .) prior of every scale coefficient (log-SD units), the intercept included unless it has numbers
+        of its own. Left out: 3 / sd(x).
     tau_df : float, default 3
         Degrees of freedom of the half-Student-t priors of the random-effect SDs.
-    tau_u_scale, tau_t_scale : float, default 1
-        Their scales: location effects (outcome's units), scale effects (log-SD units).
+    tau_u_scale, tau_t_scale : float, optional
+        Their scales: location effects (outcome's units), scale effects (log-SD units). Left out: sd(y) and 1; of a slope
+        on x, sd(y) / sd(x) and 1 / sd(x).
     omega_shape : float, default 1
         LKJ shape of the effects' correlation matrix; 1 is uniform.
     nu_shape, nu_rate : float, default 2 and 0.1
         Gamma prior of nu - 2, where nu are the degrees of freedom of ``family="student"``.
+    eta_intercept_mean, eta_intercept_sd : float, optional
+        Normal prior of the scale intercept (log-SD units). Left out: log sd(y) and 3, of the centred design.
+    centred : bool, default True
+        Whether what is left out for an intercept is about the centred design, or about the covariates' zero.
     gamma_intercept, gamma, eta, tau_u, tau_t, nu : PyMC distribution, optional
         Univariate, made by ``.dist()``, such as ``pm.HalfNormal.dist(0.3)``: replaces the numbers above.
 
@@ -45,6 +56,10 @@ class Priors:
     ------
     ValueError
         A value is not a finite number, or not positive where it must be.
+
+    Notes
+    -----
+    The prior that a fit used stands in its attribute ``priors``, in the data's units.
 
     Examples
     --------
@@ -54,14 +69,17 @@ class Priors:
 
     gamma_intercept_mean: float | None = None
     gamma_intercept_sd: float | None = None
-    gamma_sd: float = 1000.0
-    eta_sd: float = 3.0
+    gamma_sd: float | None = None
+    eta_sd: float | None = None
     tau_df: float = 3.0
-    tau_u_scale: float = 1.0
-    tau_t_scale: float = 1.0
+    tau_u_scale: float | None = None
+    tau_t_scale: float | None = None
     omega_shape: float = 1.0
     nu_shape: float = 2.0
     nu_rate: float = 0.1
+    eta_intercept_mean: float | None = None
+    eta_intercept_sd: float | None = None
+    centred: bool = True
     gamma_intercept: Any = None
     gamma: Any = None
     eta: Any = None
@@ -72,48 +90,92 @@ class Priors:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in _DISTRIBUTIONS:
+            if field.name in DISTRIBUTIONS:
                 _check_distribution(field.name, value)
+                continue
+            if field.name == "centred":
+                if not isinstance(value, bool):
+                    raise ValueError(f"Priors: centred must be True or False; found {shown(value)}.")
                 continue
             if value is None and field.default is None:
                 continue
-            positive = field.name != "gamma_intercept_mean"
+            positive = not field.name.endswith("_mean")
             number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
             if not number or (positive and value <= 0):
                 expected = "a positive finite number" if positive else "a finite number"
                 raise ValueError(f"Priors: {field.name} must be {expected}; found {shown(value)}.")
 
-    def resolve(self, mean: float, sd: float) -> Priors:
-        """The same priors with the data-based defaults filled in."""
-        intercept_mean = mean if self.gamma_intercept_mean is None else self.gamma_intercept_mean
-        intercept_sd = 3 * sd if self.gamma_intercept_sd is None else self.gamma_intercept_sd
-        return replace(self, gamma_intercept_mean=float(intercept_mean), gamma_intercept_sd=float(intercept_sd))
+    @classmethod
+    def reference(cls) -> Priors:
+        """The reference implementation's priors, the R package ``ivd``'s: numbers that look at no unit.
 
-    def as_dict(self) -> dict[str, float | str | None]:
-        """The numbers by name, distributions as text (for a fit's attributes)."""
+        They suit outcomes and covariates whose mean is near 0 and whose SD is near 1.
+
+        Returns
+        -------
+        Priors
+            Normal(mean(y), 3 sd(y)) for the location intercept and Normal(0, 3) for that of the scale, both at the
+            covariates' zero; Normal(0, 1000) and Normal(0, 3) for the other coefficients; half-t(3, 1) for every tau.
+
+        Examples
+        --------
+        >>> Priors.reference().tau_u_scale
+        1.0
+        """
+        return cls(gamma_sd=1000.0, eta_sd=3.0, tau_u_scale=1.0, tau_t_scale=1.0, centred=False)
+
+    def as_dict(self) -> dict[str, float | bool | str | None]:
+        """What was given, by name; distributions as text."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {k: v if v is None else _describe(v) if k in _DISTRIBUTIONS else float(v) for k, v in values.items()}
+        return {
+            name: value
+            if value is None or isinstance(value, bool)
+            else _describe(value)
+            if name in DISTRIBUTIONS
+            else float(value)
+            for name, value in values.items()
+        }
 
-    def of_coefficients(self, location_terms, n_scale_terms: int) -> list[ScalarPrior]:
-        """Priors of gamma and eta, one per coefficient; the data-based numbers must be filled in."""
-        mean, sd = self.gamma_intercept_mean, self.gamma_intercept_sd
-        intercept = NormalPrior(mean, sd) if self.gamma_intercept is None else DistributionPrior(self.gamma_intercept)
-        other = NormalPrior(0.0, self.gamma_sd) if self.gamma is None else DistributionPrior(self.gamma)
-        scale = NormalPrior(0.0, self.eta_sd) if self.eta is None else DistributionPrior(self.eta)
-        return [intercept if term == "Intercept" else other for term in location_terms] + n_scale_terms * [scale]
+    def of_gamma(self, mean: float, sd: float) -> tuple[ScalarPrior | None, ScalarPrior | None]:
+        """What was given for the location's intercept and for its other coefficients; the outcome's mean and SD help."""
+        intercept = given_density(self.gamma_intercept)
+        numbers = self.gamma_intercept_mean, self.gamma_intercept_sd
+        if intercept is None and (numbers != (None, None) or not self.centred):
+            intercept = NormalPrior(_or(numbers[0], mean), _or(numbers[1], 3 * sd))
+        other = NormalPrior(0.0, self.gamma_sd) if self.gamma_sd is not None else None
+        return intercept, given_density(self.gamma) or other
 
-    def of_taus(self, n_location: int, n_scale: int) -> list[ScalarPrior]:
-        """Priors of tau, one per effect, location effects first."""
-        u = HalfStudentTPrior(self.tau_df, self.tau_u_scale) if self.tau_u is None else DistributionPrior(self.tau_u)
-        t = HalfStudentTPrior(self.tau_df, self.tau_t_scale) if self.tau_t is None else DistributionPrior(self.tau_t)
-        return n_location * [u] + n_scale * [t]
+    def of_eta(self, sd: float) -> tuple[ScalarPrior | None, ScalarPrior | None]:
+        """The same for the scale."""
+        other = given_density(self.eta) or (NormalPrior(0.0, self.eta_sd) if self.eta_sd is not None else None)
+        numbers = self.eta_intercept_mean, self.eta_intercept_sd
+        if numbers != (None, None) or (other is None and not self.centred):
+            return NormalPrior(_or(numbers[0], math.log(sd)), _or(numbers[1], 3.0)), other
+        return other, other
+
+    def of_tau_u(self, default: float) -> ScalarPrior:
+        """Prior of a location effect's SD; `default` is the scale where none was given."""
+        return given_density(self.tau_u) or HalfStudentTPrior(self.tau_df, _or(self.tau_u_scale, default))
+
+    def of_tau_t(self, default: float = 1.0) -> ScalarPrior:
+        """Prior of a scale effect's SD."""
+        return given_density(self.tau_t) or HalfStudentTPrior(self.tau_df, _or(self.tau_t_scale, default))
 
     def of_nu(self) -> ScalarPrior:
         """Prior of the degrees of freedom."""
-        return GammaPrior(self.nu_shape, self.nu_rate, LEAST_NU) if self.nu is None else DistributionPrior(self.nu)
+        return given_density(self.nu) or GammaPrior(self.nu_shape, self.nu_rate, LEAST_NU)
 
 
-_DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
+DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
+
+
+def _or(value: float | None, default: float) -> float:
+    return float(default if value is None else value)
+
+
+def given_density(distribution) -> DistributionPrior | None:
+    """The density of a PyMC distribution that was given."""
+    return None if distribution is None else DistributionPrior(distribution, _describe(distribution))
 
 
 def _check_distribution(name: str, value) -> None:
@@ -156,84 +218,6 @@ def _describe(distribution) -> str:
     found = [_describe(p) if _is_distribution(p) else p.eval() for p in parameters]
     texts = [p if isinstance(p, str) else f"{p:g}" if np.ndim(p) == 0 else str(p.tolist()) for p in found]
     return f"{name}({', '.join(texts)})"
-
-
-class NormalPrior:
-    """Normal(mean, sd): log density and its derivative."""
-
-    def __init__(self, mean: float, sd: float):
-        self.mean, self.sd = mean, sd
-
-    def log_density(self, x):
-        """log density at x, any shape."""
-        return -0.5 * ((x - self.mean) / self.sd) ** 2 - math.log(self.sd) - 0.5 * _LOG_2PI
-
-    def gradient(self, x):
-        """Derivative of the log density."""
-        return (self.mean - x) / self.sd**2
-
-
-class HalfStudentTPrior:
-    """Half-Student-t(df, scale) on x > 0."""
-
-    def __init__(self, df: float, scale: float):
-        self.df, self.scale = df, scale
-        self._constant = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
-
-    def log_density(self, x):
-        """log density at x > 0, any shape."""
-        tail = (self.df + 1) / 2 * np.log1p((x / self.scale) ** 2 / self.df)
-        return self._constant + math.log(2 / self.scale) - tail
-
-    def gradient(self, x):
-        """Derivative of the log density."""
-        return -(self.df + 1) * x / (self.df * self.scale**2 + x * x)
-
-
-class GammaPrior:
-    """Gamma(shape, rate) on x - above, for x > above."""
-
-    def __init__(self, shape: float, rate: float, above: float):
-        self.shape, self.rate, self.above = shape, rate, above
-        self._constant = shape * math.log(rate) - math.lgamma(shape)
-
-    def log_density(self, x):
-        """log density at x > above, any shape."""
-        return self._constant + (self.shape - 1) * np.log(x - self.above) - self.rate * (x - self.above)
-
-    def gradient(self, x):
-        """Derivative of the log density."""
-        return (self.shape - 1) / (x - self.above) - self.rate
-
-
-class DistributionPrior:
-    """A univariate PyMC distribution."""
-
-    def __init__(self, distribution):
-        self.distribution = distribution
-
-    @cached_property
-    def _compiled(self):
-        import pymc as pm
-        import pytensor
-        import pytensor.tensor as pt
-
-        x = pt.dvector("x")
-        log_density = pm.logp(self.distribution, x)
-        slope = pytensor.grad(log_density.sum(), x)
-        # A few scalars are evaluated, often: compiling to machine code would not pay.
-        return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
-
-    def log_density(self, x):
-        """log density at x, any shape."""
-        return np.reshape(self._compiled[0](np.atleast_1d(np.ravel(x))), np.shape(x))
-
-    def gradient(self, x):
-        """Derivative of the log density."""
-        return np.reshape(self._compiled[1](np.atleast_1d(np.ravel(x))), np.shape(x))
-
-
-ScalarPrior = NormalPrior | HalfStudentTPrior | GammaPrior | DistributionPrior
 
 
 @dataclass(frozen=True)

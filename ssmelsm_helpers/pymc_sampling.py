@@ -13,7 +13,7 @@ from .choices import Choices
 from .design import Design
 from .linear import cholesky
 from .marginal import MarginalPosterior
-from .priors import Priors
+from .model_priors import ModelPriors
 from .sampling import nutpie_on
 from .tree import Draws, evenly_spaced
 
@@ -21,7 +21,7 @@ from .tree import Draws, evenly_spaced
 def sample_design(
     design: Design,
     choices: Choices,
-    priors: Priors,
+    priors: ModelPriors,
     draws: int,
     tune: int,
     chains: int,
@@ -144,14 +144,17 @@ def _effects_in_force(values, design: Design, choices: Choices) -> np.ndarray:
     return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
 
 
-def _start(model, design: Design, choices: Choices, priors: Priors) -> dict[str, np.ndarray]:
+def _start(model, design: Design, choices: Choices, priors: ModelPriors) -> dict[str, np.ndarray]:
     """A value near the mode for each free variable of the sampled model."""
     marginal = MarginalPosterior(design, choices, priors)
     found = marginal.constrain(marginal.start())
-    K = marginal.K
     start = {name: found[name] for name in ("gamma", "eta", "tau", "z", "pi", "nu") if name in found}
-    start |= {"tau_u": found["tau"][:K], "tau_t": found["tau"][K:], "rho": 0.0, "rho_half": 0.5, "nu_above_two": 20.0}
-    start |= {f"gamma_{at}": value for at, value in enumerate(found["gamma"])}
+    start |= {"rho": 0.0, "rho_half": 0.5, "nu_above_two": 20.0}
+    for name in ("gamma", "eta"):
+        start[f"{name}_centred"] = getattr(priors, name).combinations(found[name])
+    for name in ("gamma", "eta", "gamma_centred", "eta_centred"):
+        start |= {f"{name}_{at}": value for at, value in enumerate(start[name])}
+    start |= {f"tau_{at}": tau * getattr(priors.tau[at], "factor", 1.0) for at, tau in enumerate(found["tau"])}
     return {v.name: start[v.name] for v in model.free_RVs if v.name in start}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from .importance import Proposal, adapt, find_mode, weigh
+from .importance import StudentT, adapt, find_mode, weigh
 from .posterior import summary_posterior
 from .priors import Priors
 
@@ -28,9 +28,10 @@ def quick_fit(schools: pd.DataFrame, *, inclusion_prior: float = 0.5, draws: int
     The PIPs are those of `fit_schools`: weighted means of P(delta = 1 | scores, draw).
     """
     rng = np.random.default_rng(random_seed)
-    posterior = summary_posterior(schools, inclusion_prior, Priors())
+    posterior = summary_posterior(schools, inclusion_prior, Priors(), standard=True)
     # One round of pilot draws instead of two: PIPs err by .002, at most .01, and a study takes two thirds of the time.
-    proposal = adapt(posterior, rng, Proposal.matching(*find_mode(posterior)))
+    proposal = adapt(posterior, rng, StudentT.matching(*find_mode(posterior)))
+    proposal = proposal.in_whole_draws(draws)
     x = proposal.sample(draws, rng)
     x = x[np.argsort(x[:, posterior.tau_t])]  # draws that need more nodes share a block
     log_p, inclusion = posterior.log_prior(x), np.empty((draws, posterior.n_schools))

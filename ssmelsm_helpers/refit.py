@@ -29,12 +29,12 @@ def observed_schools(fit: xr.DataTree) -> pd.DataFrame:
 
 def unreadable_priors(fit: xr.DataTree) -> dict[str, str]:
     """Priors that were PyMC distributions, of which a fit records only the names."""
-    return {name: value for name, value in json.loads(fit.attrs["priors"]).items() if isinstance(value, str)}
+    return {name: value for name, value in json.loads(fit.attrs["priors_given"]).items() if isinstance(value, str)}
 
 
 def priors_of(fit: xr.DataTree) -> Priors:
     """The priors a fit was made with; PyMC distributions cannot be read back from their names."""
-    values, named = json.loads(fit.attrs["priors"]), unreadable_priors(fit)
+    values, named = json.loads(fit.attrs["priors_given"]), unreadable_priors(fit)
     if named:
         raise ValueError(f"priors must be given: this fit's distributions cannot be read back from its record {named}.")
     return Priors(**{name: value for name, value in values.items() if value is not None})
@@ -49,12 +49,12 @@ def posterior_of(
     """
     design = design_from(fit)
     if design is None:
-        return summary_posterior(observed_schools(fit), inclusion_prior_of(fit, inclusion_prior), priors)
+        return summary_posterior(observed_schools(fit), inclusion_prior_of(fit, inclusion_prior), priors, standard=True)
     selected = [design.effects.index(name) for name in json.loads(fit.attrs["select"])]
     obstacle = why_not_collapsed(design, selected, fit.attrs["family"], fit.attrs["indicator"])
     if obstacle:
         raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
-    return design_posterior(design, inclusion_prior_of(fit, inclusion_prior), priors)
+    return design_posterior(design, inclusion_prior_of(fit, inclusion_prior), priors, standard=True)
 
 
 def inclusion_prior_of(fit: xr.DataTree, other: float | Beta | None = None) -> float | Beta:
@@ -67,13 +67,13 @@ def inclusion_prior_of(fit: xr.DataTree, other: float | Beta | None = None) -> f
 def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarray:
     """A fit's draws as points x (chain, draw, size) of the unconstrained scale."""
     draws = fit["posterior"].to_dataset().transpose("chain", "draw", ...)
-    tau = draws["tau"].to_numpy()
+    gamma, eta, tau = posterior.units.to_standard(*(draws[name].to_numpy() for name in ("gamma", "eta", "tau")))
     if "rho" in draws:
         omega = np.ones((*tau.shape[:2], 2, 2))
         omega[..., 0, 1] = omega[..., 1, 0] = draws["rho"].to_numpy()
     else:
         omega = draws["omega"].to_numpy()
-    parts = [draws["gamma"].to_numpy(), draws["eta"].to_numpy(), posterior.covariance.unconstrain(tau, omega)]
+    parts = [gamma, eta, posterior.covariance.unconstrain(tau, omega)]
     if isinstance(posterior.inclusion_prior, Beta):
         parts.append(logit(draws["pi"].to_numpy())[..., None])
     return np.concatenate(parts, axis=-1)
@@ -81,8 +81,8 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
 
 def design_of_data(fit: xr.DataTree, data) -> Design:
     """The design of students that must be those of the fit, in any order; with gaps where the fit had dropped them."""
-    missing = "quiet" if fit.attrs.get("missing") == "drop" else None
-    design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, missing=missing)
+    left_out = {name: "quiet" if fit.attrs.get(name) == "drop" else None for name in ("missing", "constant")}
+    design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, **left_out)
     schools = observed_schools(fit)
     total = int(schools["n"].sum())
     if (len(design.y), design.n_schools) != (total, len(schools)):

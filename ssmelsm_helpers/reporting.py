@@ -269,7 +269,9 @@ def _how_it_was_made(fit: xr.DataTree, csv: str) -> str:
         "Location": attrs["location"],
         "Scale (log SD)": attrs["scale"],
         "Prior probability of inclusion": prior,
-        "Priors": attrs["priors"],
+        "Priors, in the data's units": "; ".join(
+            f"{name} ~ {text}" for name, text in json.loads(attrs["priors"]).items()
+        ),
         "Formulation, sampler": f"{attrs['formulation']}, {attrs['sampler']}",
         "Random seed": attrs["random_seed"],
         "Made": attrs["created_at"],

@@ -11,13 +11,13 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from .arguments import check_probability, check_seed, sequence, shown
+from .arguments import PACKAGE, check_probability, check_seed, sequence, shown
 from .checks import least_ess
 from .importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
-from .inclusion import bayes_factor, pip_table, posterior_of_fit, school_log_sd
+from .inclusion import bayes_factor, error_between, pip_table, posterior_of_fit, replicates_of, school_log_sd
 from .recovery import recover_effects
 from .refit import hyperparameters, observed_schools, posterior_of, priors_of, unreadable_priors
-from .sampling import PACKAGE, by_name, run_importance
+from .sampling import by_name, run_importance
 from .tree import INTERCEPT_ONLY, Draws, assemble, design_from, names_of
 
 
@@ -105,7 +105,8 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
             skip_file_prefixes=(PACKAGE,),
         )
     rng = np.random.default_rng(check_seed(random_seed))
-    x = x[resample(weighted, len(x), rng)]
+    chosen, replicate = resample(weighted, len(x), rng), replicates_of(fit)
+    x = x[chosen]
     effects = recover_effects(posterior, x, rng)
     effects.pop("log_density")
     attributes = {
@@ -115,7 +116,8 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
         "inclusion_prior": float(inclusion_prior),
         "reweighted_from": fit.attrs["inclusion_prior"],
     }
-    draws = by_name(posterior, x, effects, {}, attributes, fit["posterior"].sizes["chain"])
+    statistics = {} if replicate is None else {"replicate": replicate[chosen]}
+    draws = by_name(posterior, x, effects, statistics, attributes, fit["posterior"].sizes["chain"])
     return _assembled(fit, draws, attributes)
 
 
@@ -124,7 +126,9 @@ def _assembled(fit: xr.DataTree, draws: Draws, attributes: dict) -> xr.DataTree:
     design = design_from(fit)
     names = INTERCEPT_ONLY if design is None else names_of(design, [len(design.effects) - 1])
     tree = assemble(draws, names, observed_schools(fit), design)
-    tree.attrs = {name: value for name, value in fit.attrs.items() if name != "log_evidence"} | attributes
+    tree.attrs = {
+        name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))
+    } | attributes
     return tree
 
 
@@ -209,6 +213,9 @@ def _weighted_pips(fit: xr.DataTree, weight, inclusion) -> tuple[np.ndarray, np.
     """PIPs (J,) and their Monte Carlo errors, from weights (S, 1) and P(delta = 1) per draw (S, J)."""
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weight * inclusion).sum(axis=0), 1.0)
+    replicate = replicates_of(fit)
+    if replicate is not None:
+        return pip, error_between(replicate, inclusion, np.ravel(weight))
     share = min(1.0, least_ess(fit) / len(inclusion))  # of draws that were effective before reweighting
     return pip, np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share)
 

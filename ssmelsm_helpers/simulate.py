@@ -161,7 +161,7 @@ def simulate_outcomes(
     students = _as_pandas(data)
     # Any outcome that varies will do: the design is built as for a fit, with all its checks.
     students[formulas.outcome] = np.arange(len(students), dtype=float)
-    design = build_design(formulas, students, missing=None)
+    design = build_design(formulas, students, missing=None, constant=None)
     gamma = _numbers("gamma", gamma, design.location_terms, "location term")
     eta = _numbers("eta", eta, design.scale_terms, "scale term")
     tau = _numbers("tau", tau, design.effects, "effect", low=0.0)

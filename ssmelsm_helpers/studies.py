@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from .arguments import check_count, check_path, check_seed, check_text, shown
-from .labels import PACKAGE
+from .arguments import PACKAGE, check_count, check_path, check_seed, check_text, shown
 from .study_records import Records
 
 # Replications handed to an executor at once: enough to keep many workers busy, few enough to be cancelled quickly.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .data import pooled_moments, sum_of_squares
+from .data import sum_of_squares
 from .design import Design
 
 _LOG_2PI = np.log(2 * np.pi)
@@ -48,7 +48,6 @@ class SummarySums:
         self.n = schools["n"].to_numpy(dtype=float)
         self.mean = schools["mean"].to_numpy(dtype=float)
         self.sum_of_squares = sum_of_squares(schools)
-        self.moments = pooled_moments(schools)
         self.rows_per_draw = len(self.n)
 
     def at(self, gamma, eta, schools=slice(None)) -> Sums:
@@ -104,7 +103,6 @@ class StudentSums:
         self.location_terms, self.scale_terms = design.location_terms, design.scale_terms
         self.location_effects = design.location_effects
         self.n = design.n.astype(float)
-        self.moments = float(design.y.mean()), float(design.y.std(ddof=1))
         self.rows_per_draw = len(design.y)
         self._z = [None if (column == 1).all() else column for column in design.Z.T]
         self._scale_sums = np.add.reduceat(design.W, design.starts, axis=0)

@@ -14,7 +14,8 @@ import xarray as xr
 from .choices import Choices
 from .design import Design
 from .labels import label_index, refuse_unsaved
-from .priors import Beta, Priors
+from .model_priors import ModelPriors
+from .priors import Beta
 
 SCALE = "scale_effect"
 
@@ -119,7 +120,7 @@ def _constant_data(design: Design, coords, school) -> xr.Dataset:
     return xr.Dataset(matrices, coords=kept | columns | school)
 
 
-def attributes_of(choices: Choices, names: Names, school, priors: Priors, seed: int) -> dict:
+def attributes_of(choices: Choices, names: Names, school, priors: ModelPriors, seed: int) -> dict:
     """What a saved fit says of itself."""
     prior = choices.inclusion_prior
     learned = isinstance(prior, Beta)
@@ -134,7 +135,8 @@ def attributes_of(choices: Choices, names: Names, school, priors: Priors, seed: 
         "select": json.dumps(names.selected),
         "inclusion_prior": prior.mean if learned else list(prior) if several else float(prior[0]),
         **({"inclusion_beta": [float(prior.a), float(prior.b)]} if learned else {}),
-        "priors": json.dumps(priors.as_dict()),
+        "priors": json.dumps(priors.texts(names.effects, choices.family)),
+        "priors_given": json.dumps(priors.given.as_dict()),
         "random_seed": seed,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": json.dumps({name: version(name) for name in packages}),

@@ -84,6 +84,7 @@ def test_the_sensitivity_table_says_what_the_fits_say(plain):
 # Evidence
 
 
+@pytest.mark.filterwarnings("ignore:the prior counts for more")
 def test_heterogeneity_is_a_ratio_of_evidences():
     """Three tiny schools; both evidences again by plain Monte Carlo from the prior."""
     schools = pd.DataFrame({"n": [3, 1, 5], "mean": [0.4, -0.6, 0.1], "sd": [0.3, np.nan, 2.2]}, index=list("abc"))

@@ -71,6 +71,7 @@ def largest_z(one, other) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the prior counts for more")
 @pytest.mark.parametrize("name", CASES)
 def test_formulations_agree_on_simulated_schools(name):
     formulas, n_students, planted, options = CASES[name]

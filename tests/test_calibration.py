@@ -153,6 +153,7 @@ def log_evidence_by_plain_monte_carlo(schools: pd.DataFrame, pi: float, draws: i
     return float(log_mean), float(relative.std() / np.sqrt(draws))
 
 
+@pytest.mark.filterwarnings("ignore:the prior counts for more")
 def test_log_evidence_is_the_log_of_p_of_y():
     """Three tiny schools, tight priors, all constants: four joint Monte Carlo errors."""
     schools = pd.DataFrame({"n": [3, 1, 4], "mean": [0.4, -0.6, 0.1], "sd": [0.5, np.nan, 2.2]}, index=list("abc"))

@@ -26,7 +26,7 @@ def cases(fit):
     """(check, right answer, {wrong answer: words of its explanation})."""
     pips = {name: sm.pip_table(fit, effect=name).loc[3, "pip"] for name in ("scale[Intercept]", "scale[ses]")}
     p, odds = pips["scale[ses]"], pips["scale[ses]"] / (1 - pips["scale[ses]"])
-    delta = fit["posterior"]["delta"].sel(school=3)
+    delta = fit["posterior"]["delta"].sel(school=5)
     either = float(delta.max("scale_effect").mean())
     log_sd = -0.25 + 0.1 * 2 - 0.3
     return {
@@ -80,9 +80,12 @@ def cases(fit):
             },
         ),
         "any": (
-            lambda answer: sm.check_any_effect(answer, fit, school=3),
+            lambda answer: sm.check_any_effect(answer, fit, school=5),
             either,
-            {sum(pips.values()): "sum of the PIPs", 1 - either: "none is in the slab"},
+            {
+                sum(sm.pip_table(fit, effect=name).loc[5, "pip"] for name in pips): "sum of the PIPs",
+                1 - either: "none is in the slab",
+            },
         ),
     }
 

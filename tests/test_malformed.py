@@ -660,7 +660,7 @@ DISTRIBUTION = "must be None or a univariate continuous PyMC distribution, like 
     [
         *(
             ({"tau_t_scale": wrong}, "Priors: tau_t_scale must be a positive finite number; found")
-            for wrong in (True, "1", np.nan, 0, None)
+            for wrong in (True, "1", np.nan, 0)
         ),
         ({"eta_sd": np.inf}, "Priors: eta_sd must be a positive finite number; found inf."),
         ({"nu_rate": -1}, "Priors: nu_rate must be a positive finite number; found -1."),

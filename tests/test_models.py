@@ -64,6 +64,8 @@ def unconstrained(posterior, x) -> dict[str, np.ndarray]:
     values = {"gamma": found["gamma"], "eta": found["eta"], "tau_log__": np.log(found["tau"]), "z": found["z"]}
     values |= {"partial_half_logodds__": 2 * partials}
     values |= dict.fromkeys(["rho_half_logodds__", "rho_interval__"], 2 * partials[:1].sum())
+    for name in ("gamma", "eta"):
+        values[f"{name}_centred"] = getattr(posterior.priors, name).combinations(found[name])
     return values | {
         "pi_logodds__": x[posterior.parts["pi"]].sum(),
         "nu_above_two_log__": x[posterior.parts["nu"]].sum(),
@@ -212,7 +214,7 @@ def test_a_pymc_distribution_replaces_the_numbers(name, students):
     values = unconstrained(before, x) | {"delta": np.array([[1], [0], [1]])}
     # Variables of their own, where kinds of priors differ; all on a log scale but gamma and eta.
     values |= {f"gamma_{at}": value for at, value in enumerate(found["gamma"])}
-    values |= {"tau_u_log__": np.log(found["tau"][:1]), "tau_t_log__": np.log(found["tau"][1:])}
+    values |= {f"tau_{at}_log__": np.log(value) for at, value in enumerate(found["tau"])}
     log_volume = 0.0
     if name == "nu":  # PyMC counts nu from the lower end of its prior, the NumPy density from 2
         values |= {"nu_interval__": np.log(found["nu"] - 2.1)}

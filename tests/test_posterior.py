@@ -9,8 +9,10 @@ from scipy.integrate import quad
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
 from ssmelsm_helpers.data import check_summary
 from ssmelsm_helpers.importance import find_mode
+from ssmelsm_helpers.model_priors import ModelPriors
 from ssmelsm_helpers.models.collapsed import collapsed_model
 from ssmelsm_helpers.posterior import summary_posterior
+from ssmelsm_helpers.standard import DATA_UNITS, Margins
 
 INFORMED = Priors(
     gamma_intercept_mean=0.2,
@@ -54,7 +56,8 @@ def test_density_and_gradient_are_those_of_the_pymc_model(schools, points, prior
 
     That is twice atanh(rho), so its log density differs by log 2, and its derivative by rho is half as large.
     """
-    model = collapsed_model(schools, inclusion_prior=inclusion_prior, priors=priors)
+    of_model = ModelPriors.of(priors, Margins.of(schools), DATA_UNITS)
+    model = collapsed_model(schools, inclusion_prior=inclusion_prior, priors=of_model)
     # A flat rho is uniform on its interval, any other (rho + 1) / 2 has a Beta prior on the logit's scale: the same scale.
     last = "rho_interval__" if priors.omega_shape == 1 else "rho_half_logodds__"
     assert [v.name for v in model.value_vars] == ["gamma", "eta", "tau_log__", last]
@@ -96,8 +99,9 @@ def test_log_prior_is_that_of_scipy(schools, points, priors):
     gamma, eta, log_tau_u, log_tau_t, atanh_rho = points.T
     rho = np.tanh(atanh_rho)
     expected = stats.norm.logpdf(gamma, priors.gamma_intercept_mean, priors.gamma_intercept_sd)
-    expected += stats.norm.logpdf(eta, 0, priors.eta_sd)
-    for log_tau, scale in ((log_tau_u, priors.tau_u_scale), (log_tau_t, priors.tau_t_scale)):
+    sd = Margins.of(schools).sd
+    expected += stats.norm.logpdf(eta, *((np.log(sd), 3.0) if priors.eta_sd is None else (0.0, priors.eta_sd)))
+    for log_tau, scale in ((log_tau_u, priors.tau_u_scale or sd), (log_tau_t, priors.tau_t_scale or 1.0)):
         expected += np.log(2) + stats.t.logpdf(np.exp(log_tau), priors.tau_df, scale=scale) + log_tau
     expected += stats.beta.logpdf((1 + rho) / 2, priors.omega_shape, priors.omega_shape) - np.log(2)
     expected += np.log1p(-(rho**2))
@@ -122,17 +126,6 @@ def test_prior_integrates_to_one(schools, priors):
         for i, (c, w) in enumerate(zip(centre, widths, strict=True))
     ]
     assert np.log(integrals).sum() + log_value == pytest.approx(0, abs=1e-6)
-
-
-def test_default_priors_come_from_the_students(schools):
-    """The location intercept's prior: mean and three times the SD of all students, from the summary alone."""
-    table = load_saeb_schools()
-    priors = summary_posterior(check_summary(table), 0.5, Priors()).priors
-    # The extract is standardised on a larger file: its own mean is .149, its SD .848.
-    assert priors.gamma_intercept_mean == pytest.approx(0.149, abs=5e-4)
-    assert priors.gamma_intercept_sd == pytest.approx(3 * 0.848, abs=2e-3)
-    half = Priors(gamma_intercept_sd=1.5).resolve(0.3, 2.0)
-    assert (half.gamma_intercept_mean, half.gamma_intercept_sd) == (0.3, 1.5)
 
 
 def test_mode_is_a_stationary_point_and_a_maximum(schools):
@@ -171,7 +164,7 @@ def test_every_prior_is_checked():
         ("tau_df", -1),
         ("tau_t_scale", np.inf),
         ("omega_shape", "2"),
-        ("gamma_sd", None),
+        ("gamma_sd", "1"),
     ]:
         with pytest.raises(ValueError, match=rf"Priors: {name} must be a positive finite number; found"):
             Priors(**{name: value})

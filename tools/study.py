@@ -37,8 +37,8 @@ CALIBRATIONS = [
     ("collapsed", "importance", False, 500),
     ("collapsed", "importance", True, 500),
     ("collapsed", "nuts", False, 500),
-    ("marginal", "nuts", False, 60),
-    ("sampled", "nuts", False, 60),
+    ("marginal", "nuts", False, 200),
+    ("sampled", "nuts", False, 200),
 ]
 
 
@@ -80,6 +80,7 @@ def sbc(quick: bool) -> None:
         as_expected &= bool(found["passes"].all()) != wrong
         print(found.round(4).to_string(), "\n")
         labels = {"formulation": formulation, "sampler": sampler, "wrong_prior": wrong, "replications": len(table)}
+        labels["random_seed"] = SEED
         verdicts.append(found.reset_index().assign(**labels))
     target = FOLDER if quick else ROOT / "data"
     pd.concat(verdicts).round(5).to_csv(target / "study_sbc.csv", index=False)

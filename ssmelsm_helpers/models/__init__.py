@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..arguments import check_one_of
 from ..choices import check_inclusion_prior, check_options, choose
-from ..data import check_summary
+from ..constant import with_spread
 from ..design import build_design, parse_formulas, selected_effects
+from ..model_priors import ModelPriors
 from ..priors import Beta, Priors, check_priors
+from ..standard import DATA_UNITS, Margins
 from ..summaries import summarise_schools
 
 if TYPE_CHECKING:
@@ -27,18 +29,20 @@ def build_model(
     select="scale",
     indicator: str = "after",
     missing: str = "raise",
+    constant: str = "raise",
 ) -> pm.Model:
     """The SS-MELSM as a PyMC model, to read, to extend, or to sample in one's own way.
 
     Parameters
     ----------
-    location, scale, data, formulation, inclusion_prior, priors, family, select, indicator, missing
+    location, scale, data, formulation, inclusion_prior, priors, family, select, indicator, missing, constant
         As in `fit`.
 
     Returns
     -------
     pymc.Model
-        Free variables gamma, eta (log-SD units), tau, rho (or omega's parts). In the collapsed and the marginal
+        Free variables gamma, eta (log-SD units), tau, rho (or omega's parts). With covariates gamma and eta follow from
+        ``gamma_centred`` and ``eta_centred``, the coefficients of the centred columns, which their default priors are about. In the collapsed and the marginal
         formulation the schools' likelihood is the potential ``schools``. In the sampled one ``y`` is observed, or, where
         students alike in all covariates count as one, the potential of their joint density.
 
@@ -58,6 +62,7 @@ def build_model(
     formulas = parse_formulas(location, scale)
     check_options(formulation, "nuts", family, indicator)
     check_one_of("missing", missing, ("raise", "drop"))
+    check_one_of("constant", constant, ("raise", "drop"))
     check_priors(priors)
     priors = priors or Priors()
     plain = formulation == "collapsed" and family == "normal" and isinstance(select, str) and select == "scale"
@@ -67,24 +72,27 @@ def build_model(
         prior = check_inclusion_prior(inclusion_prior, ["scale[Intercept]"])
         schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
         prior = prior if isinstance(prior, Beta) else prior[0]
-        return collapsed_model(check_summary(schools), inclusion_prior=prior, priors=priors)
-    design = build_design(formulas, data, missing=missing)
+        schools = with_spread("data", schools, constant)
+        priors = ModelPriors.of(priors, Margins.of(schools), DATA_UNITS)
+        return collapsed_model(schools, inclusion_prior=prior, priors=priors)
+    design = build_design(formulas, data, missing=missing, constant=constant)
     selected = selected_effects(select, design.effects)
     choices = choose(design, formulation, "nuts", selected, inclusion_prior, family, indicator)
     return model_of(design, choices, priors)
 
 
-def model_of(design, choices, priors: Priors) -> pm.Model:
-    """The PyMC model of a design."""
+def model_of(design, choices, priors: Priors | ModelPriors) -> pm.Model:
+    """The PyMC model of a design; ready-made priors are on the design's scale."""
     from .collapsed import collapsed_model
     from .marginal import marginal_model
     from .sampled import sampled_model
 
     prior = choices.inclusion_prior
+    if isinstance(priors, Priors):
+        priors = ModelPriors.of(priors, Margins.of(design), DATA_UNITS)
     if choices.formulation == "collapsed":
         prior = prior if isinstance(prior, Beta) else prior[0]
         return collapsed_model(design, inclusion_prior=prior, priors=priors)
-    priors = priors.resolve(float(design.y.mean()), float(design.y.std(ddof=1)))
     options = {"selected": choices.selected, "inclusion_prior": prior, "priors": priors, "family": choices.family}
     if choices.formulation == "marginal":
         return marginal_model(design, **options)

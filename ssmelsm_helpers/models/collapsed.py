@@ -9,10 +9,10 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from .. import kernel
-from ..data import pooled_moments, sum_of_squares
+from ..data import sum_of_squares
 from ..design import Design
 from ..kernel import Component
-from ..priors import Priors
+from ..model_priors import ModelPriors
 from .marginal import by_school
 from .parameters import cholesky_factor, coefficients, coordinates, inclusion_probability, standard_deviations
 
@@ -20,17 +20,15 @@ _EMPTY = np.empty((0, 1))
 _INTERCEPT = ("Intercept",)
 
 
-def collapsed_model(schools: Design | pd.DataFrame, *, inclusion_prior, priors: Priors) -> pm.Model:
+def collapsed_model(schools: Design | pd.DataFrame, *, inclusion_prior, priors: ModelPriors) -> pm.Model:
     """Free variables gamma, eta, tau, rho or omega's parts, and pi where it has a prior.
 
     The schools' likelihood is the potential ``schools``. A checked school summary stands for the intercept-only model.
     """
     design = schools if isinstance(schools, Design) else _axes(schools)
-    moments = pooled_moments(schools) if design is not schools else (design.y.mean(), design.y.std(ddof=1))
-    priors = priors.resolve(*moments)
     with pm.Model(coords=coordinates(design)) as model:
-        gamma, eta = coefficients(design, priors)
-        tau = standard_deviations(design, priors)
+        gamma, eta = coefficients(priors)
+        tau = standard_deviations(priors)
         factor = cholesky_factor(design, priors)
         pi = inclusion_probability(inclusion_prior)
         if len(design.location_effects) == 1:

@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from ..design import Design
 from ..marginal import configurations
-from ..priors import Priors
+from ..model_priors import ModelPriors
 from .parameters import (
     cholesky_factor,
     coefficients,
@@ -19,7 +19,9 @@ from .parameters import (
 )
 
 
-def marginal_model(design: Design, *, selected, inclusion_prior, priors: Priors, family: str = "normal") -> pm.Model:
+def marginal_model(
+    design: Design, *, selected, inclusion_prior, priors: ModelPriors, family: str = "normal"
+) -> pm.Model:
     """The SS-MELSM with delta summed out: per school, one likelihood for each configuration of its indicators.
 
     ``v`` are the effects before the indicators act; ``log_weight`` (school, configuration) holds each configuration's
@@ -28,8 +30,8 @@ def marginal_model(design: Design, *, selected, inclusion_prior, priors: Priors,
     deltas = configurations(selected)
     coords = coordinates(design, selected) | {"configuration": ["".join(map(str, row)) for row in deltas]}
     with pm.Model(coords=coords) as model:
-        gamma, eta = coefficients(design, priors)
-        tau = standard_deviations(design, priors)
+        gamma, eta = coefficients(priors)
+        tau = standard_deviations(priors)
         factor = cholesky_factor(design, priors)
         v = pm.Deterministic("v", _effects(design, selected, gamma, tau, factor), dims=("school", "effect"))
         pi = inclusion_probability(inclusion_prior)

@@ -8,8 +8,10 @@ import pytensor.tensor as pt
 from pymc.distributions.shape_utils import change_dist_size
 
 from ..covariance import EffectCovariance
+from ..densities import DistributionPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
 from ..design import Design
-from ..priors import Beta, Priors
+from ..model_priors import CoefficientPriors, ModelPriors
+from ..priors import Beta
 
 
 def coordinates(design: Design, selected=()) -> dict[str, list]:
@@ -25,55 +27,49 @@ def coordinates(design: Design, selected=()) -> dict[str, list]:
     }
 
 
-def _given(distribution, name: str, dims: str) -> pt.TensorVariable:
-    """A user's univariate distribution, once per element of an axis."""
-    model = pm.modelcontext(None)
-    return model.register_rv(change_dist_size(distribution, (len(model.coords[dims]),)), name, dims=dims)
-
-
-def coefficients(design: Design, priors: Priors) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+def coefficients(priors: ModelPriors) -> tuple[pt.TensorVariable, pt.TensorVariable]:
     """gamma and eta."""
-    is_intercept = np.array([term == "Intercept" for term in design.location_terms])
-    if priors.gamma_intercept is None and priors.gamma is None:
-        mean = np.where(is_intercept, priors.gamma_intercept_mean, 0.0)
-        sd = np.where(is_intercept, priors.gamma_intercept_sd, priors.gamma_sd)
-        gamma = pm.Normal("gamma", mean, sd, dims="location_term")
-    else:
-        gamma = _mixed_gamma(is_intercept, priors)
-    if priors.eta is not None:
-        return gamma, _given(priors.eta, "eta", "scale_term")
-    return gamma, pm.Normal("eta", 0.0, priors.eta_sd, dims="scale_term")
+    return _coefficients("gamma", "location_term", priors.gamma), _coefficients("eta", "scale_term", priors.eta)
 
 
-def _mixed_gamma(is_intercept, priors: Priors) -> pt.TensorVariable:
-    """gamma whose intercept and slopes have priors of different kinds."""
-    model, parts = pm.modelcontext(None), []
-    intercept = priors.gamma_intercept
-    if intercept is None:
-        intercept = pm.Normal.dist(priors.gamma_intercept_mean, priors.gamma_intercept_sd)
-    other = pm.Normal.dist(0.0, priors.gamma_sd) if priors.gamma is None else priors.gamma
-    for at, distribution in enumerate(intercept if first else other for first in is_intercept):
-        parts.append(model.register_rv(change_dist_size(distribution, ()), f"gamma_{at}"))
-    return pm.Deterministic("gamma", pt.stack(parts), dims="location_term")
+def _coefficients(name: str, dims: str, found: CoefficientPriors) -> pt.TensorVariable:
+    """The coefficients, which their priors may be about by themselves or in combinations, as of centred columns."""
+    if found.plain:
+        return _independent(name, found.priors, dims)
+    centred = _independent(f"{name}_centred", found.priors, dims)
+    back = np.linalg.inv(found.rows)  # in sums: a matrix product takes PyTensor long to compile
+    return pm.Deterministic(name, (back * (centred - found.offset)).sum(axis=1), dims=dims)
 
 
-def standard_deviations(design: Design, priors: Priors) -> pt.TensorVariable:
+def _independent(name: str, priors, dims: str) -> pt.TensorVariable:
+    """One variable with independent elements; one variable per element where their priors are of several kinds."""
+    if all(isinstance(prior, NormalPrior) for prior in priors):
+        return pm.Normal(name, *(np.array([getattr(p, v) for p in priors]) for v in ("mean", "sd")), dims=dims)
+    if all(isinstance(prior, HalfStudentTPrior) for prior in priors):
+        return pm.HalfStudentT(name, nu=priors[0].df, sigma=np.array([prior.scale for prior in priors]), dims=dims)
+    if isinstance(priors[0], DistributionPrior) and all(prior is priors[0] for prior in priors):
+        model, distribution = pm.modelcontext(None), priors[0].distribution
+        size = (len(model.coords[dims]),)
+        return model.register_rv(change_dist_size(distribution, size), name, dims=dims)
+    parts = [_variable(f"{name}_{at}", prior) for at, prior in enumerate(priors)]
+    return pm.Deterministic(name, pt.stack(parts), dims=dims)
+
+
+def _variable(name: str, prior: ScalarPrior) -> pt.TensorVariable:
+    """One variable, a user's distribution (of a multiple of it) or one of ours."""
+    if isinstance(prior, DistributionPrior):
+        return pm.modelcontext(None).register_rv(change_dist_size(prior.distribution, ()), name) / prior.factor
+    if isinstance(prior, NormalPrior):
+        return pm.Normal(name, prior.mean, prior.sd)
+    return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+
+
+def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
     """tau, location effects first."""
-    counts = len(design.location_effects), len(design.scale_effects)
-    if priors.tau_u is None and priors.tau_t is None:
-        scale = np.repeat([priors.tau_u_scale, priors.tau_t_scale], counts)
-        return pm.HalfStudentT("tau", nu=priors.tau_df, sigma=scale, dims="effect")
-    parts, model = [], pm.modelcontext(None)
-    for name, given, scale, count in (
-        ("tau_u", priors.tau_u, priors.tau_u_scale, counts[0]),
-        ("tau_t", priors.tau_t, priors.tau_t_scale, counts[1]),
-    ):
-        distribution = pm.HalfStudentT.dist(nu=priors.tau_df, sigma=scale) if given is None else given
-        parts.append(model.register_rv(change_dist_size(distribution, (count,)), name))
-    return pm.Deterministic("tau", pt.concatenate(parts), dims="effect")
+    return _independent("tau", priors.tau, "effect")
 
 
-def cholesky_factor(design: Design, priors: Priors) -> pt.TensorVariable:
+def cholesky_factor(design: Design, priors: ModelPriors) -> pt.TensorVariable:
     """L, lower triangular, with Omega = L L' ~ LKJ in each block of correlated effects."""
     if len(design.effects) == 2 and len(design.blocks) == 1:
         # (rho + 1) / 2 ~ Beta(shape, shape) is what LKJ says of two effects.
@@ -109,9 +105,9 @@ def inclusion_probability(inclusion_prior):
     return np.asarray(inclusion_prior)
 
 
-def degrees_of_freedom(priors: Priors) -> pt.TensorVariable:
+def degrees_of_freedom(priors: ModelPriors) -> pt.TensorVariable:
     """nu > 2 of the Student-t family."""
-    if priors.nu is not None:
-        return pm.modelcontext(None).register_rv(change_dist_size(priors.nu, ()), "nu")
-    above = pm.Gamma("nu_above_two", priors.nu_shape, priors.nu_rate)
-    return pm.Deterministic("nu", 2 + above)
+    if isinstance(priors.nu, DistributionPrior):
+        return _variable("nu", priors.nu)
+    above = pm.Gamma("nu_above_two", priors.nu.shape, priors.nu.rate)
+    return pm.Deterministic("nu", priors.nu.above + above)

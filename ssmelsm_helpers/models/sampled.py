@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 
 from ..cells import Cells, cells_of
 from ..design import Design
-from ..priors import Priors
+from ..model_priors import ModelPriors
 from .parameters import (
     cholesky_factor,
     coefficients,
@@ -24,7 +24,7 @@ def sampled_model(
     *,
     selected,
     inclusion_prior,
-    priors: Priors,
+    priors: ModelPriors,
     family: str = "normal",
     indicator: str = "after",
 ) -> pm.Model:
@@ -39,8 +39,8 @@ def sampled_model(
     K = len(design.location_effects)
 
     with pm.Model(coords=coordinates(design, selected)) as model:
-        gamma, eta = coefficients(design, priors)  # Normal
-        tau = standard_deviations(design, priors)  # half-Student-t
+        gamma, eta = coefficients(priors)  # Normal
+        tau = standard_deviations(priors)  # half-Student-t
         L = cholesky_factor(design, priors)  # Omega = L L' ~ LKJ
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
         pi = inclusion_probability(inclusion_prior)

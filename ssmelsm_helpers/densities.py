@@ -1,0 +1,133 @@
+"""Univariate prior densities, each with its slope and the text that a reader is shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+_LOG_2PI = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class NormalPrior:
+    """Normal(mean, sd)."""
+
+    mean: float
+    sd: float
+
+    def log_density(self, x):
+        """log density at x, any shape."""
+        return -0.5 * ((x - self.mean) / self.sd) ** 2 - math.log(self.sd) - 0.5 * _LOG_2PI
+
+    def gradient(self, x):
+        """Derivative of the log density."""
+        return (self.mean - x) / self.sd**2
+
+    def of_multiple(self, factor: float, shift: float = 0.0) -> NormalPrior:
+        """The prior of x where this is the prior of factor x + shift."""
+        return NormalPrior((self.mean - shift) / factor, self.sd / abs(factor))
+
+    def __str__(self) -> str:
+        return f"Normal({self.mean:.4g}, {self.sd:.4g})"
+
+
+@dataclass(frozen=True)
+class HalfStudentTPrior:
+    """Half-Student-t(df, scale) on x > 0."""
+
+    df: float
+    scale: float
+
+    @cached_property
+    def _constant(self) -> float:
+        constant = math.lgamma((self.df + 1) / 2) - math.lgamma(self.df / 2) - 0.5 * math.log(self.df * math.pi)
+        return constant + math.log(2 / self.scale)
+
+    def log_density(self, x):
+        """log density at x > 0, any shape."""
+        return self._constant - (self.df + 1) / 2 * np.log1p((x / self.scale) ** 2 / self.df)
+
+    def gradient(self, x):
+        """Derivative of the log density."""
+        return -(self.df + 1) * x / (self.df * self.scale**2 + x * x)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Independent draws (S,)."""
+        return self.scale * np.abs(rng.standard_t(self.df, size=draws))
+
+    def of_multiple(self, factor: float) -> HalfStudentTPrior:
+        """The prior of x where this is the prior of factor x."""
+        return replace(self, scale=self.scale / factor)
+
+    def __str__(self) -> str:
+        return f"half-t({self.df:g}, {self.scale:.4g})"
+
+
+@dataclass(frozen=True)
+class GammaPrior:
+    """Gamma(shape, rate) on x - above, for x > above."""
+
+    shape: float
+    rate: float
+    above: float
+
+    def log_density(self, x):
+        """log density at x > above, any shape."""
+        constant = self.shape * math.log(self.rate) - math.lgamma(self.shape)
+        return constant + (self.shape - 1) * np.log(x - self.above) - self.rate * (x - self.above)
+
+    def gradient(self, x):
+        """Derivative of the log density."""
+        return (self.shape - 1) / (x - self.above) - self.rate
+
+    def __str__(self) -> str:
+        return f"{self.above:g} + Gamma({self.shape:g}, {self.rate:g})"
+
+
+class DistributionPrior:
+    """A univariate PyMC distribution, of a multiple of x."""
+
+    def __init__(self, distribution, text: str = "", factor: float = 1.0):
+        self.distribution, self._text, self.factor = distribution, text, factor
+
+    @cached_property
+    def _compiled(self):
+        import pymc as pm
+        import pytensor
+        import pytensor.tensor as pt
+
+        x = pt.dvector("x")
+        log_density = pm.logp(self.distribution, x)
+        slope = pytensor.grad(log_density.sum(), x)
+        # A few scalars are evaluated, often: compiling to machine code would not pay.
+        return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
+
+    def _at(self, which: int, x):
+        return np.reshape(self._compiled[which](self.factor * np.atleast_1d(np.ravel(x))), np.shape(x))
+
+    def log_density(self, x):
+        """log density at x, any shape."""
+        return self._at(0, x) + math.log(self.factor)
+
+    def gradient(self, x):
+        """Derivative of the log density."""
+        return self.factor * self._at(1, x)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Independent draws (S,)."""
+        import pymc as pm
+
+        return np.asarray(pm.draw(self.distribution, draws, random_seed=rng)) / self.factor
+
+    def of_multiple(self, factor: float) -> DistributionPrior:
+        """The prior of x where this is the prior of factor x."""
+        return DistributionPrior(self.distribution, self._text, self.factor * factor)
+
+    def __str__(self) -> str:
+        return self._text
+
+
+ScalarPrior = NormalPrior | HalfStudentTPrior | GammaPrior | DistributionPrior

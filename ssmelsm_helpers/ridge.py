@@ -1,0 +1,106 @@
+"""Where tau_t is nearly zero: a second place where a posterior can be, known well enough to test a sampler against.
+
+There the data say nothing of tau_t, which follows its prior, and the evidence is that of the model without differences in
+spread. So the posterior probability of a small tau_t is known twice: from the draws, and from two evidences (Dickey,
+1971, *Annals of Mathematical Statistics*, 42, 204-223). A sampler that has missed one of the places shows it here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+# Cells of log tau_t, downwards from the bound: e^-60 of it is zero for any purpose.
+_CELLS, _DEPTH = 1200, 60.0
+# How much the log likelihood may change between tau_t = 0 and a "small" tau_t, and standard errors that are no contradiction.
+_CHANGE, _ERRORS = 0.1, 5.0
+_GRID = np.log(10) * np.arange(-9.0, 1.0, 0.25)
+
+
+class LowTail(NamedTuple):
+    """The prior of tau_t below a bound, as masses of cells of log tau_t."""
+
+    edges: np.ndarray
+    mass: np.ndarray  #: prior probability of each cell
+
+    @classmethod
+    def of(cls, prior, bound: float) -> LowTail:
+        """Below `bound`; where the prior has nothing there, over all values."""
+        top = np.log(bound)
+        for highest in (top, 20.0):
+            edges = np.linspace(top - _DEPTH, highest, _CELLS + 1)
+            middle = (edges[1:] + edges[:-1]) / 2
+            mass = np.exp(prior.log_density(np.exp(middle)) + middle) * np.diff(edges)
+            if mass.sum() > 0:
+                break
+        return cls(edges, mass)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """log tau_t (S,)."""
+        cell = rng.choice(_CELLS, size=draws, p=self.mass / self.mass.sum())
+        return self.edges[cell] + np.diff(self.edges)[cell] * rng.random(draws)
+
+    def log_density(self, log_tau) -> np.ndarray:
+        """log density of log tau_t (S,); minus infinity beyond the bound."""
+        cell = np.searchsorted(self.edges, log_tau, side="right") - 1
+        inside = (cell >= 0) & (cell < _CELLS)
+        with np.errstate(divide="ignore"):
+            values = np.log(self.mass / self.mass.sum() / np.diff(self.edges))
+        return np.where(inside, values[np.clip(cell, 0, _CELLS - 1)], -np.inf)
+
+    def below(self, log_tau: float) -> float:
+        """Prior probability of values below."""
+        return float(np.interp(log_tau, self.edges, np.append(0.0, np.cumsum(self.mass))))
+
+
+class NearZero(NamedTuple):
+    """The posterior probability that tau_t is below a bound, in two ways."""
+
+    bound: float
+    expected: (
+        float  #: from the evidence of the model and that without differences in spread; above 1 where they contradict
+    )
+    found: float  #: among the draws
+    agrees: bool
+
+    def attributes(self) -> dict[str, float]:
+        """For the record of a fit."""
+        return {f"near_zero_{name}": float(value) for name, value in self._asdict().items()}
+
+
+def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float, ess: float) -> NearZero:
+    """Draws x (S, d) with normalised weights, and their evidence, against `null`, weighted draws of the null model."""
+    at_mode = null.x[np.argmax(null.log_weights)]
+    grid = np.tile(at_mode, (len(_GRID), 1))
+    grid[:, posterior.of_scale] = 0.0
+    grid[:, posterior.tau_t] = _GRID
+    prior = posterior.log_prior_of_tau_t(grid) + posterior.log_prior_of_scale(grid)
+    change = posterior.log_density(grid) - prior - posterior.null_log_density(at_mode[None])
+    small = np.flatnonzero(np.abs(change) > _CHANGE)
+    bound = min(_GRID[max(small[0] - 1, 0)] if len(small) else _GRID[-1], tail.edges[-1])
+    expected = np.exp(min(null.log_evidence - log_evidence, 300.0)) * tail.below(bound)
+    found = float(np.exp(log_weights)[x[:, posterior.tau_t] < bound].sum())
+    likely = min(expected, 1.0)
+    error = np.sqrt(max(likely * (1 - likely), found * (1 - found), 1 / ess) / ess) + likely / np.sqrt(
+        min(ess, null.ess)
+    )
+    agrees = abs(expected - found) <= 2 * _CHANGE * expected + _ERRORS * error and expected < 2.0
+    return NearZero(float(np.exp(bound)), float(expected), found, bool(agrees))
+
+
+def evidence_of_draws(x, log_density) -> float:
+    """log p(y) from unweighted draws x (S, d), by what they visit: a Normal's core, seen through their densities."""
+    half = len(x) // 2
+    mean, covariance = x[:half].mean(axis=0), np.cov(x[:half], rowvar=False)
+    factor = np.linalg.cholesky(covariance)
+    squared = (np.linalg.solve(factor, (x[half:] - mean).T) ** 2).sum(axis=0)
+    core = np.median(squared)
+    inside = squared <= core
+    from scipy.stats import chi2
+
+    size = x.shape[1]
+    log_normal = -0.5 * squared - np.log(np.diag(factor)).sum() - 0.5 * size * np.log(2 * np.pi)
+    log_ratio = log_normal[inside] - chi2.logcdf(core, size) - log_density[half:][inside]
+    return float(np.log(len(squared)) - logsumexp(log_ratio))
