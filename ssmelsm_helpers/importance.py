@@ -275,7 +275,8 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
 def null_evidence(ridge: Ridge, draws: int, rng) -> WeightedDraws:
     """Draws of the model in which tau_t is zero, and its evidence."""
     posterior, others = ridge.posterior, ridge.others
-    for size in (_LEAST_PILOT_DRAWS, _LEAST_PILOT_DRAWS, draws):  # there is no quadrature here: two pilots cost little
+    pilot = min(_LEAST_PILOT_DRAWS, draws)
+    for size in (pilot, pilot, draws):  # there is no quadrature here: two pilots cost little
         wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
         free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
         x = np.tile(posterior.start()[0], (size, 1))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
+from scipy.stats import chi2
 
 # Cells of log tau_t, downwards from the bound: e^-60 of it is zero for any purpose.
 _CELLS, _DEPTH = 1200, 60.0
@@ -59,9 +60,7 @@ class NearZero(NamedTuple):
     """The posterior probability that tau_t is below a bound, in two ways."""
 
     bound: float
-    expected: (
-        float  #: from the evidence of the model and that without differences in spread; above 1 where they contradict
-    )
+    expected: float  #: from the evidence of the models with and without differences in spread; above 1: they contradict
     found: float  #: among the draws
     agrees: bool
 
@@ -83,9 +82,8 @@ def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float,
     expected = np.exp(min(null.log_evidence - log_evidence, 300.0)) * tail.below(bound)
     found = float(np.exp(log_weights)[x[:, posterior.tau_t] < bound].sum())
     likely = min(expected, 1.0)
-    error = np.sqrt(max(likely * (1 - likely), found * (1 - found), 1 / ess) / ess) + likely / np.sqrt(
-        min(ess, null.ess)
-    )
+    error = np.sqrt(max(likely * (1 - likely), found * (1 - found), 1 / ess) / ess)
+    error += likely / np.sqrt(min(ess, null.ess))
     agrees = abs(expected - found) <= 2 * _CHANGE * expected + _ERRORS * error and expected < 2.0
     return NearZero(float(np.exp(bound)), float(expected), found, bool(agrees))
 
@@ -94,12 +92,10 @@ def evidence_of_draws(x, log_density) -> float:
     """log p(y) from unweighted draws x (S, d), by what they visit: a Normal's core, seen through their densities."""
     half = len(x) // 2
     mean, covariance = x[:half].mean(axis=0), np.cov(x[:half], rowvar=False)
-    factor = np.linalg.cholesky(covariance)
+    factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(mean)))  # chains that do not move have no covariance
     squared = (np.linalg.solve(factor, (x[half:] - mean).T) ** 2).sum(axis=0)
     core = np.median(squared)
     inside = squared <= core
-    from scipy.stats import chi2
-
     size = x.shape[1]
     log_normal = -0.5 * squared - np.log(np.diag(factor)).sum() - 0.5 * size * np.log(2 * np.pi)
     log_ratio = log_normal[inside] - chi2.logcdf(core, size) - log_density[half:][inside]

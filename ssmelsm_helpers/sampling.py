@@ -31,7 +31,7 @@ _LEAST_PROPOSALS = 700
 # Independent replicates of the proposals: an SD from 128 is right to a sixteenth. Fewer draws than these have no even spread.
 _MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
 # Draws of the model without differences in spread, for the check of the others.
-_NULL_DRAWS = 500
+_NULL_DRAWS = 300
 # A chain's draws of tau_t are correlated; so many count as one in that check.
 _DRAWS_PER_EFFECTIVE = 5
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
