@@ -102,6 +102,15 @@ def test_school_sds_agree_with_the_reference_implementation(either_fit, referenc
     assert abs(np.mean(sd / theirs["sigma_sd"]) - 1) < 0.02
 
 
+def test_so_does_a_fit_with_the_reference_implementations_own_priors(saeb_schools, reference):
+    """Absolute numbers for scores whose SD is near one: parameters, PIPs and flags are the same within the same errors."""
+    fit = sm.fit_schools(saeb_schools, sampler="importance", priors=sm.Priors.reference(), random_seed=20)
+    test_parameters_are_the_known_ones(fit)
+    test_parameters_agree_with_the_reference_implementation(fit, reference)
+    test_pips_agree_with_the_reference_implementation(fit, reference)
+    test_the_same_eight_schools(fit)
+
+
 def test_samplers_agree(nuts_fit, importance_fit):
     """Two roads to the same posterior: every PIP within .01, school effects within their errors."""
     nuts, importance = sm.pip_table(nuts_fit), sm.pip_table(importance_fit)
