@@ -111,14 +111,16 @@ class EffectCovariance:
         block, _i, j = self.partials[at]
         return shape + (len(block) - 2 - j) / 2
 
-    def log_lkj(self, x, shape: float, only=None) -> np.ndarray:
-        """log LKJ density of the partial correlations (of all, or of those at `only`), with the Jacobian of tanh."""
-        total = np.zeros(x.shape[:-1])
-        for at in range(len(self.partials)) if only is None else only:
-            a = self._lkj_shape(at, shape)
-            log_beta = 2 * math.lgamma(a) - math.lgamma(2 * a)
-            total += a * np.log1p(-(np.tanh(x[..., self.effects + at]) ** 2)) - (2 * a - 1) * math.log(2) - log_beta
-        return total
+    def log_lkj(self, x, shape: float) -> np.ndarray:
+        """log LKJ density of the partial correlations, with the Jacobian of tanh."""
+        parts = [self.log_lkj_of(at, x[..., self.effects + at], shape) for at in range(len(self.partials))]
+        return sum(parts, start=np.zeros(x.shape[:-1]))
+
+    def log_lkj_of(self, at: int, x, shape: float) -> np.ndarray:
+        """The part of one of them, x its atanh."""
+        a = self._lkj_shape(at, shape)
+        log_beta = 2 * math.lgamma(a) - math.lgamma(2 * a)
+        return a * np.log1p(-(np.tanh(x) ** 2)) - (2 * a - 1) * math.log(2) - log_beta
 
     def draw_lkj(self, at: int, shape: float, draws: int, rng) -> np.ndarray:
         """atanh of one partial correlation, from its prior."""

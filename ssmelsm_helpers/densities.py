@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -87,26 +87,28 @@ class GammaPrior:
         return f"{self.above:g} + Gamma({self.shape:g}, {self.rate:g})"
 
 
+@lru_cache(maxsize=64)  # a fit asks for the same distribution on two scales, and when it is given
+def _compiled(distribution) -> list:
+    """A distribution's log density, and its derivative, as functions."""
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    x = pt.dvector("x")
+    log_density = pm.logp(distribution, x)
+    slope = pytensor.grad(log_density.sum(), x)
+    # A few scalars are evaluated, often: compiling to machine code would not pay.
+    return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
+
+
 class DistributionPrior:
     """A univariate PyMC distribution, of a multiple of x."""
 
     def __init__(self, distribution, text: str = "", factor: float = 1.0):
         self.distribution, self._text, self.factor = distribution, text, factor
 
-    @cached_property
-    def _compiled(self):
-        import pymc as pm
-        import pytensor
-        import pytensor.tensor as pt
-
-        x = pt.dvector("x")
-        log_density = pm.logp(self.distribution, x)
-        slope = pytensor.grad(log_density.sum(), x)
-        # A few scalars are evaluated, often: compiling to machine code would not pay.
-        return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
-
     def _at(self, which: int, x):
-        return np.reshape(self._compiled[which](self.factor * np.atleast_1d(np.ravel(x))), np.shape(x))
+        return np.reshape(_compiled(self.distribution)[which](self.factor * np.atleast_1d(np.ravel(x))), np.shape(x))
 
     def log_density(self, x):
         """log density at x, any shape."""

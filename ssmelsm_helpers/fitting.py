@@ -21,7 +21,7 @@ from .model_priors import ModelPriors, leaning_on
 from .posterior import design_posterior, summary_posterior
 from .priors import Beta, Priors, check_priors
 from .sampling import draws_kept, run_importance, run_nuts
-from .standard import DATA_UNITS, Margins, Units
+from .standard import Margins, Units
 from .summaries import summarise_schools
 from .tree import INTERCEPT_ONLY, Draws, Names, assemble, attributes_of, names_of, school_summary
 
@@ -264,13 +264,14 @@ def _fit_summary(table: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) 
 def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
     """Any model, from its design."""
     names = names_of(design, choices.selected)
-    prior, margins = choices.inclusion_prior, Margins.of(design)
+    prior = choices.inclusion_prior
     if choices.formulation == "collapsed":
         posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
-        draws = _sample_collapsed(posterior, choices.sampler, run)
+        draws, margins = _sample_collapsed(posterior, choices.sampler, run), posterior.units.margins
     else:
         from .pymc_sampling import sample_design
 
+        margins = Margins.of(design)
         units = Units(margins)
         priors = ModelPriors.of(run.priors, margins, units)
         kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
@@ -285,7 +286,7 @@ def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
 
 def _described(tree: xr.DataTree, choices: Choices, names: Names, school, margins: Margins, run: _Run) -> xr.DataTree:
     """The fit with all that it says of itself; its priors in the data's units."""
-    priors = ModelPriors.of(run.priors, margins, DATA_UNITS)
+    priors = ModelPriors.of(run.priors, margins)
     leaning = leaning_on(priors, names.effects, tree["posterior"].to_dataset())
     if leaning:
         warnings.warn(

@@ -111,80 +111,43 @@ class StudentT(NamedTuple):
         total = weights.sum()
         if total == 0 or total**2 / (weights**2).sum() <= len(self.location) + 1:
             return self  # the final weights' k-hat will tell that the proposal is poor
-        return _matching_moments(x, weights / total)
+        return moments(x, weights / total)
 
 
-class Ridge(NamedTuple):
-    """Where one effect's SD is nearly zero: it follows its prior, and the others a Student-t.
+class Defence(NamedTuple):
+    """A Student-t in which some coordinates follow their priors: where the data say little of them.
 
-    At tau_t = 0 the data say nothing of the correlations of t either, nor of pi: these follow their priors too.
+    A ridge, where one effect's SD is nearly zero, has that SD's prior below a bound, too. At tau_t = 0 the data say nothing
+    of the correlations of t, nor of pi.
     """
 
     posterior: CollapsedPosterior
-    at: int  #: where the log of that SD stands
-    tail: LowTail
     others: StudentT
-
-    @property
-    def _priors_only(self) -> np.ndarray:
-        return self.posterior.of_scale[1:] if self.at == self.posterior.tau_t else np.array([], dtype=int)
+    by_prior: np.ndarray  #: positions of the coordinates that follow their priors
+    at: int | None = None  #: of a ridge: where the log of the SD stands
+    tail: LowTail | None = None
 
     @property
     def free(self) -> np.ndarray:
         """Positions of the others."""
-        return np.delete(np.arange(self.posterior.size), [self.at, *self._priors_only])
+        fixed = [*self.by_prior, *([] if self.at is None else [self.at])]
+        return np.delete(np.arange(self.posterior.size), fixed)
 
     def sample(self, draws: int, rng) -> np.ndarray:
         """Draws (S, d)."""
         x = np.empty((draws, self.posterior.size))
-        x[:, self.free], x[:, self.at] = self.others.sample(draws, rng), self.tail.sample(draws, rng)
-        if len(self._priors_only):
-            x[:, self._priors_only] = self.posterior.draw_scale(draws, rng)
-        return x
-
-    def log_density(self, x) -> np.ndarray:
-        """log density at x (S, d)."""
-        total = self.others.log_density(x[:, self.free]) + self.tail.log_density(x[:, self.at])
-        return total + self.posterior.log_prior_of_scale(x) if len(self._priors_only) else total
-
-    def fitted(self, x, weights) -> Ridge:
-        """The same with the others' moments from weighted draws."""
-        return self._replace(others=self.others.fitted(x[:, self.free], weights))
-
-
-class WideCorrelations(NamedTuple):
-    """The body with correlations from their prior: few schools, or few in the slab, say little about them."""
-
-    posterior: CollapsedPosterior
-    others: StudentT
-
-    @classmethod
-    def around(cls, posterior: CollapsedPosterior, body: StudentT) -> WideCorrelations:
-        """The others as they are in the body."""
-        free = np.delete(np.arange(posterior.size), posterior.correlations)
-        scale = (body.factor @ body.factor.T)[np.ix_(free, free)]
-        return cls(posterior, StudentT(body.location[free], cholesky(scale, lower=True)))
-
-    @property
-    def free(self) -> np.ndarray:
-        """Positions of the others."""
-        return np.delete(np.arange(self.posterior.size), self.posterior.correlations)
-
-    def sample(self, draws: int, rng) -> np.ndarray:
-        """Draws (S, d)."""
-        x, posterior = np.empty((draws, self.posterior.size)), self.posterior
         x[:, self.free] = self.others.sample(draws, rng)
-        for at, position in enumerate(posterior.correlations):
-            x[:, position] = posterior.covariance.draw_lkj(at, posterior.priors.omega_shape, draws, rng)
+        if self.at is not None:
+            x[:, self.at] = self.tail.sample(draws, rng)
+        x[:, self.by_prior] = self.posterior.draw_from_prior(self.by_prior, draws, rng)
         return x
 
     def log_density(self, x) -> np.ndarray:
         """log density at x (S, d)."""
-        posterior = self.posterior
-        correlations = posterior.covariance.log_lkj(x[:, posterior.effects], posterior.priors.omega_shape)
-        return self.others.log_density(x[:, self.free]) + correlations
+        total = self.others.log_density(x[:, self.free]) + self.posterior.log_prior_of(x, self.by_prior)
+        return total if self.at is None else total + self.tail.log_density(x[:, self.at])
 
-    def fitted(self, x, weights) -> WideCorrelations:
+    def fitted(self, x, weights) -> Defence:
         """The same with the others' moments from weighted draws."""
         return self._replace(others=self.others.fitted(x[:, self.free], weights))
 
@@ -197,11 +160,11 @@ class Proposal(NamedTuple):
     """
 
     posterior: CollapsedPosterior
-    parts: tuple[StudentT | Ridge | WideCorrelations, ...]  #: the body, the ridge at tau_t = 0, further defences
+    parts: tuple[StudentT | Defence, ...]  #: the body, the ridge at tau_t = 0, further defences
     shares: np.ndarray
 
     @property
-    def ridge(self) -> Ridge:
+    def ridge(self) -> Defence:
         """The one at tau_t = 0."""
         return self.parts[1]
 
@@ -240,23 +203,30 @@ def first_proposal(posterior: CollapsedPosterior, body: StudentT | None = None) 
     effects = range(posterior.effects.start, posterior.tau_t)
     uncertain = [at for at in effects if np.linalg.norm(body.factor[at]) > _UNCERTAIN]
     defences = [_ridge(posterior, body, at) for at in (posterior.tau_t, *uncertain)]
-    defences += [WideCorrelations.around(posterior, body)] if len(posterior.correlations) else []
+    defences += [_wide_correlations(posterior, body)] if len(posterior.correlations) else []
     shares = np.full(1 + len(defences), _LEAST_SHARE)
     shares[0] = 1 - shares[1:].sum()
     return Proposal(posterior, (body, *defences), shares)
 
 
-def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Ridge:
+def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Defence:
     """The ridge of one effect below its usual size, by the mode of the others there."""
     start, factor = posterior.start()
     tail = LowTail.of(posterior.priors.tau[at - posterior.effects.start], np.exp(max(body.location[at], start[at])))
-    ridge = Ridge(posterior, at, tail, body)
     if at == posterior.tau_t:
-        density = posterior.null_log_density_and_gradient
+        density, by_prior = posterior.null_log_density_and_gradient, posterior.of_scale[1:]
     else:
         start = np.where(np.arange(len(start)) == at, body.location[at] - np.log(_SMALLER), body.location)
-        density = posterior.log_density_and_gradient
+        density, by_prior = posterior.log_density_and_gradient, posterior.of_scale[:0]
+    ridge = Defence(posterior, body, by_prior, at, tail)
     return ridge._replace(others=StudentT.matching(*_mode(density, start, factor, ridge.free)))
+
+
+def _wide_correlations(posterior: CollapsedPosterior, body: StudentT) -> Defence:
+    """The body with correlations from their prior: few schools, or few in the slab, say little about them."""
+    wide = Defence(posterior, body, posterior.correlations)
+    scale = (body.factor @ body.factor.T)[np.ix_(wide.free, wide.free)]
+    return wide._replace(others=StudentT(body.location[wide.free], cholesky(scale, lower=True)))
 
 
 def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> Proposal:
@@ -272,7 +242,7 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
     return proposal
 
 
-def null_evidence(ridge: Ridge, draws: int, rng) -> WeightedDraws:
+def null_evidence(ridge: Defence, draws: int, rng) -> WeightedDraws:
     """Draws of the model in which tau_t is zero, and its evidence."""
     posterior, others = ridge.posterior, ridge.others
     pilot = min(_LEAST_PILOT_DRAWS, draws)
@@ -289,12 +259,8 @@ def null_evidence(ridge: Ridge, draws: int, rng) -> WeightedDraws:
     return found
 
 
-def moments(draws: WeightedDraws, widen: float = 1.0) -> StudentT:
+def moments(x, weights, widen: float = 1.0) -> StudentT:
     """A Student-t with the mean of weighted draws and `widen` times their covariance."""
-    return _matching_moments(draws.x, np.exp(draws.log_weights), widen)
-
-
-def _matching_moments(x, weights, widen: float = 1.0) -> StudentT:
     mean = weights @ x
     return StudentT.matching(mean, widen * (x - mean).T * weights @ (x - mean))
 

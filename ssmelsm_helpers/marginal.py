@@ -19,7 +19,7 @@ from .design import Design
 from .linear import solve_lower, solve_upper
 from .model_priors import ModelPriors
 from .priors import LEAST_NU, Beta, Priors
-from .standard import DATA_UNITS, Margins
+from .standard import Margins
 from .sums import StudentSums
 
 _LOG_2PI = np.log(2 * np.pi)
@@ -48,7 +48,7 @@ class MarginalPosterior:
 
     def __init__(self, design: Design, choices: Choices, priors: ModelPriors | Priors):
         self.design, self.choices = design, choices
-        self.priors = ModelPriors.of(priors, Margins.of(design), DATA_UNITS) if isinstance(priors, Priors) else priors
+        self.priors = ModelPriors.of(priors, Margins.of(design)) if isinstance(priors, Priors) else priors
         self.cells = cells_of(design, choices.family)
         self.rows = np.bincount(self.cells.school)  # per school
         self.starts = np.concatenate([[0], np.cumsum(self.rows)[:-1]])

@@ -8,7 +8,7 @@ import numpy as np
 
 from .densities import NormalPrior, ScalarPrior
 from .priors import Priors
-from .standard import Columns, Margins, Units
+from .standard import DATA_UNITS, Columns, Margins, Units
 
 # SDs of the defaults: of a location coefficient in units of sd(y) / sd(x), of a scale coefficient in units of 1 / sd(x).
 _INTERCEPT, _SLOPE, _SCALE = 3.0, 1000.0, 3.0
@@ -59,7 +59,7 @@ class ModelPriors(NamedTuple):
     given: Priors
 
     @classmethod
-    def of(cls, given: Priors, margins: Margins, units: Units) -> ModelPriors:
+    def of(cls, given: Priors, margins: Margins, units: Units = DATA_UNITS) -> ModelPriors:
         """In the data's units, or on the standard scale that `units` may be."""
         m, standard = margins, units.margins is not None
         gamma, eta = given.of_gamma(m.mean, m.sd), given.of_eta(m.sd)

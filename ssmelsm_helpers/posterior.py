@@ -102,15 +102,31 @@ class CollapsedPosterior:
 
     def log_prior(self, x):
         """log prior density of x (..., size), with the Jacobian of the transformation."""
-        effects = x[..., self.effects]
-        total = self.covariance.log_lkj(effects, self.priors.omega_shape)
-        total = total + self.priors.gamma.log_density(x[..., self.gamma])
-        total = total + self.priors.eta.log_density(x[..., self.eta])
-        for at, prior in enumerate(self.priors.tau):
-            total = total + prior.log_density(np.exp(effects[..., at])) + effects[..., at]
-        if isinstance(self.inclusion_prior, Beta):
-            total = total + self.inclusion_prior.log_density_of_logit(x[..., -1])
-        return total
+        coefficients = self.priors.gamma.log_density(x[..., self.gamma]) + self.priors.eta.log_density(x[..., self.eta])
+        return coefficients + self.log_prior_of(x, range(self.effects.start, self.size))
+
+    def log_prior_of(self, x, positions):
+        """The part of `log_prior` that is about some coordinates after the coefficients: all independent."""
+        return sum((self._log_prior_at(at, x[..., at]) for at in positions), start=np.zeros(x.shape[:-1]))
+
+    def _log_prior_at(self, at: int, x):
+        """log prior density of one coordinate: of a log tau, the atanh of a correlation, or logit pi."""
+        effect = at - self.effects.start
+        if effect < self.covariance.effects:
+            return self.priors.tau[effect].log_density(np.exp(x)) + x
+        if at < self.effects.stop:
+            return self.covariance.log_lkj_of(effect - self.covariance.effects, x, self.priors.omega_shape)
+        return self.inclusion_prior.log_density_of_logit(x)
+
+    def draw_from_prior(self, positions, draws: int, rng) -> np.ndarray:
+        """Correlations' atanh and logit pi, those at `positions`, from their priors (S, positions)."""
+        x, first = np.empty((draws, len(positions))), self.effects.start + self.covariance.effects
+        for column, at in enumerate(positions):
+            if at < self.effects.stop:
+                x[:, column] = self.covariance.draw_lkj(at - first, self.priors.omega_shape, draws, rng)
+            else:
+                x[:, column] = logit(rng.beta(self.inclusion_prior.a, self.inclusion_prior.b, size=draws))
+        return x
 
     def _log_prior_gradient(self, x):
         gradient = np.zeros(self.size)
@@ -124,27 +140,8 @@ class CollapsedPosterior:
             gradient[-1] = self.inclusion_prior.gradient_by_logit(x[-1])
         return gradient
 
-    def log_prior_of_scale(self, x):
-        """The part of `log_prior` that is about the coordinates `of_scale` after log tau_t."""
-        total = self.covariance.log_lkj(x[..., self.effects], self.priors.omega_shape, self.covariance.with_last)
-        if isinstance(self.inclusion_prior, Beta):
-            total = total + self.inclusion_prior.log_density_of_logit(x[..., -1])
-        return total
-
-    def log_prior_of_tau_t(self, x):
-        """The part of `log_prior` that is about log tau_t."""
-        with np.errstate(over="ignore"):
-            return self.priors.tau[-1].log_density(np.exp(x[..., self.tau_t])) + x[..., self.tau_t]
-
-    def draw_scale(self, draws: int, rng) -> np.ndarray:
-        """The coordinates `of_scale` after log tau_t, from their prior (S, size of `of_scale`, less one)."""
-        shape, prior = self.priors.omega_shape, self.inclusion_prior
-        columns = [self.covariance.draw_lkj(at, shape, draws, rng) for at in self.covariance.with_last]
-        columns += [logit(rng.beta(prior.a, prior.b, size=draws))] if isinstance(prior, Beta) else []
-        return np.column_stack(columns) if columns else np.empty((draws, 0))
-
     def _null_log_prior(self, x):
-        return self.log_prior(x) - self.log_prior_of_tau_t(x) - self.log_prior_of_scale(x)
+        return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
 
     def null_log_density(self, x) -> np.ndarray:
         """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""

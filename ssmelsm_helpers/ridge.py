@@ -75,8 +75,11 @@ def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float,
     grid = np.tile(at_mode, (len(_GRID), 1))
     grid[:, posterior.of_scale] = 0.0
     grid[:, posterior.tau_t] = _GRID
-    prior = posterior.log_prior_of_tau_t(grid) + posterior.log_prior_of_scale(grid)
-    change = posterior.log_density(grid) - prior - posterior.null_log_density(at_mode[None])
+    change = (
+        posterior.log_density(grid)
+        - posterior.log_prior_of(grid, posterior.of_scale)
+        - posterior.null_log_density(at_mode[None])
+    )
     small = np.flatnonzero(np.abs(change) > _CHANGE)
     bound = min(_GRID[max(small[0] - 1, 0)] if len(small) else _GRID[-1], tail.edges[-1])
     expected = np.exp(min(null.log_evidence - log_evidence, 300.0)) * tail.below(bound)

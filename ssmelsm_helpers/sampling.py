@@ -10,8 +10,8 @@ from scipy.special import expit
 from .arguments import PACKAGE
 from .importance import (
     GOOD_PARETO_K,
+    Defence,
     Proposal,
-    Ridge,
     StudentT,
     adapt,
     find_mode,
@@ -114,7 +114,7 @@ def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.n
     return proposal, x, np.repeat(np.arange(replicates), each)
 
 
-def _checked(posterior, ridge: Ridge, x, log_weights, log_evidence, ess, rng) -> NearZero:
+def _checked(posterior, ridge: Defence, x, log_weights, log_evidence, ess, rng) -> NearZero:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
     null = null_evidence(ridge, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
     found = compare(posterior, ridge.tail, null, x, log_weights, log_evidence, ess)

@@ -233,7 +233,7 @@ def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraw
     with warnings.catch_warnings():  # its k-hat is reported
         warnings.simplefilter("ignore", RuntimeWarning)
         # Few of these draws are left in effect, so their covariance is too small where it matters.
-        start = moments(weighted._replace(x=x), widen=2.5)
+        start = moments(x, np.exp(weighted.log_weights), widen=2.5)
         found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None, start)
     return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
 

@@ -53,7 +53,7 @@ class Columns(NamedTuple):
             centred[:, k] -= (others - means) @ slopes
             moves[parts, k] = slopes
             moves[:, k] += constant * (centre - means @ slopes)
-        size = np.where(is_constant, np.abs(values[0]), centred.std(axis=0, ddof=1))
+        size = sizes_of(centred)
         return cls(tuple(names), constant, np.linalg.inv(np.eye(len(names)) - moves), size, is_constant)
 
     def standardised(self, values: np.ndarray) -> np.ndarray:

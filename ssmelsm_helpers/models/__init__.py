@@ -10,7 +10,7 @@ from ..constant import with_spread
 from ..design import build_design, parse_formulas, selected_effects
 from ..model_priors import ModelPriors
 from ..priors import Beta, Priors, check_priors
-from ..standard import DATA_UNITS, Margins
+from ..standard import Margins
 from ..summaries import summarise_schools
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def build_model(
         schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
         prior = prior if isinstance(prior, Beta) else prior[0]
         schools = with_spread("data", schools, constant)
-        priors = ModelPriors.of(priors, Margins.of(schools), DATA_UNITS)
+        priors = ModelPriors.of(priors, Margins.of(schools))
         return collapsed_model(schools, inclusion_prior=prior, priors=priors)
     design = build_design(formulas, data, missing=missing, constant=constant)
     selected = selected_effects(select, design.effects)
@@ -89,7 +89,7 @@ def model_of(design, choices, priors: Priors | ModelPriors) -> pm.Model:
 
     prior = choices.inclusion_prior
     if isinstance(priors, Priors):
-        priors = ModelPriors.of(priors, Margins.of(design), DATA_UNITS)
+        priors = ModelPriors.of(priors, Margins.of(design))
     if choices.formulation == "collapsed":
         prior = prior if isinstance(prior, Beta) else prior[0]
         return collapsed_model(design, inclusion_prior=prior, priors=priors)
