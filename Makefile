@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test lab bench against study sbc lock repository clean
+.PHONY: help book test lab bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ study: $(INSTALLED) ## run the simulation studies; QUICK=1 for five replications
 
 sbc: $(INSTALLED) ## simulation-based calibration of all formulations and samplers; QUICK=1 for a glance
 	$(PYTHON) tools/study.py sbc $(if $(QUICK),quick)
+
+house: $(INSTALLED) ## count the package's lines of code by room
+	$(PYTHON) tools/house.py
 
 lock: $(INSTALLED) ## write requirements.lock from what is installed in .venv
 	$(PYTHON) tools/lock.py

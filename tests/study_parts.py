@@ -20,7 +20,7 @@ def replicate(condition: dict, seed: int) -> dict:
     return {"mean_sd": float(spread.mean()), "largest": np.float64(spread.max()), "school": condition["kind"]}
 
 
-def design(pause: float = 0.0, fails: bool = False) -> sm.StudyDesign:
+def design(pause: float = 0.0, fails: bool = False) -> sm.study.Design:
     """Three conditions."""
     conditions = pd.DataFrame({"n_schools": [5, 8, 12], "kind": ["a", "b", "c"]})
-    return sm.StudyDesign("small", conditions.assign(pause=pause, fails=fails), replicate)
+    return sm.study.Design("small", conditions.assign(pause=pause, fails=fails), replicate)

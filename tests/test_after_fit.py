@@ -330,7 +330,7 @@ def test_verdicts_of_location_effects_speak_of_the_level(students):
     flagged = sm.pip_table(fit, threshold=0.5).query("pip > 0.6")
     assert {"higher", "lower"} >= set(flagged["verdict"]) - {"unresolved"}
     assert len(flagged) > 3
-    for chart in (sm.pip_chart, sm.caterpillar_chart, lambda fit: sm.spike_bump_chart(fit, [1])):
+    for chart in (sm.plot.pips, sm.plot.caterpillar, lambda fit: sm.plot.spike_and_bump(fit, [1])):
         with pytest.raises(ValueError, match="one selected effect, a scale effect, for this chart"):
             chart(fit)
 

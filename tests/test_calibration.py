@@ -34,23 +34,23 @@ def test_a_right_posterior_is_calibrated():
 
     `make sbc` does the same with 500, for all formulations and samplers; data/study_sbc.csv holds its results.
     """
-    table = sm.run_study(sm.calibration_study(), **OPTIONS)
+    table = sm.study.run(sm.study.calibration(), **OPTIONS)
     assert table["error"].isna().all()
-    verdict = sm.calibration_verdict(table, bins=10)
+    verdict = sm.study.calibration_verdict(table, bins=10)
     assert len(verdict) == 15
     assert verdict["passes"].all(), verdict
 
 
 def test_a_wrong_prior_is_noticed():
     """The negative control: a prior of tau_t four times too narrow."""
-    table = sm.run_study(sm.calibration_study(wrong_prior=True), **OPTIONS)
-    verdict = sm.calibration_verdict(table, bins=10)
+    table = sm.study.run(sm.study.calibration(wrong_prior=True), **OPTIONS)
+    verdict = sm.study.calibration_verdict(table, bins=10)
     assert not verdict.loc["tau_t", "passes"]
 
 
 def test_what_was_run_at_length_is_calibrated():
-    """The committed results of `make sbc`: 500 data sets per sampler of the collapsed formulation, 60 of the others."""
-    found = sm.load_study("sbc")
+    """The committed results of `make sbc`: 500 data sets per sampler of the collapsed formulation, 200 of the others."""
+    found = sm.study.load("sbc")
     kinds = found.groupby(["formulation", "sampler", "wrong_prior"])
     assert set(kinds.groups) == {
         ("collapsed", "importance", False),
@@ -69,23 +69,23 @@ def test_the_verdict_itself():
     """Uniform ranks and independent coins pass; ranks pushed to one side, or PIPs that promise too much, do not."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"rank_a": rng.integers(100, size=400), "surplus_0_1": rng.normal(size=400), "error": None})
-    assert sm.calibration_verdict(table)["passes"].all()
+    assert sm.study.calibration_verdict(table)["passes"].all()
     pushed = table.assign(rank_a=np.sqrt(table["rank_a"] * 99).astype(int))
-    assert sm.calibration_verdict(pushed)["passes"].tolist() == [False, True]
+    assert sm.study.calibration_verdict(pushed)["passes"].tolist() == [False, True]
     promised = table.assign(surplus_0_1=table["surplus_0_1"] - 0.4)
-    assert sm.calibration_verdict(promised)["passes"].tolist() == [True, False]
+    assert sm.study.calibration_verdict(promised)["passes"].tolist() == [True, False]
 
 
 def test_the_summary_of_a_calibration_is_its_verdict():
     """Of several, each one's: their ranks are not to be mixed."""
-    designs = [sm.calibration_study(), sm.calibration_study(wrong_prior=True)]
-    right, wrong = (sm.run_study(design, replications=20, random_seed=1, progressbar=False) for design in designs)
-    pd.testing.assert_frame_equal(sm.summarise_study(right), sm.calibration_verdict(right))
-    both = sm.summarise_study(pd.concat([right, wrong]))
+    designs = [sm.study.calibration(), sm.study.calibration(wrong_prior=True)]
+    right, wrong = (sm.study.run(design, replications=20, random_seed=1, progressbar=False) for design in designs)
+    pd.testing.assert_frame_equal(sm.study.summarise(right), sm.study.calibration_verdict(right))
+    both = sm.study.summarise(pd.concat([right, wrong]))
     assert both.index.names == ["formulation", "sampler", "wrong_prior", "quantity"]
-    pd.testing.assert_frame_equal(both.loc["collapsed", "importance", True], sm.calibration_verdict(wrong))
-    only = sm.summarise_study(pd.concat([right, wrong]), ["wrong_prior"])
-    pd.testing.assert_frame_equal(only.loc[False], sm.calibration_verdict(right))
+    pd.testing.assert_frame_equal(both.loc["collapsed", "importance", True], sm.study.calibration_verdict(wrong))
+    only = sm.study.summarise(pd.concat([right, wrong]), ["wrong_prior"])
+    pd.testing.assert_frame_equal(only.loc[False], sm.study.calibration_verdict(right))
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_the_summary_of_a_calibration_is_its_verdict():
 def test_malformed_verdicts(options, message):
     table = pd.DataFrame({"rank_a": [1, 2], "error": None})
     with pytest.raises(ValueError, match=message):
-        sm.calibration_verdict(table, **options)
+        sm.study.calibration_verdict(table, **options)
     with pytest.raises(ValueError, match="table must be a calibration study's"):
-        sm.calibration_verdict(pd.DataFrame({"a": [1]}))
+        sm.study.calibration_verdict(pd.DataFrame({"a": [1]}))
     with pytest.raises(ValueError, match="sampler must be 'nuts' for formulation='sampled'; found 'importance'"):
-        sm.calibration_study(formulation="sampled")
+        sm.study.calibration(formulation="sampled")
 
 
 def test_planted_parameters_are_covered():

@@ -87,7 +87,7 @@ def test_grammar_of_a_chapter(path):
     assert "**Time:**" in text
     assert text.count("Predict before you run") >= 3
     assert len(re.findall(r":::\{exercise\}", text)) in (2, 3, 4)
-    figures = sum(len(re.findall(r"_chart\(|_explorer\(|school_card\(|alt\.Chart\(", source)) for source in code)
+    figures = sum(len(re.findall(r"sm\.plot\.|sm\.explore\.|alt\.Chart\(", source)) for source in code)
     assert text.count("*What to notice:*") == figures, "every figure has a caption"
     assert all(len(source.splitlines()) <= 20 for source in code)
     visible = [c.source for c in cells if c.cell_type == "code" and "remove-cell" not in c.metadata.get("tags", [])]

@@ -16,7 +16,7 @@ def fits():
 
 
 def test_pip_comparison_places_every_school_by_its_two_pips(fits):
-    spec = sm.pip_comparison_chart(fits).to_dict()
+    spec = sm.plot.pip_comparison(fits).to_dict()
     (points,) = [data for data in spec["datasets"].values() if len(data) == 30]
     tables = [sm.pip_table(fit) for fit in fits.values()]
     for row in points:
@@ -28,7 +28,7 @@ def test_pip_comparison_places_every_school_by_its_two_pips(fits):
 
 
 def test_formulations_chart_has_a_point_per_school_and_fit(fits):
-    spec = sm.formulations_chart(fits).to_dict()
+    spec = sm.plot.formulations(fits).to_dict()
     (points,) = [data for data in spec["datasets"].values() if len(data) == 60]
     assert {row["fit"] for row in points} == set(fits)
     assert all(0 <= row["low"] <= row["pip"] <= row["high"] <= 1 for row in points)
@@ -38,9 +38,9 @@ def test_formulations_chart_has_a_point_per_school_and_fit(fits):
 
 def test_fits_that_cannot_be_compared_are_refused(fits):
     with pytest.raises(ValueError, match="fits must be a dict of 2 fits by name; found 1"):
-        sm.pip_comparison_chart({"one": next(iter(fits.values()))})
+        sm.plot.pip_comparison({"one": next(iter(fits.values()))})
     with pytest.raises(ValueError, match="fits must be a dict of 2 to 5 fits by name; found DataTree"):
-        sm.formulations_chart(next(iter(fits.values())))
+        sm.plot.formulations(next(iter(fits.values())))
     other = sm.fit_schools(sm.simulate_schools(n_schools=8, random_seed=1).schools, sampler="importance", random_seed=1)
     with pytest.raises(ValueError, match="fits must be of the same schools, in the same order"):
-        sm.pip_comparison_chart({"a": other, "b": next(iter(fits.values()))})
+        sm.plot.pip_comparison({"a": other, "b": next(iter(fits.values()))})

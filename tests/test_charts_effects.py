@@ -34,7 +34,7 @@ def data_with(chart, column) -> pd.DataFrame:
 
 
 def test_common_and_own_show_the_simulated_students(worlds):
-    chart = sm.common_own_sd_chart(*worlds, schools=5)
+    chart = sm.plot.common_and_own_sd(*worlds, schools=5)
     bars = data_with(chart, "observed_sd").set_index(["side", "label"])
     assert len(bars) == 10
     for side, simulation in zip(("common", "own"), worlds, strict=True):
@@ -48,21 +48,21 @@ def test_common_and_own_show_the_simulated_students(worlds):
 
 
 def test_direction_has_a_shape(worlds):
-    bars = data_with(sm.common_own_sd_chart(*worlds), "observed_sd")
+    bars = data_with(sm.plot.common_and_own_sd(*worlds), "observed_sd")
     own = bars[bars["side"] == "own"].set_index("label")
     common_sd = worlds[0].truth["sd"].iloc[0]
     assert ((own["planted_sd"] > common_sd) == (own["world"] == "own SD, larger")).all()
     assert {"own SD, larger", "own SD, smaller"} == set(own["world"])
     encoding = next(
         layer["encoding"]
-        for layer in sm.common_own_sd_chart(*worlds).to_dict()["layer"]
+        for layer in sm.plot.common_and_own_sd(*worlds).to_dict()["layer"]
         if "shape" in layer["encoding"]
     )
     assert len(set(encoding["shape"]["scale"]["range"])) == len(set(encoding["color"]["scale"]["range"])) == 3
 
 
 def test_description_of_common_and_own_is_made_from_the_data(worlds):
-    text = sm.common_own_sd_chart(*worlds, schools=20).to_dict()["description"]
+    text = sm.plot.common_and_own_sd(*worlds, schools=20).to_dict()["description"]
     for simulation in worlds:
         sd = simulation.schools["sd"]
         assert f"from {sd.min():.2f} to {sd.max():.2f}" in text
@@ -70,21 +70,21 @@ def test_description_of_common_and_own_is_made_from_the_data(worlds):
 
 
 def test_more_schools_than_there_are(worlds):
-    assert "20 of 20" in sm.common_own_sd_chart(*worlds, schools=99).to_dict()["description"]
+    assert "20 of 20" in sm.plot.common_and_own_sd(*worlds, schools=99).to_dict()["description"]
 
 
 def test_common_and_own_must_be_the_same_schools(worlds):
     other = sm.simulate_schools(n_schools=3, n_students=5, random_seed=1)
     with pytest.raises(ValueError, match="common and own must hold the same schools; found 20 and 3"):
-        sm.common_own_sd_chart(worlds[0], other)
+        sm.plot.common_and_own_sd(worlds[0], other)
     with pytest.raises(TypeError, match=r"own must be what simulate_schools\(\) returned; found DataFrame"):
-        sm.common_own_sd_chart(worlds[0], other.schools)
+        sm.plot.common_and_own_sd(worlds[0], other.schools)
     with pytest.raises(ValueError, match="schools must be a whole number of at least 1; found 0"):
-        sm.common_own_sd_chart(*worlds, schools=0)
+        sm.plot.common_and_own_sd(*worlds, schools=0)
 
 
 def test_two_effects_are_those_of_the_tables(fit):
-    rows = data_with(sm.two_effect_chart(fit, EFFECTS), "pip_x")
+    rows = data_with(sm.plot.two_effects(fit, EFFECTS), "pip_x")
     for axis, effect in zip("xy", EFFECTS, strict=True):
         table = sm.pip_table(fit, effect=effect)
         np.testing.assert_allclose(rows[f"pip_{axis}"], table["pip"])
@@ -93,7 +93,7 @@ def test_two_effects_are_those_of_the_tables(fit):
 
 
 def test_the_effects_can_change_places(fit):
-    default, turned = sm.two_effect_chart(fit), sm.two_effect_chart(fit, EFFECTS[::-1])
+    default, turned = sm.plot.two_effects(fit), sm.plot.two_effects(fit, EFFECTS[::-1])
     np.testing.assert_allclose(data_with(default, "pip_x")["pip_x"], data_with(turned, "pip_x")["pip_y"])
     assert default.to_dict()["description"] != turned.to_dict()["description"]
 
@@ -102,7 +102,7 @@ def test_the_effects_can_change_places(fit):
 def test_groups_drawn_are_those_described(fit, threshold):
     """The Vega expressions, evaluated by Vega itself, agree with the tables and with the text."""
     vl_convert = pytest.importorskip("vl_convert")
-    chart = sm.two_effect_chart(fit, EFFECTS, threshold=threshold)
+    chart = sm.plot.two_effects(fit, EFFECTS, threshold=threshold)
     first, second = (sm.pip_table(fit, effect=effect)["pip"] >= threshold for effect in EFFECTS)
     arrows = pd.DataFrame(
         {e: sm.pip_table(fit, effect=e)["prob_more_variable"].ge(0.5).map({True: "▲", False: "▼"}) for e in EFFECTS}
@@ -123,13 +123,13 @@ def test_groups_drawn_are_those_described(fit, threshold):
 
 
 def test_groups_have_shapes_and_colours_of_their_own(fit):
-    layers = sm.two_effect_chart(fit).to_dict()["layer"]
+    layers = sm.plot.two_effects(fit).to_dict()["layer"]
     encoding = next(layer["encoding"] for layer in layers if "shape" in layer["encoding"])
     assert len(set(encoding["shape"]["scale"]["range"])) == len(set(encoding["color"]["scale"]["range"])) == 4
 
 
 def test_slider_starts_at_the_threshold(fit):
-    (parameter,) = sm.two_effect_chart(fit, threshold=0.8).to_dict()["params"]
+    (parameter,) = sm.plot.two_effects(fit, threshold=0.8).to_dict()["params"]
     assert (parameter["name"], parameter["value"], parameter["bind"]["input"]) == ("threshold", 0.8, "range")
 
 
@@ -138,11 +138,11 @@ def test_slider_starts_at_the_threshold(fit):
 )
 def test_two_known_effects_are_needed(fit, effects):
     with pytest.raises(ValueError, match="effects must name two of the selected effects"):
-        sm.two_effect_chart(fit, effects)
+        sm.plot.two_effects(fit, effects)
 
 
 def test_two_effect_chart_needs_a_fit_with_two(importance_fit, saeb_schools):
     with pytest.raises(ValueError, match=r"effects must name two of the selected effects \['scale\[Intercept\]'\]"):
-        sm.two_effect_chart(importance_fit)
+        sm.plot.two_effects(importance_fit)
     with pytest.raises(TypeError, match="fit must be a DataTree"):
-        sm.two_effect_chart(saeb_schools)
+        sm.plot.two_effects(saeb_schools)

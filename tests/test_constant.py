@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.constant import without_spread
+from ssmelsm_helpers.spec.constant import without_spread
 
 PLAIN = ("score ~ 1 + (1 | school)", "~ 1 + (1 | school)")
 WITH_X = ("score ~ x + (1 | school)", "~ x + (1 | school)")

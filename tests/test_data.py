@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.data import check_summary, pooled_moments, sum_of_squares
-from ssmelsm_helpers.design import build_design, parse_formulas
+from ssmelsm_helpers.data.schools import check_summary, pooled_moments, sum_of_squares
+from ssmelsm_helpers.spec.design import build_design, parse_formulas
 
 FRAMES = {
     "pandas": lambda table: table,
@@ -274,8 +274,8 @@ INTAKES = {
     "fit_schools by a column": lambda _, schools: sm.fit_schools(schools.reset_index(), school="school", **BRIEF),
     "pooled_sd": lambda _, schools: sm.pooled_sd(schools),
     "compare_with_chance": lambda _, schools: sm.compare_with_chance(schools),
-    "school_sd_chart": lambda _, schools: sm.school_sd_chart(schools),
-    "two_stage": lambda _, schools: sm.two_stage(schools),
+    "school_sd_chart": lambda _, schools: sm.plot.school_sds(schools),
+    "two_stage": lambda _, schools: sm.study.two_stage(schools),
     "students_from_summary": lambda _, schools: sm.students_from_summary(schools),
 }
 

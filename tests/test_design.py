@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers.design import build_design, parse_formulas, selected_effects
+from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
 
 N = 60
 SCALE = "~ 1 + (1 | school)"

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import ssmelsm_helpers as sm
+from ssmelsm_helpers.exercises.feedback import Feedback
 
 SCALE = "~ ses + (1 | school)"
 EFFECT = "scale[Intercept]"
@@ -93,7 +94,7 @@ def test_any_answer_gets_a_sentence(ask, name):
         assert repr(ask(name, blank)) == "✗ Nothing to check yet: replace the dots by your answer."
     for answer in (*NO_ANSWERS, *NUMBERS):
         feedback = ask(name, answer)
-        assert isinstance(feedback, sm.Feedback), answer
+        assert isinstance(feedback, Feedback), answer
         assert isinstance(feedback.correct, bool), answer
         assert feedback.message.strip(), answer
         # Identity, as arrays among them have no single truth.

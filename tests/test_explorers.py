@@ -14,10 +14,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.explorers import threshold
-from ssmelsm_helpers.explorers.page import twin
-from ssmelsm_helpers.explorers.views import Control, Explorer, View, as_sent, records
-from ssmelsm_helpers.sensitivity import reweighted_table
+from ssmelsm_helpers.explore import threshold_explorer as threshold
+from ssmelsm_helpers.explore.explorer import Explorer
+from ssmelsm_helpers.explore.page import twin
+from ssmelsm_helpers.explore.views import Control, View, as_sent, records
+from ssmelsm_helpers.results.sensitivity import reweighted_table
 
 NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
 
@@ -25,8 +26,8 @@ NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
 def make(name: str, fit) -> Explorer:
     """An explorer of its own: nothing that one test moves is seen by another."""
     if name == "threshold":
-        return sm.threshold_explorer(fit)
-    return sm.school_card(fit, 39) if name == "card" else getattr(sm, f"{name}_explorer")()
+        return sm.explore.threshold(fit)
+    return sm.explore.school_card(fit, 39) if name == "card" else getattr(sm.explore, name)()
 
 
 @pytest.fixture(params=NAMES)
@@ -129,7 +130,7 @@ def test_a_notebook_gets_a_live_widget(explorer, monkeypatch):
 
 
 def test_two_explorers_are_independent():
-    one, two = sm.melsm_explorer(), sm.melsm_explorer()
+    one, two = sm.explore.melsm(), sm.explore.melsm()
     before = two.widget().charts.update
     one.widget().controls["tau_t"].value = 0.6
     assert two.widget().charts.update == before
@@ -142,7 +143,7 @@ def test_an_error_is_said_and_the_next_move_works():
             raise RuntimeError("two is too many")
         return View({}, {}, f"size {size}")
 
-    spec = sm.melsm_explorer()._charts
+    spec = sm.explore.melsm()._charts
     explorer = Explorer("Broken", [Control("size", "Size", (1, 2, 3), 1)], view, spec)
     box = explorer.widget()
     box.controls["size"].value = 2
@@ -153,7 +154,7 @@ def test_an_error_is_said_and_the_next_move_works():
 
 def test_memory_does_not_grow(importance_fit):
     """500 moves after 60 to warm up leave less than half a megabyte."""
-    explorer = sm.threshold_explorer(importance_fit)
+    explorer = sm.explore.threshold(importance_fit)
     box = explorer.widget()
     control = explorer.controls[0]
     values = [value for value in control.values if value != control.start]
@@ -185,7 +186,7 @@ SETTINGS = [
 @pytest.mark.parametrize(("level", "rule", "pi"), SETTINGS)
 def test_numbers_on_screen_are_those_of_the_pip_table(level, rule, pi, importance_fit):
     """Exactly at the fit's own pi; elsewhere `with_inclusion_prior` resamples, which moves PIPs by up to .01."""
-    view = sm.threshold_explorer(importance_fit).view(threshold=level, rule=rule, pi=pi)
+    view = sm.explore.threshold(importance_fit).view(threshold=level, rule=rule, pi=pi)
     shown = view.data["schools"].set_index("label")
     fit = importance_fit if pi == 0.5 else sm.with_inclusion_prior(importance_fit, pi)
     table = sm.pip_table(fit).rename(str)
@@ -215,7 +216,7 @@ def test_a_bad_k_hat_fits_anew(importance_fit, saeb_schools):
     table = sm.pip_table(anew)
     error = np.hypot(found.table["pip_mcse"], table["pip_mcse"])
     assert (abs(found.table["pip"] - table["pip"]) < 4.5 * error + 1e-4).all()
-    assert "because reweighting had" in sm.threshold_explorer(importance_fit).view(pi=0.1).sentence
+    assert "because reweighting had" in sm.explore.threshold(importance_fit).view(pi=0.1).sentence
 
 
 def test_nobody_flagged():
@@ -231,7 +232,7 @@ def test_a_fit_that_cannot_be_reweighted_is_refused_at_once():
     schools = sm.simulate_schools(n_schools=12, random_seed=1).schools
     learned = sm.fit_schools(schools, sampler="importance", inclusion_prior=sm.Beta(1, 1), random_seed=1)
     with pytest.raises(ValueError, match="fixed inclusion_prior to be reweighted"):
-        sm.threshold_explorer(learned)
+        sm.explore.threshold(learned)
 
 
 # The others
@@ -239,8 +240,8 @@ def test_a_fit_that_cannot_be_reweighted_is_refused_at_once():
 
 def test_construction_keeps_its_promises():
     """After L: t is zero in the spike. Before L: t keeps tau rho z1 there, on a line."""
-    after = sm.construction_explorer().view(rho=0.6)
-    before = sm.construction_explorer().view(rho=0.6, indicator="before L")
+    after = sm.explore.construction().view(rho=0.6)
+    before = sm.explore.construction().view(rho=0.6, indicator="before L")
     spike = after.data["in_force"]["state"] == "spike"
     assert (after.data["in_force"].loc[spike, "y"] == 0).all()
     z1 = after.data["z"].loc[spike, "x"]
@@ -251,7 +252,7 @@ def test_construction_keeps_its_promises():
 
 
 def test_what_the_threshold_asks_for_reaches_it():
-    explorer = sm.spike_slab_explorer()
+    explorer = sm.explore.spike_slab()
     asked = explorer.view(tau_t=0.2).data["asked"]
     inclusion = sm.school_evidence(asked["n"], sd=asked["ratio"], tau_t=0.2).inclusion
     assert (inclusion >= 0.75).all()
@@ -261,8 +262,8 @@ def test_what_the_threshold_asks_for_reaches_it():
 
 def test_a_card_needs_a_school_and_the_plain_model(importance_fit):
     with pytest.raises(ValueError, match="school must be one of the fit's schools; found 1000"):
-        sm.school_card(importance_fit, 1000)
-    card = sm.school_card(importance_fit, 80)
+        sm.explore.school_card(importance_fit, 1000)
+    card = sm.explore.school_card(importance_fit, 80)
     assert card.view().sentence.startswith("School 80 has a single student")
     assert len(card.view().data["students"]) == 0  # no curve of an SD that does not exist
 
@@ -276,23 +277,23 @@ def test_a_card_of_labels_that_print_alike():
     with pytest.warns(UserWarning, match="look alike"):
         fit = sm.fit_schools(schools, sampler="importance", draws=200, random_seed=1, progressbar=False)
     for label, n in zip(labels, schools["n"], strict=True):
-        assert f" has {n} students" in sm.school_card(fit, label).view().sentence
+        assert f" has {n} students" in sm.explore.school_card(fit, label).view().sentence
     for label, n in (("3.0", 14), (np.int64(1), 10)):
-        assert f" has {n} students" in sm.school_card(fit, label).view().sentence
-    card = sm.school_card(fit, 1)
+        assert f" has {n} students" in sm.explore.school_card(fit, label).view().sentence
+    card = sm.explore.school_card(fit, 1)
     assert card.view(school="1 (str)").sentence.startswith("School 1 (str) has 11 students")
     with pytest.raises(ValueError, match=r"found Decimal\('1'\), which prints like \['1 \(int\)', '1 \(str\)'\]\.$"):
-        sm.school_card(fit, Decimal(1))
-    rows = sm.threshold_explorer(fit).view().data["schools"]
+        sm.explore.school_card(fit, Decimal(1))
+    rows = sm.explore.threshold(fit).view().data["schools"]
     assert rows["label"].is_unique
-    described = sm.spike_bump_chart(fit, [1, "1"]).to_dict()["description"]
+    described = sm.plot.spike_and_bump(fit, [1, "1"]).to_dict()["description"]
     assert "t of 2 schools" in described
     assert "school 1 (int): " in described
 
 
 def test_picture_and_sentence_flag_the_same(importance_fit):
     """The browser compares rounded PIPs with the cut-off; also where that is itself a school's PIP."""
-    explorer = sm.threshold_explorer(importance_fit)
+    explorer = sm.explore.threshold(importance_fit)
     levels = next(control for control in explorer.controls if control.name == "threshold").values
     for level in levels:
         view = explorer.view(threshold=level, rule="false flags")
@@ -301,7 +302,7 @@ def test_picture_and_sentence_flag_the_same(importance_fit):
 
 
 def test_a_slider_s_rounding_does_not_matter(importance_fit):
-    explorer = sm.threshold_explorer(importance_fit)
+    explorer = sm.explore.threshold(importance_fit)
     assert explorer.view(pi=0.1 + 0.2).sentence == explorer.view(pi=0.3).sentence
 
 
@@ -309,12 +310,12 @@ def test_a_slider_s_rounding_does_not_matter(importance_fit):
 def test_a_bad_k_hat_is_said_where_the_priors_cannot_be_read_back(saeb_schools):
     priors = sm.Priors(tau_t=pm.HalfNormal.dist(1.0))
     fit = sm.fit_schools(saeb_schools, sampler="importance", draws=300, priors=priors, random_seed=1, progressbar=False)
-    assert "not to be trusted: fit again" in sm.threshold_explorer(fit).view(pi=0.05).sentence
+    assert "not to be trusted: fit again" in sm.explore.threshold(fit).view(pi=0.05).sentence
 
 
 def test_a_card_knows_the_pi_that_was_learned():
     counts = [30] * 19 + [1]
     schools = sm.simulate_schools(n_schools=20, n_students=counts, inclusion=0.3, tau_t=0.4, random_seed=8).schools
     fit = sm.fit_schools(schools, sampler="importance", inclusion_prior=sm.Beta(1, 9), random_seed=1)
-    sentence = sm.school_card(fit, 20).view().sentence
+    sentence = sm.explore.school_card(fit, 20).view().sentence
     assert f"is about the prior {float(fit['posterior']['pi'].mean()):.2g}." in sentence

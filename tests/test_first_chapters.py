@@ -68,7 +68,7 @@ def test_checks_know_right_from_wrong(name):
 
 def test_few_schools_chart_draws_what_it_says():
     students = pd.DataFrame({"school": list("AAABBB"), "score": [1.0, 2.0, 3.0, 0.0, 2.0, 4.0]})
-    spec = sm.few_schools_chart(students, outcome="score", school="school").to_dict()
+    spec = sm.plot.few_schools(students, outcome="score", school="school").to_dict()
     assert "School A: 3 students, mean 2.00, SD 1.00; School B: 3 students, mean 2.00, SD 2.00" in spec["description"]
     bars = next(rows for rows in spec["datasets"].values() if "low" in rows[0])
     assert [(row["low"], row["high"]) for row in bars] == [(1.0, 3.0), (0.0, 4.0)]
@@ -87,12 +87,12 @@ def test_few_schools_chart_draws_what_it_says():
 )
 def test_few_schools_chart_refuses(students, message):
     with pytest.raises(ValueError, match=message):
-        sm.few_schools_chart(students, outcome="score", school="school")
+        sm.plot.few_schools(students, outcome="score", school="school")
 
 
 def test_spike_and_bump_share_the_draws(importance_fit):
     """Bars of the bump and the spike add up to one; the spike is the share of zeros."""
-    spec = sm.spike_bump_chart(importance_fit, [46, 1]).to_dict()
+    spec = sm.plot.spike_and_bump(importance_fit, [46, 1]).to_dict()
     rows = pd.DataFrame(next(iter(spec["datasets"].values())))
     total = rows.groupby("school")["share"].sum()
     np.testing.assert_allclose(total, 1.0)
@@ -105,4 +105,4 @@ def test_spike_and_bump_share_the_draws(importance_fit):
 @pytest.mark.parametrize("schools", [[], "46", [1, 2, 3, 4, 5, 6], [1000]])
 def test_spike_and_bump_refuses(importance_fit, schools):
     with pytest.raises(ValueError, match="schools must be"):
-        sm.spike_bump_chart(importance_fit, schools)
+        sm.plot.spike_and_bump(importance_fit, schools)

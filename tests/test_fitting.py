@@ -12,7 +12,8 @@ import xarray as xr
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import fitting, sampling
+from ssmelsm_helpers.fitting import fit as fitting
+from ssmelsm_helpers.fitting import sampling
 
 PARAMETERS = ["gamma", "eta", "tau_u", "tau_t", "rho"]
 # Posterior means and SDs of a prototype of the same model: NUTS, least effective sample size 4,400, printed digits.
@@ -333,7 +334,7 @@ def test_a_handful_of_draws_is_possible_and_not_trusted(saeb_schools, sampler):
 @pytest.mark.parametrize("entry", ["fit", "fit_schools"])
 def test_unreliable_weights_warn_where_the_user_called(entry, monkeypatch):
     """The warning points at the user's line, not into the package."""
-    monkeypatch.setattr("ssmelsm_helpers.sampling.GOOD_PARETO_K", -9.0)
+    monkeypatch.setattr("ssmelsm_helpers.fitting.sampling.GOOD_PARETO_K", -9.0)
     simulation = sm.simulate_schools(n_schools=20, n_students=20, random_seed=1)
     settings = {"sampler": "importance", "random_seed": 1, "progressbar": False}
     formulas = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"

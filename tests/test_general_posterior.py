@@ -6,11 +6,12 @@ import pytest
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import models, quadrature
-from ssmelsm_helpers.choices import choose
-from ssmelsm_helpers.design import build_design, parse_formulas, selected_effects
-from ssmelsm_helpers.marginal import MarginalPosterior
-from ssmelsm_helpers.posterior import design_posterior
+from ssmelsm_helpers.model import quadrature
+from ssmelsm_helpers.model.collapsed import design_posterior
+from ssmelsm_helpers.model.marginal import MarginalPosterior
+from ssmelsm_helpers.model.pymc import build as models
+from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
+from ssmelsm_helpers.spec.options import choose
 
 PRIORS = sm.Priors(
     gamma_intercept_mean=0.1, gamma_intercept_sd=1.3, gamma_sd=2.0, eta_sd=0.8, tau_t_scale=0.4, omega_shape=2.0

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.inclusion import verdicts
+from ssmelsm_helpers.results.pips import verdicts
 
 COLUMNS = [
     "n",

@@ -10,7 +10,7 @@ from brute_force import Case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers import kernel, quadrature
+from ssmelsm_helpers.model import kernel, quadrature
 
 # The documented accuracy of a log Bayes factor, relative to max(1, |log_bf|).
 ACCURACY = 1e-6

@@ -107,7 +107,7 @@ def test_reports_that_are_refused(importance_fit, tmp_path):
     with pytest.raises(ValueError, match="name must be 'patients', 'teams' or 'wards'; found 'pupils'"):
         sm.load_example("pupils")
     with pytest.raises(ValueError, match=r"name must be 'published', .*; found 'mine'"):
-        sm.load_study("mine")
+        sm.study.load("mine")
 
 
 CHECKS = {
@@ -140,10 +140,10 @@ def test_checks_know_right_and_wrong(name):
 
 
 def test_rank_chart_counts_every_data_set():
-    table = sm.run_study(sm.calibration_study(), replications=6, random_seed=1, progressbar=False)
-    spec = sm.rank_chart({"one": table, "two": table}, quantities=["rho", "eta"]).to_dict()
+    table = sm.study.run(sm.study.calibration(), replications=6, random_seed=1, progressbar=False)
+    spec = sm.plot.ranks({"one": table, "two": table}, quantities=["rho", "eta"]).to_dict()
     rows = pd.DataFrame(next(iter(spec["datasets"].values())))
     assert (rows.groupby(["study", "quantity"])["count"].sum() == 6).all()
     assert len(rows) == 2 * 2 * 20
     with pytest.raises(ValueError, match="quantities must be among"):
-        sm.rank_chart({"one": table}, quantities=["pi"])
+        sm.plot.ranks({"one": table}, quantities=["pi"])

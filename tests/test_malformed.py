@@ -11,9 +11,10 @@ import pymc as pm
 import pytest
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import fitting, pymc_sampling
-from ssmelsm_helpers.importance import find_mode
-from ssmelsm_helpers.posterior import summary_posterior
+from ssmelsm_helpers.fitting import fit as fitting
+from ssmelsm_helpers.fitting import pymc_sampling
+from ssmelsm_helpers.fitting.importance import find_mode
+from ssmelsm_helpers.model.collapsed import summary_posterior
 
 LOCATION, SCALE = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
 # The same with a covariate: another way through the package, with the same checks.

@@ -13,12 +13,12 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import models
-from ssmelsm_helpers.choices import choose
-from ssmelsm_helpers.covariance import EffectCovariance
-from ssmelsm_helpers.design import build_design, parse_formulas, selected_effects
-from ssmelsm_helpers.marginal import MarginalPosterior
-from ssmelsm_helpers.pymc_sampling import _effects_in_force, _recovered, _start
+from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered, _start
+from ssmelsm_helpers.model.covariance import EffectCovariance
+from ssmelsm_helpers.model.marginal import MarginalPosterior
+from ssmelsm_helpers.model.pymc import build as models
+from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
+from ssmelsm_helpers.spec.options import choose
 
 # PyTensor keeps numbers like 2.0 in single precision, which puts about 2e-8 into the constants of PyMC's densities.
 # These have no short binary fraction, stay in double precision, and let identities be tested to 1e-8.

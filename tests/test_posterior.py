@@ -7,12 +7,12 @@ from scipy import stats
 from scipy.integrate import quad
 
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
-from ssmelsm_helpers.data import check_summary
-from ssmelsm_helpers.importance import find_mode
-from ssmelsm_helpers.model_priors import ModelPriors
-from ssmelsm_helpers.models.collapsed import collapsed_model
-from ssmelsm_helpers.posterior import summary_posterior
-from ssmelsm_helpers.standard import DATA_UNITS, Margins
+from ssmelsm_helpers.data.schools import check_summary
+from ssmelsm_helpers.fitting.importance import find_mode
+from ssmelsm_helpers.model.collapsed import summary_posterior
+from ssmelsm_helpers.model.pymc.collapsed_model import collapsed_model
+from ssmelsm_helpers.spec.model_priors import ModelPriors
+from ssmelsm_helpers.spec.standard import DATA_UNITS, Margins
 
 INFORMED = Priors(
     gamma_intercept_mean=0.2,
@@ -149,7 +149,7 @@ def test_laplace_covariance_is_close_to_the_posteriors():
 
 def test_density_of_many_draws_does_not_depend_on_the_blocks(schools, points, monkeypatch):
     """Blocks exist for the cache's sake only."""
-    from ssmelsm_helpers import posterior as module
+    from ssmelsm_helpers.model import collapsed as module
 
     posterior = summary_posterior(schools, 0.5, Priors())
     whole = posterior.log_density(points)

@@ -25,21 +25,21 @@ def test_against_simulated_schools(n, sd_ratio, tau_t, pi, threshold):
     sd = sd_ratio * np.sqrt(rng.chisquare(n - 1, size=size) / (n - 1))
     options = {"tau_t": tau_t, "inclusion_prior": pi}
     reached = (sm.school_evidence(n, mean, sd, tau_u=tau_u, **options).inclusion >= threshold).mean()
-    found = sm.detection_probability(n, sd_ratio=sd_ratio, threshold=threshold, tau_u=tau_u, **options)
+    found = sm.study.detection_probability(n, sd_ratio=sd_ratio, threshold=threshold, tau_u=tau_u, **options)
     assert isinstance(found, float)
     assert found == pytest.approx(reached, abs=4 * np.sqrt(reached * (1 - reached) / size) + 0.002)
 
 
 def test_arguments_broadcast_and_more_students_find_more():
-    found = sm.detection_probability([[20], [80], [320]], sd_ratio=[0.7, 1.4], tau_t=0.2)
+    found = sm.study.detection_probability([[20], [80], [320]], sd_ratio=[0.7, 1.4], tau_t=0.2)
     assert found.shape == (3, 2)
     assert (np.diff(found, axis=0) > 0).all()
 
 
 def test_out_of_reach_and_always_reached():
     """With 5 students and a narrow slab nothing reaches .99; with pi = .9 everybody starts above .75."""
-    assert sm.detection_probability(5, sd_ratio=1.5, tau_t=0.02, threshold=0.99) == pytest.approx(0, abs=1e-3)
-    assert sm.detection_probability(5, sd_ratio=1.0, tau_t=0.02, inclusion_prior=0.9) == pytest.approx(1)
+    assert sm.study.detection_probability(5, sd_ratio=1.5, tau_t=0.02, threshold=0.99) == pytest.approx(0, abs=1e-3)
+    assert sm.study.detection_probability(5, sd_ratio=1.0, tau_t=0.02, inclusion_prior=0.9) == pytest.approx(1)
 
 
 def test_the_slab_that_many_schools_teach(monkeypatch):
@@ -47,7 +47,7 @@ def test_the_slab_that_many_schools_teach(monkeypatch):
     data = sm.simulate_schools(n_schools=2000, n_students=75, tau_t=0.437, inclusion=0.1, eta=0.0, random_seed=4)
     fit = sm.fit_schools(data.schools, sampler="importance", draws=250, random_seed=1, progressbar=False)
     tau_t = fit["posterior"]["tau"].isel(effect=1).to_numpy()
-    expected = sm.learned_tau_t(75, size=0.437, share=0.1)
+    expected = sm.study.learned_tau_t(75, size=0.437, share=0.1)
     assert abs(tau_t.mean() - expected) < 4 * tau_t.std()
     assert expected < 0.3 < 0.437
 
@@ -55,9 +55,9 @@ def test_the_slab_that_many_schools_teach(monkeypatch):
 def test_design_table_against_the_simulation_study():
     """All 108 conditions with deviating schools. The formula takes the hyperparameters as known: its errors are largest
     where 50 schools, few of them deviating, teach little. It is meant for planning; its errors are asserted here."""
-    study = sm.load_study("published").query("p_slab > 0").rename(columns={"p_slab": "share", "sd_slab": "size"})
+    study = sm.study.load("published").query("p_slab > 0").rename(columns={"p_slab": "share", "sd_slab": "size"})
     parts = [
-        sm.design_table(sorted(study["n_students"].unique()), size=sorted(study["size"].unique()), share=share)
+        sm.study.design_table(sorted(study["n_students"].unique()), size=sorted(study["size"].unique()), share=share)
         for share in sorted(study["share"].unique())
     ]
     keys = ["n_students", "share", "size"]
@@ -84,7 +84,7 @@ def test_design_table_against_the_simulation_study():
 )
 def test_malformed_calls(options, message):
     with pytest.raises(ValueError, match=message):
-        sm.detection_probability(**({"n": 20, "sd_ratio": 1.2, "tau_t": 0.1} | options))
+        sm.study.detection_probability(**({"n": 20, "sd_ratio": 1.2, "tau_t": 0.1} | options))
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_malformed_calls(options, message):
 )
 def test_malformed_designs(options, message):
     with pytest.raises(ValueError, match=message):
-        sm.design_table(**({"n_students": 20, "size": 0.3} | options))
+        sm.study.design_table(**({"n_students": 20, "size": 0.3} | options))
 
 
 def test_power_chart_wants_one_surface():
-    table = sm.design_table([20, 80], size=[0.2, 0.5], share=[0.1, 0.2])
+    table = sm.study.design_table([20, 80], size=[0.2, 0.5], share=[0.1, 0.2])
     with pytest.raises(ValueError, match="table must hold one value of share"):
-        sm.power_chart(table)
+        sm.plot.power(table)
     with pytest.raises(ValueError, match="table must be one of design_table; it lacks the columns"):
-        sm.power_chart(pd.DataFrame({"tpr": [1]}))
+        sm.plot.power(pd.DataFrame({"tpr": [1]}))
 
 
 def test_pi_and_schools_of_a_plan_are_checked():
@@ -119,6 +119,6 @@ def test_pi_and_schools_of_a_plan_are_checked():
         ({"tau_t": -1}, "tau_t must be"),
     ):
         with pytest.raises(ValueError, match=message):
-            sm.design_table(50, size=0.4, **options)
+            sm.study.design_table(50, size=0.4, **options)
     with pytest.raises(ValueError, match="share must be a number between 0 and 1"):
-        sm.learned_tau_t(50, size=0.4, share=0)
+        sm.study.learned_tau_t(50, size=0.4, share=0)

@@ -8,9 +8,10 @@ from brute_force import Case
 from scipy import stats
 from scipy.special import expit, logit
 
-from ssmelsm_helpers import Priors, kernel, quadrature, recovery
-from ssmelsm_helpers.data import check_summary
-from ssmelsm_helpers.posterior import summary_posterior
+from ssmelsm_helpers import Priors
+from ssmelsm_helpers.data.schools import check_summary
+from ssmelsm_helpers.model import kernel, quadrature, recovery
+from ssmelsm_helpers.model.collapsed import summary_posterior
 
 GAMMA, ETA = 0.1, -0.25
 # n, school SD over the average, deviation of its mean, tau_u, tau_t, rho: corners where the density is wide,

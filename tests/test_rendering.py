@@ -8,7 +8,7 @@ import altair as alt
 import pytest
 from bs4 import BeautifulSoup
 
-from ssmelsm_helpers.rendering import NO_DESCRIPTION, book_renderer, describe, enable_renderer
+from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_renderer, describe, enable_renderer
 
 
 @pytest.fixture

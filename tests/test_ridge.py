@@ -9,10 +9,10 @@ from scipy import stats
 from scipy.integrate import quad
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.densities import HalfStudentTPrior
-from ssmelsm_helpers.importance import StudentT, find_mode, first_proposal, null_evidence, weigh
-from ssmelsm_helpers.posterior import summary_posterior
-from ssmelsm_helpers.ridge import LowTail, compare, evidence_of_draws
+from ssmelsm_helpers.fitting.importance import StudentT, find_mode, first_proposal, null_evidence, weigh
+from ssmelsm_helpers.fitting.ridge import LowTail, compare, evidence_of_draws
+from ssmelsm_helpers.model.collapsed import summary_posterior
+from ssmelsm_helpers.spec.densities import HalfStudentTPrior
 
 pytestmark = pytest.mark.filterwarnings("ignore:the prior counts for more")
 QUIET = {"progressbar": False, "random_seed": 1}
@@ -92,7 +92,7 @@ def test_a_sampler_that_misses_the_ridge_is_called_out(saeb_schools):
 
 
 def test_a_contradiction_is_a_warning_and_not_ok(saeb_schools, monkeypatch):
-    from ssmelsm_helpers import sampling
+    from ssmelsm_helpers.fitting import sampling
 
     def contradictory(*arguments):
         return compare(*arguments)._replace(expected=1.7, agrees=False)

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers import saeb
+from ssmelsm_helpers.data import saeb
 
-DATA = Path(saeb.__file__).parents[1] / "data"
+DATA = Path(saeb.__file__).parents[2] / "data"
 
 
 class Response:

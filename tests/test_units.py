@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.design import build_design, parse_formulas
-from ssmelsm_helpers.model_priors import ModelPriors
-from ssmelsm_helpers.posterior import design_posterior
-from ssmelsm_helpers.standard import DATA_UNITS, Columns, Margins, Units
+from ssmelsm_helpers.model.collapsed import design_posterior
+from ssmelsm_helpers.spec.design import build_design, parse_formulas
+from ssmelsm_helpers.spec.model_priors import ModelPriors
+from ssmelsm_helpers.spec.standard import DATA_UNITS, Columns, Margins, Units
 
 QUIET = {"progressbar": False, "random_seed": 1}
 FEW = QUIET | {"sampler": "importance", "draws": 300}
@@ -267,7 +267,7 @@ def test_given_priors_mean_the_same_on_the_standard_scale(students):
     ],
 )
 def test_products_and_functions_know_their_parts(names, parts):
-    from ssmelsm_helpers.standard import _parts
+    from ssmelsm_helpers.spec.standard import _parts
 
     found = {name: [names[at] for at in _parts(names, k)] for k, name in enumerate(names)}
     assert {name: value for name, value in found.items() if value} == parts

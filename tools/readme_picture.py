@@ -15,7 +15,7 @@ TARGET = Path(__file__).resolve().parent.parent / "book" / "_static" / "saeb-v.p
 def main() -> None:
     """Fit the Saeb schools and save the V, without its slider."""
     fit = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1, progressbar=False)
-    spec = sm.funnel_chart(fit).to_dict()
+    spec = sm.plot.funnel(fit).to_dict()
     TARGET.write_bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=1))
 
 

@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "_build" / "study"
 SEED = 20260301
 STUDIES = {
-    "published": sm.published_study(),
-    "unbalanced": sm.unbalanced_study(),
+    "published": sm.study.published(),
+    "unbalanced": sm.study.unbalanced(),
 }
 RATES = ["tpr", "fpr", "precision", "f1", "auc"]
 RATES += ["two_stage_tpr", "two_stage_fpr", "matched_tpr", "two_stage_matched_tpr", "two_stage_auc"]
@@ -42,7 +42,7 @@ CALIBRATIONS = [
 ]
 
 
-def run(name: str, design: sm.StudyDesign, replications: int) -> pd.DataFrame:
+def run(name: str, design: sm.study.Design, replications: int) -> pd.DataFrame:
     """A study on all cores, resumed where it was stopped; says how long it took."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -50,7 +50,7 @@ def run(name: str, design: sm.StudyDesign, replications: int) -> pd.DataFrame:
     with ProcessPoolExecutor(workers) as executor:
         options = {"executor": executor, "random_seed": SEED, "resume": FOLDER / f"{name}.jsonl"}
         options["progressbar"] = sys.stderr.isatty()
-        table = sm.run_study(design, replications=replications, **options)
+        table = sm.study.run(design, replications=replications, **options)
     minutes = (time.perf_counter() - begin) / 60
     print(f"{name}: {len(table):,} fits, {minutes:.1f} min on {workers} workers, seed {SEED}")
     table.to_csv(FOLDER / f"{name}.csv", index=False)
@@ -62,9 +62,9 @@ def study(quick: bool) -> None:
     target = FOLDER if quick else ROOT / "data"
     for name, design in STUDIES.items():
         table = run(name, design, 5 if quick else 100)
-        summary = sm.summarise_study(table)
+        summary = sm.study.summarise(table)
         summary.round(4).to_csv(target / f"study_{name}.csv")
-        sm.calibration_table(table, ["p_slab"]).round(4).to_csv(target / f"study_{name}_classes.csv", index=False)
+        sm.study.calibration_table(table, ["p_slab"]).round(4).to_csv(target / f"study_{name}_classes.csv", index=False)
         rates = summary.reset_index().assign(deviating=lambda rows: rows["p_slab"] > 0)
         print(rates.groupby("deviating")[RATES].mean().round(3).T.to_string(), "\n")
 
@@ -73,10 +73,10 @@ def sbc(quick: bool) -> None:
     """Calibration of all formulations and samplers, and the control with a wrong prior, which must fail."""
     verdicts, as_expected = [], True
     for formulation, sampler, wrong, replications in CALIBRATIONS:
-        design = sm.calibration_study(formulation=formulation, sampler=sampler, wrong_prior=wrong)
+        design = sm.study.calibration(formulation=formulation, sampler=sampler, wrong_prior=wrong)
         name = f"sbc_{formulation}_{sampler}{'_wrong_prior' if wrong else ''}"
         table = run(name, design, max(replications // 10, 20) if quick else replications)
-        found = sm.calibration_verdict(table, bins=5 if quick else 20 if replications >= 500 else 10)
+        found = sm.study.calibration_verdict(table, bins=5 if quick else 20 if replications >= 500 else 10)
         as_expected &= bool(found["passes"].all()) != wrong
         print(found.round(4).to_string(), "\n")
         labels = {"formulation": formulation, "sampler": sampler, "wrong_prior": wrong, "replications": len(table)}

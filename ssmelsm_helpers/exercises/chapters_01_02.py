@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..formulas import parse_formulas
+from ..spec.formulas import parse_formulas
 from .feedback import Feedback, blank, compare
 
 

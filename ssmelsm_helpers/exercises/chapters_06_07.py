@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..inclusion import bayes_factor, pip_table
-from ..saeb import load_saeb_schools
-from ..spread import compare_with_chance
+from ..data.chance import compare_with_chance
+from ..data.saeb import load_saeb_schools
+from ..results.pips import bayes_factor, pip_table
 from .feedback import Feedback, certain_bayes_factor, compare, number_in
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from ..inclusion import pip_table
+from ..results.pips import pip_table
 from .feedback import Feedback, blank, compare
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import shown
-from ..power import detection_probability
+from ..study.planning import detection_probability
 from .feedback import Feedback, blank, choose, compare
 
 _SHAPES = {

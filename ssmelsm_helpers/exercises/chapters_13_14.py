@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ..inclusion import bayes_factor, check_effect, pip_table, prior_inclusion, selected_names
+from ..results.pips import bayes_factor, check_effect, pip_table, prior_inclusion, selected_names
 from .feedback import Feedback, certain_bayes_factor, choose, compare
 
 _WORDINGS = {

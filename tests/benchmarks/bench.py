@@ -119,7 +119,7 @@ EXPLORERS = {  # name -> limit of an answer in ms; the power explorer and far va
 def explorer_latencies() -> pd.Series:
     """The slowest answer of each explorer to ten moves of every slider, in ms: from the event to what is sent."""
     import ssmelsm_helpers as sm
-    from ssmelsm_helpers.explorers.live import update_of
+    from ssmelsm_helpers.explore.live import update_of
 
     fit = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1, progressbar=False)
     found = {}

@@ -11,7 +11,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 # What explorers share with their live widgets.
-EXPLORER = Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explorers" / "explorer.js"
+EXPLORER = Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explore" / "explorer.js"
 # What MathJax loads from its folder for TeX input and HTML output: itself, its fonts, and TeX extensions
 # (those of \boldsymbol or \cancel, say) when a formula uses them.
 MATHJAX_PARTS = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -48,7 +48,7 @@ def vega_tag() -> str:
 
 def write_vega(folder: Path) -> None:
     """Vega, and the script that explorers share with their live widgets."""
-    from ssmelsm_helpers.rendering import vega_bundle
+    from ssmelsm_helpers.plot.rendering import vega_bundle
 
     (folder / "vega-bundle.js").write_text(vega_bundle("window.bookVegaEmbed = vegaEmbed;"), "utf8")
     shutil.copy(EXPLORER, folder)

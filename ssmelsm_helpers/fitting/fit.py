@@ -1,0 +1,317 @@
+"""Fit the model: NUTS or importance sampling, then the school effects; the result is a DataTree."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm.auto import tqdm
+
+from ..arguments import PACKAGE, check_count, check_one_of, check_seed
+from ..data.schools import check_summary
+from ..data.summaries import summarise_schools
+from ..model.collapsed import design_posterior, summary_posterior
+from ..spec.constant import with_spread
+from ..spec.design import Design, build_design, parse_formulas, selected_effects
+from ..spec.model_priors import ModelPriors, leaning_on
+from ..spec.options import Choices, check_inclusion_prior, check_options, choose
+from ..spec.priors import Beta, Priors, check_priors
+from ..spec.standard import Margins, Units
+from .sampling import draws_kept, run_importance, run_nuts
+from .tree import INTERCEPT_ONLY, Draws, Names, assemble, attributes_of, names_of, school_summary
+
+
+def fit(
+    location: str,
+    scale: str,
+    data,
+    *,
+    formulation: str | None = None,
+    sampler: str = "nuts",
+    inclusion_prior=0.5,
+    priors: Priors | None = None,
+    family: str = "normal",
+    select="scale",
+    indicator: str = "after",
+    draws: int = 1000,
+    tune: int | None = None,
+    chains: int = 4,
+    random_seed: int | None = None,
+    progressbar: bool = True,
+    missing: str = "raise",
+    constant: str = "raise",
+    keep: int | None = None,
+) -> xr.DataTree:
+    """Fit the SS-MELSM to students.
+
+    Parameters
+    ----------
+    location, scale : str
+        Formulas in lme4's notation: ``"score ~ ses + (1 | school)"`` and ``"~ ses + (1 | school)"``. The scale
+        formula models the log of the residual SD. Both need the same grouping factor. Effects of the first group
+        term of each formula share one correlation matrix; ``(x || school)`` is ``(1 | school) + (0 + x | school)``,
+        whose second term stands alone.
+    data : data frame
+        One row per student; pandas, Polars, or anything else that Narwhals reads.
+    formulation : {None, "collapsed", "marginal", "sampled"}
+        What is sampled of the one posterior. "collapsed": only the hyperparameters (random intercept in the scale,
+        normal family). "marginal": all but delta (at most four selected effects). "sampled": everything,
+        as the model is written. None (default): the first of these that applies. The result records it.
+    sampler : {"nuts", "importance"}
+        NUTS (`nutpie`), or Pareto-smoothed importance sampling from the Laplace approximation: faster, for the
+        collapsed formulation, and it says when it is not to be trusted (k-hat above 0.7). The sampled formulation
+        uses PyMC's compound step: NUTS, and Gibbs-Metropolis for delta.
+    inclusion_prior : float, sequence or dict of float, or Beta; default 0.5
+        pi, the prior probability that a selected effect is in the slab: one for all, one per effect (a sequence in the
+        order of `select`, or a dict by name), or ``sm.Beta(a, b)``, with which one pi is learned.
+    priors : Priors, optional
+        Defaults to ``Priors()``, which are relative to the data: a fit does not depend on the units of the outcome or of
+        the covariates, nor on where these are counted from. ``Priors.reference()`` are the R package's absolute numbers.
+    family : {"normal", "student"}
+        Distribution of a student's score. Student's t has the same SD: with degrees of freedom nu > 2, which are
+        estimated, its scale is the SD times sqrt((nu - 2) / nu).
+    select : {"scale", "location", "both"} or sequence of str
+        The random effects that get an indicator; names as in the result's `effect`, like ``"scale[Intercept]"``.
+    indicator : {"after", "before"}
+        Where delta stands: after the Cholesky product (the model), or before it, as ``tau L (delta z)``, for
+        comparison; the latter in the sampled formulation only.
+    draws, chains : int, default 1000 and 4
+        Posterior draws per chain, and chains. Importance sampling makes ``draws * chains`` proposals.
+    tune : int, optional
+        Warm-up draws per chain. Default: 300 for the collapsed formulation, whose chains start in units of the
+        Laplace approximation, and 1000 for the others.
+    random_seed : int, optional
+        Recorded in the result; drawn and recorded where None.
+    progressbar : bool, default True
+        Shown when it takes longer than two seconds; never while the book is built.
+    missing : {"raise", "drop"}, default "raise"
+        Rows with a missing value in any column used (an empty or blank text is one): refused, or dropped for both
+        submodels and reported.
+    constant : {"raise", "drop"}, default "raise"
+        Schools of two or more students whose outcomes are all the same (given the school's own covariates), but for
+        rounding: with an SD of their own they have no posterior, so they are refused, or left out and reported.
+    keep : int, optional
+        Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
+        16 million values; beyond that fewer are kept (thinned by NUTS, from one and a half times as many proposals by
+        importance sampling), and the result's ``thinned_from`` says so.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``posterior``: gamma (outcome's units), eta (log SD), tau (dim `effect`), rho (two effects) or omega (more),
+        and per school u, t (in force: zero where delta is), delta, log_bf (log odds of delta = 1 given the data and
+        what else is sampled in that draw, minus their prior log odds: a log Bayes factor given the hyperparameters in
+        the collapsed formulation, given the school's effects too in the marginal one, absent in the sampled one);
+        pi and nu where they are estimated. ``sample_stats``, ``observed_data`` (n, mean, sd), ``constant_data``
+        (the design, unless the schools' summaries were enough). Attributes: formulas, formulation, sampler,
+        inclusion_prior, priors (in the data's units; ``priors_given``: as asked for), seed, versions. ``to_netcdf`` saves
+        it where the schools' labels are all texts or all numbers; with others (tuples, several kinds) it stays in memory.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before any sampling, naming the argument, what was found, and what is expected.
+
+    Warns
+    -----
+    UserWarning
+        School labels that look alike are kept apart. Or the prior counts for more than the data in a coefficient or an
+        effect's SD: it brings more than half of the posterior's precision, or moves the posterior by more than 1.25 of
+        its SDs.
+    RuntimeWarning
+        Importance sampling is unreliable (k-hat), or the draws of a collapsed formulation contradict the evidence.
+
+    References
+    ----------
+    Carmo, Williams & Rast (2026), *Journal of Educational and Behavioral Statistics*,
+    doi 10.3102/10769986261426004.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> students = sm.simulate_schools(n_schools=30, n_students=40, random_seed=1).students
+    >>> result = sm.fit("score ~ 1 + (1 | school)", "~ 1 + (1 | school)", students,
+    ...                 sampler="importance", random_seed=1)
+    >>> result["posterior"].sizes["school"], result.attrs["formulation"]
+    (30, 'collapsed')
+    """
+    formulas = parse_formulas(location, scale)
+    check_options(formulation, sampler, family, indicator)
+    check_one_of("missing", missing, ("raise", "drop"))
+    check_one_of("constant", constant, ("raise", "drop"))
+    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
+    plain = formulation in (None, "collapsed") and family == "normal" and indicator == "after"
+    if formulas.intercept_only and plain and _selects_the_scale(select):
+        schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
+        table = with_spread("data", schools, constant)
+        tree = _fit_summary(table, sampler, inclusion_prior, run)
+    else:
+        design = build_design(formulas, data, missing=missing, constant=constant)
+        selected = selected_effects(select, design.effects)
+        choices = choose(design, formulation, sampler, selected, inclusion_prior, family, indicator)
+        tree = _fit_design(design, choices, run)
+    tree.attrs |= {"location": location, "scale": scale, "missing": missing, "constant": constant}
+    return tree
+
+
+def fit_schools(
+    schools: pd.DataFrame,
+    *,
+    school: str | None = None,
+    formulation: str | None = None,
+    sampler: str = "nuts",
+    inclusion_prior=0.5,
+    priors: Priors | None = None,
+    draws: int = 1000,
+    tune: int | None = None,
+    chains: int = 4,
+    random_seed: int | None = None,
+    progressbar: bool = True,
+    constant: str = "raise",
+    keep: int | None = None,
+) -> xr.DataTree:
+    """Fit the intercept-only SS-MELSM to a table of school summaries.
+
+    The table is sufficient: the posterior is exactly that of the students behind it.
+
+    Parameters
+    ----------
+    schools : pandas.DataFrame
+        One row per school: ``n``, ``mean``, ``sd`` (ddof=1, NaN for one student). The index holds
+        the labels, unless `school` names a column.
+    school : str, optional
+        Column of the labels.
+    formulation : {None, "collapsed"}
+        The others need students.
+    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, constant, keep
+        As in `fit`.
+
+    Returns
+    -------
+    xarray.DataTree
+        As `fit` gives.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `fit`; also for counts that are not positive whole numbers, negative SDs, an SD of a single
+        student, duplicate labels.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> result.attrs["sampler"]
+    'importance'
+    """
+    table = check_summary(schools, school=school)
+    check_one_of("constant", constant, ("raise", "drop"))
+    check_one_of("sampler", sampler, ("nuts", "importance"))
+    if formulation not in (None, "collapsed"):
+        raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
+    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
+    tree = _fit_summary(with_spread("schools", table, constant), sampler, inclusion_prior, run)
+    name = tree.attrs["school"]
+    tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}
+    return tree
+
+
+class _Run(NamedTuple):
+    """How long, from which seed, with which priors."""
+
+    draws: int
+    tune: int | None
+    chains: int
+    keep: int | None
+    seed: int
+    show: bool
+    priors: Priors
+
+
+def _selects_the_scale(select) -> bool:
+    """Whether the indicator is that of the scale's intercept, which is then the only effect there."""
+    return (
+        select == "scale"
+        if isinstance(select, str)
+        else isinstance(select, list | tuple) and list(select) == ["scale[Intercept]"]
+    )
+
+
+def _run_options(draws, tune, chains, keep, random_seed, progressbar, priors) -> _Run:
+    check_priors(priors)
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep)):
+        if value is not None or name in ("draws", "chains"):
+            check_count(name, value)
+    show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
+    return _Run(draws, tune, chains, keep, _seed(random_seed), show, priors or Priors())
+
+
+def _fit_summary(table: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) -> xr.DataTree:
+    """The intercept-only model from a checked school summary."""
+    names = INTERCEPT_ONLY
+    prior = check_inclusion_prior(inclusion_prior, names.selected)
+    choices = Choices("collapsed", sampler, (1,), prior, "normal", "after")
+    posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
+    tree = assemble(_sample_collapsed(posterior, sampler, run), names, table)
+    return _described(tree, choices, names, table.index.name, posterior.units.margins, run)
+
+
+def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
+    """Any model, from its design."""
+    names = names_of(design, choices.selected)
+    prior = choices.inclusion_prior
+    if choices.formulation == "collapsed":
+        posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
+        draws, margins = _sample_collapsed(posterior, choices.sampler, run), posterior.units.margins
+    else:
+        from .pymc_sampling import sample_design
+
+        margins = Margins.of(design)
+        units = Units(margins)
+        priors = ModelPriors.of(run.priors, margins, units)
+        kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
+        draws = sample_design(
+            units.of_design(design), choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
+        )
+        draws = draws._replace(posterior=units.to_data(draws.posterior))
+    tree = assemble(draws, names, school_summary(design), design)
+    tree.attrs["blocks"] = json.dumps(design.blocks)
+    return _described(tree, choices, names, design.labels.name, margins, run)
+
+
+def _described(tree: xr.DataTree, choices: Choices, names: Names, school, margins: Margins, run: _Run) -> xr.DataTree:
+    """The fit with all that it says of itself; its priors in the data's units."""
+    priors = ModelPriors.of(run.priors, margins)
+    leaning = leaning_on(priors, names.effects, tree["posterior"].to_dataset())
+    if leaning:
+        warnings.warn(
+            f"the prior counts for more than the data in {'; '.join(leaning)}. What the fit says of it is largely what the "
+            "prior said; numbers that were given must be meant in the data's units.",
+            UserWarning,
+            skip_file_prefixes=(PACKAGE,),
+        )
+    tree.attrs = attributes_of(choices, names, school, priors, run.seed) | tree.attrs
+    return tree
+
+
+def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
+    """Draws of a collapsed posterior by either sampler."""
+    rng = np.random.default_rng(run.seed)
+    kept = draws_kept(run.draws, run.chains, run.keep, posterior.n_schools)
+    bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
+    # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
+    passes = 2 if sampler == "importance" and kept < run.draws else 1
+    with tqdm(total=passes, disable=not run.show, **bar) as progress:
+        if sampler == "nuts":
+            return run_nuts(posterior, run.draws, run.tune or 300, run.chains, kept, rng, progress, run.show)
+        return run_importance(posterior, run.draws, run.chains, kept, rng, progress)
+
+
+def _seed(random_seed) -> int:
+    seed = check_seed(random_seed)
+    return int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed

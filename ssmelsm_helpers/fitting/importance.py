@@ -1,0 +1,288 @@
+"""Pareto-smoothed importance sampling from the Laplace approximation: draws without compilation.
+
+A Student-t around the posterior mode proposes, and another along the ridge at tau_t = 0; weights correct it; the
+weighted draws' moments make the next, better proposal (Vehtari et al., 2024, *JMLR*, 25(72)).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import minimize
+from scipy.special import gammaincinv, gammaln, logsumexp, ndtri, softmax
+from scipy.stats.qmc import Halton
+
+from ..model.collapsed import CollapsedPosterior
+from .ridge import LowTail
+
+GOOD_PARETO_K = 0.7
+_DF = 7.0
+# Least share of the draws that either part of a proposal gets, whatever the pilot draws say.
+_LEAST_SHARE = 0.1
+# A location effect whose log SD is so uncertain has a ridge too, which is sought at an SD so many times smaller.
+_UNCERTAIN, _SMALLER = 0.2, 5.0
+_LEAST_PILOT_DRAWS = 500
+_PILOT_DRAWS_FROM_START = 300
+# So many schools make the posterior nearly Normal: one round of pilot draws is enough.
+_MANY_SCHOOLS = 4_000
+# Log ratios closer than this differ by rounding.
+_EQUAL_LOG_RATIOS = 1e-9
+_NO_DENSITY = (
+    "priors must have a finite density around the values that fit the data; found none there, as of a distribution whose "
+    "range leaves them out."
+)
+
+
+class WeightedDraws(NamedTuple):
+    """Draws (S, d), their normalised log weights (S,), and what the weights say of the proposal."""
+
+    x: np.ndarray
+    log_weights: np.ndarray
+    pareto_k: float
+    log_evidence: float
+
+    @property
+    def ess(self) -> float:
+        """Number of equally weighted draws that would be as precise."""
+        return float(1 / np.exp(2 * self.log_weights).sum())
+
+
+def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
+    """The mode of the unconstrained posterior and the Laplace approximation's covariance."""
+    start, factor = posterior.start()
+    return _mode(posterior.log_density_and_gradient, start, factor, np.arange(posterior.size))
+
+
+def _mode(density_and_gradient, start, factor, free) -> tuple[np.ndarray, np.ndarray]:
+    """Mode and covariance of the coordinates `free`; the others stay where they start."""
+    at_start, factor = start[free], factor[np.ix_(free, free)]
+
+    def negative(y):
+        x = start.copy()
+        x[free] = at_start + factor @ y
+        value, gradient = density_and_gradient(x)
+        return -value, -(factor.T @ gradient[free])
+
+    if not np.isfinite(density_and_gradient(start)[0]):
+        raise ValueError(_NO_DENSITY)
+    # Far from the mode a step may leave the floating-point range; the line search then turns back.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        mode = minimize(negative, np.zeros(len(free)), jac=True, method="BFGS").x
+    step = 1e-4
+    columns = [(negative(mode + step * e)[1] - negative(mode - step * e)[1]) / (2 * step) for e in np.eye(len(mode))]
+    hessian = np.array(columns)
+    if not np.isfinite(hessian).all():
+        raise ValueError(_NO_DENSITY)
+    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    # A direction the data leave flat gets a wide but finite proposal.
+    vectors = factor @ vectors
+    return at_start + factor @ mode, vectors / np.maximum(values, 0.01) @ vectors.T
+
+
+class StudentT(NamedTuple):
+    """A multivariate Student-t with this mean and Cholesky factor of the scale matrix."""
+
+    location: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def matching(cls, mean, covariance) -> StudentT:
+        """Student-t with this mean and, for safety in the tails, slightly more covariance."""
+        return cls(mean, cholesky(covariance * (_DF - 2) / _DF * 1.1, lower=True))
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d) from scrambled Halton points: more even than random ones, so less noisy means."""
+        uniform = Halton(len(self.location) + 1, rng=rng).random(draws)
+        mixing = np.sqrt(2 * gammaincinv(_DF / 2, uniform[:, -1]) / _DF)
+        return self.location + ndtri(uniform[:, :-1]) @ self.factor.T / mixing[:, None]
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        size = len(self.location)
+        standard = solve_triangular(self.factor, (x - self.location).T, lower=True)
+        constant = gammaln((_DF + size) / 2) - gammaln(_DF / 2) - 0.5 * size * np.log(_DF * np.pi)
+        log_volume = np.log(np.diag(self.factor)).sum()
+        return constant - log_volume - (_DF + size) / 2 * np.log1p((standard**2).sum(axis=0) / _DF)
+
+    def fitted(self, x, weights) -> StudentT:
+        """The same with the weighted draws' moments, unless they are too few in effect to have a covariance."""
+        total = weights.sum()
+        if total == 0 or total**2 / (weights**2).sum() <= len(self.location) + 1:
+            return self  # the final weights' k-hat will tell that the proposal is poor
+        return moments(x, weights / total)
+
+
+class Defence(NamedTuple):
+    """A Student-t in which some coordinates follow their priors: where the data say little of them.
+
+    A ridge, where one effect's SD is nearly zero, has that SD's prior below a bound, too. At tau_t = 0 the data say nothing
+    of the correlations of t, nor of pi.
+    """
+
+    posterior: CollapsedPosterior
+    others: StudentT
+    by_prior: np.ndarray  #: positions of the coordinates that follow their priors
+    at: int | None = None  #: of a ridge: where the log of the SD stands
+    tail: LowTail | None = None
+
+    @property
+    def free(self) -> np.ndarray:
+        """Positions of the others."""
+        fixed = [*self.by_prior, *([] if self.at is None else [self.at])]
+        return np.delete(np.arange(self.posterior.size), fixed)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d)."""
+        x = np.empty((draws, self.posterior.size))
+        x[:, self.free] = self.others.sample(draws, rng)
+        if self.at is not None:
+            x[:, self.at] = self.tail.sample(draws, rng)
+        x[:, self.by_prior] = self.posterior.draw_from_prior(self.by_prior, draws, rng)
+        return x
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        total = self.others.log_density(x[:, self.free]) + self.posterior.log_prior_of(x, self.by_prior)
+        return total if self.at is None else total + self.tail.log_density(x[:, self.at])
+
+    def fitted(self, x, weights) -> Defence:
+        """The same with the others' moments from weighted draws."""
+        return self._replace(others=self.others.fitted(x[:, self.free], weights))
+
+
+class Proposal(NamedTuple):
+    """Where draws are proposed: around the mode, and, as a defence, along the ridges where an effect's SD is near zero.
+
+    A ridge falls off slowly on the log scale, or, where the prior's scale is small, holds much or all of the posterior far
+    from the mode; a proposal that never visits it cannot know.
+    """
+
+    posterior: CollapsedPosterior
+    parts: tuple[StudentT | Defence, ...]  #: the body, the ridge at tau_t = 0, further defences
+    shares: np.ndarray
+
+    @property
+    def ridge(self) -> Defence:
+        """The one at tau_t = 0."""
+        return self.parts[1]
+
+    def in_whole_draws(self, draws: int) -> Proposal:
+        """The shares that can be had of so many draws; every part has one draw at least."""
+        counts = np.maximum(np.round(self.shares * draws), 1)
+        counts[0] = draws - counts[1:].sum()
+        return self._replace(shares=counts / draws)
+
+    def sample(self, draws: int, rng) -> np.ndarray:
+        """Draws (S, d), part by part; the shares must be `in_whole_draws`."""
+        counts = np.round(self.shares * draws).astype(int)
+        return np.concatenate([part.sample(count, rng) for part, count in zip(self.parts, counts, strict=True)])
+
+    def _log_densities(self, x) -> np.ndarray:
+        return np.stack([part.log_density(x) for part in self.parts]) + np.log(self.shares)[:, None]
+
+    def log_density(self, x) -> np.ndarray:
+        """log density at x (S, d)."""
+        return logsumexp(self._log_densities(x), axis=0)
+
+    def improved(self, draws: int, rng) -> Proposal:
+        """Fitted to weighted pilot draws, each part to those that it explains."""
+        here = self.in_whole_draws(draws)
+        x = here.sample(draws, rng)
+        weights = np.exp(weigh(x, self.posterior.log_density(x) - here.log_density(x)).log_weights)
+        explained = weights * softmax(here._log_densities(x), axis=0)
+        parts = tuple(part.fitted(x, share) for part, share in zip(self.parts, explained, strict=True))
+        shares = np.maximum(explained.sum(axis=1), _LEAST_SHARE)
+        return self._replace(parts=parts, shares=shares / shares.sum())
+
+
+def first_proposal(posterior: CollapsedPosterior, body: StudentT | None = None) -> Proposal:
+    """Laplace approximations of all parts, or a nearer `body`."""
+    body = body or StudentT.matching(*find_mode(posterior))
+    effects = range(posterior.effects.start, posterior.tau_t)
+    uncertain = [at for at in effects if np.linalg.norm(body.factor[at]) > _UNCERTAIN]
+    defences = [_ridge(posterior, body, at) for at in (posterior.tau_t, *uncertain)]
+    defences += [_wide_correlations(posterior, body)] if len(posterior.correlations) else []
+    shares = np.full(1 + len(defences), _LEAST_SHARE)
+    shares[0] = 1 - shares[1:].sum()
+    return Proposal(posterior, (body, *defences), shares)
+
+
+def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Defence:
+    """The ridge of one effect below its usual size, by the mode of the others there."""
+    start, factor = posterior.start()
+    tail = LowTail.of(posterior.priors.tau[at - posterior.effects.start], np.exp(max(body.location[at], start[at])))
+    if at == posterior.tau_t:
+        density, by_prior = posterior.null_log_density_and_gradient, posterior.of_scale[1:]
+    else:
+        start = np.where(np.arange(len(start)) == at, body.location[at] - np.log(_SMALLER), body.location)
+        density, by_prior = posterior.log_density_and_gradient, posterior.of_scale[:0]
+    ridge = Defence(posterior, body, by_prior, at, tail)
+    return ridge._replace(others=StudentT.matching(*_mode(density, start, factor, ridge.free)))
+
+
+def _wide_correlations(posterior: CollapsedPosterior, body: StudentT) -> Defence:
+    """The body with correlations from their prior: few schools, or few in the slab, say little about them."""
+    wide = Defence(posterior, body, posterior.correlations)
+    scale = (body.factor @ body.factor.T)[np.ix_(wide.free, wide.free)]
+    return wide._replace(others=StudentT(body.location[wide.free], cholesky(scale, lower=True)))
+
+
+def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> Proposal:
+    """A proposal improved by weighted pilot draws, from Laplace approximations or from a nearer `body`."""
+    proposal = first_proposal(posterior, body)
+    if body is not None:  # one round does then what two or three do from the mode
+        return proposal.improved(_PILOT_DRAWS_FROM_START, rng)
+    # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
+    draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
+    rounds = 2 if posterior.size <= 6 else 3
+    for _ in range(1 if posterior.n_schools >= _MANY_SCHOOLS else rounds):
+        proposal = proposal.improved(draws, rng)
+    return proposal
+
+
+def null_evidence(ridge: Defence, draws: int, rng) -> WeightedDraws:
+    """Draws of the model in which tau_t is zero, and its evidence."""
+    posterior, others = ridge.posterior, ridge.others
+    pilot = min(_LEAST_PILOT_DRAWS, draws)
+    for size in (pilot, pilot, draws):  # there is no quadrature here: two pilots cost little
+        wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
+        free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
+        x = np.tile(posterior.start()[0], (size, 1))
+        x[:, ridge.free] = free
+        proposed = np.logaddexp(
+            np.log(1 - few / size) + others.log_density(free), np.log(few / size) + wide.log_density(free)
+        )
+        found = weigh(x, posterior.null_log_density(x) - proposed)
+        others = others.fitted(free, np.exp(found.log_weights))
+    return found
+
+
+def moments(x, weights, widen: float = 1.0) -> StudentT:
+    """A Student-t with the mean of weighted draws and `widen` times their covariance."""
+    mean = weights @ x
+    return StudentT.matching(mean, widen * (x - mean).T * weights @ (x - mean))
+
+
+def weigh(x, log_ratio) -> WeightedDraws:
+    """Pareto-smoothed weights of draws whose log posterior/proposal ratio is given."""
+    from arviz_stats.base import array_stats
+
+    # Where the density cannot be computed, far outside, a draw gets no weight.
+    log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)
+    if np.ptp(log_ratio) < _EQUAL_LOG_RATIOS:  # equal weights have no tail to be smoothed
+        return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
+    # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
+    log_weights, pareto_k = array_stats.psislw(-log_ratio)
+    log_evidence = logsumexp(log_ratio) - np.log(len(x))
+    return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
+
+
+def resample(draws: WeightedDraws, size: int, rng, order=None) -> np.ndarray:
+    """Indices of `size` equally weighted draws, by systematic resampling along `order`, in random order."""
+    order = np.arange(len(draws.x)) if order is None else order
+    positions = (rng.random() + np.arange(size)) / size
+    cumulative = np.cumsum(np.exp(draws.log_weights[order]))
+    chosen = np.searchsorted(cumulative / cumulative[-1], positions)
+    return rng.permutation(order[np.minimum(chosen, len(cumulative) - 1)])

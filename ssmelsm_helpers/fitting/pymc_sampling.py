@@ -1,0 +1,187 @@
+"""Sampling the marginal and the sampled formulation, and the indicators of the former."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+
+import numpy as np
+from scipy.special import logsumexp
+
+from ..model.linear import cholesky
+from ..model.marginal import MarginalPosterior
+from ..spec.design import Design
+from ..spec.model_priors import ModelPriors
+from ..spec.options import Choices
+from .sampling import nutpie_on
+from .tree import Draws, evenly_spaced
+
+
+def sample_design(
+    design: Design,
+    choices: Choices,
+    priors: ModelPriors,
+    draws: int,
+    tune: int,
+    chains: int,
+    kept: int,
+    seed: int,
+    show: bool,
+) -> Draws:
+    """Draws of a design by the chosen formulation; `kept` per chain, evenly spaced."""
+    chosen = evenly_spaced(draws, kept)
+    sample = _sample_marginal if choices.formulation == "marginal" else _sample_all
+    values, statistics = sample(design, choices, priors, draws, tune, chains, chosen, seed, show)
+    attributes = {"tune": tune} | ({"thinned_from": draws} if kept < draws else {})
+    return Draws(_named(values, design, choices), statistics, attributes)
+
+
+def _sample_marginal(design, choices, priors, draws, tune, chains, chosen, seed, show):
+    """NUTS on the marginal posterior, every chain started near the mode; delta recovered."""
+    posterior = MarginalPosterior(design, choices, priors)
+    start, rng = posterior.start(), np.random.default_rng(seed)
+
+    def near(chain_seed):
+        return start + np.random.default_rng(chain_seed).normal(size=posterior.size, scale=0.01)
+
+    density = posterior.log_density_and_gradient
+    x, statistics = nutpie_on(density, near, posterior.size, draws, tune, chains, rng, show)
+    x = x[:, chosen]
+    found = [_recovered(posterior, point, rng) for point in x.reshape(-1, posterior.size)]
+    values = {
+        name: np.stack([one[name] for one in found]).reshape(*x.shape[:2], *np.shape(found[0][name]))
+        for name in found[0]
+    }
+    return values, {name: value[:, chosen] for name, value in statistics.items()}
+
+
+def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
+    """All variables of one draw; delta given everything else, and log_bf.
+
+    The Bayes factor of effect k averages over the other effects' indicators:
+    log_bf_k = logit P(delta_k = 1 | rest) - logit pi_k.
+    """
+    found, log_odds = posterior.constrain(x), posterior.log_odds(x)
+    joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(found)[0]
+    below = np.cumsum(np.exp(joint - logsumexp(joint, axis=0)), axis=0)
+    chosen = (rng.random(posterior.J) * below[-1] > below).sum(axis=0)
+    found["delta"] = posterior.deltas[chosen].astype(np.int8)
+    log_bf = [logsumexp(joint[on], axis=0) - logsumexp(joint[~on], axis=0) for on in posterior.deltas.T == 1]
+    found["log_bf"] = np.stack(log_bf, axis=1) - log_odds
+    factor = found.pop("factor")
+    omega = factor @ factor.T
+    found |= {"rho": omega[0, 1]} if posterior.M == 2 else {"omega": omega}
+    found.pop("z")
+    return found
+
+
+def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show):
+    """PyMC's own steps: NUTS for what is continuous, Gibbs-Metropolis for delta."""
+    import pymc as pm
+
+    from ..model.pymc.build import model_of
+
+    model = model_of(design, choices, priors)
+    with model, _quiet("pymc", show):
+        trace = pm.sample(
+            draws,
+            step=_compiled_steps(model),
+            tune=tune,
+            chains=chains,
+            cores=min(chains, _cores()),
+            random_seed=seed,
+            progressbar=show,
+            initvals=_start(model, design, choices, priors),
+            nuts_sampler="pymc",
+            compute_convergence_checks=False,
+        )
+    kept = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "acceptance_rate": "acceptance_rate"}
+    found = trace["sample_stats"]
+    statistics = {new: found[old].to_numpy()[:, chosen] for old, new in kept.items() if old in found}
+    posterior = trace["posterior"]
+    values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
+    # Computed here and not by the model: compiling them would take longer than sampling.
+    return values | {"v": _effects_in_force(values, design, choices)}, statistics
+
+
+def _compiled_steps(model) -> list:
+    """The steps that PyMC would choose, compiled here: forked chains inherit them, and need not compile each for itself."""
+    import pymc as pm
+    from pymc.blocking import DictToArrayBijection
+
+    point = model.initial_point()
+    values = [model.rvs_to_values[v] for v in model.free_RVs if v.name != "delta"]
+    density = model.logp_dlogp_function(values, ravel_inputs=True, initial_point=point)
+    density.trust_input = True
+    gibbs = pm.BinaryGibbsMetropolis([model["delta"]])
+    # PyTensor compiles when a function is first called.
+    density(DictToArrayBijection.map({v.name: point[v.name] for v in values}))
+    for log_density in gibbs.fs:
+        log_density(point)
+    return [pm.NUTS(values, logp_dlogp_func=density, initial_point=point), gibbs]
+
+
+def _cores() -> int:
+    """Cores this process may use; more chains at once would only wait for each other."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _effects_in_force(values, design: Design, choices: Choices) -> np.ndarray:
+    """v (chain, draw, school, effect), as the sampled model defines it."""
+    omega = values.get("omega")
+    if omega is None:
+        rho = values.get("rho", np.zeros(values["tau"].shape[:2]))
+        omega = np.ones((*rho.shape, 2, 2))
+        omega[..., 0, 1] = omega[..., 1, 0] = rho
+    if len(design.effects) == 1 or not any(len(block) > 1 for block in design.blocks):
+        omega = np.eye(len(design.effects))
+    factor = np.swapaxes(cholesky(omega), -1, -2)
+    in_force = np.ones(values["z"].shape)
+    in_force[..., list(choices.selected)] = values["delta"]
+    if choices.indicator == "before":
+        return values["tau"][..., None, :] * ((in_force * values["z"]) @ factor)
+    return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
+
+
+def _start(model, design: Design, choices: Choices, priors: ModelPriors) -> dict[str, np.ndarray]:
+    """A value near the mode for each free variable of the sampled model."""
+    marginal = MarginalPosterior(design, choices, priors)
+    found = marginal.constrain(marginal.start())
+    start = {name: found[name] for name in ("gamma", "eta", "tau", "z", "pi", "nu") if name in found}
+    start |= {"rho": 0.0, "rho_half": 0.5, "nu_above_two": 20.0}
+    for name in ("gamma", "eta"):
+        start[f"{name}_centred"] = getattr(priors, name).combinations(found[name])
+    for name in ("gamma", "eta", "gamma_centred", "eta_centred"):
+        start |= {f"{name}_{at}": value for at, value in enumerate(start[name])}
+    start |= {f"tau_{at}": tau * getattr(priors.tau[at], "factor", 1.0) for at, tau in enumerate(found["tau"])}
+    return {v.name: start[v.name] for v in model.free_RVs if v.name in start}
+
+
+@contextmanager
+def _quiet(name: str, show: bool):
+    """Without a progress bar, no chatter of a logger either; its warnings stay."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    if not show:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _named(values, design: Design, choices: Choices) -> dict[str, np.ndarray]:
+    """The variables of a fit, u and t in force, without the axes of effects that stand alone."""
+    K = len(design.location_effects)
+    if choices.formulation == "marginal":
+        in_force = np.ones(values["v"].shape)
+        in_force[..., list(choices.selected)] = values["delta"]
+        values["v"] = values["v"] * in_force
+    values["u"], values["t"] = values["v"][..., :K], values["v"][..., K:]
+    arrays = {name: values[name] for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in values}
+    for name in ("u", "t", "delta", "log_bf"):
+        if name in values:
+            arrays[name] = values[name][..., 0] if values[name].shape[-1] == 1 else values[name]
+    arrays["delta"] = arrays["delta"].astype(np.int8)
+    return arrays

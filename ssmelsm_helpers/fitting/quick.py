@@ -1,0 +1,47 @@
+"""PIPs of an intercept-only fit and nothing else: what simulation studies need, thousands of times."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from ..model.collapsed import summary_posterior
+from ..spec.priors import Priors
+from .importance import StudentT, adapt, find_mode, weigh
+
+
+class QuickFit(NamedTuple):
+    """PIPs by school, the posterior mean of tau_t, and what the importance weights say of themselves."""
+
+    pip: np.ndarray
+    tau_t: float
+    pareto_k: float
+    ess: float
+
+
+def quick_fit(schools: pd.DataFrame, *, inclusion_prior: float = 0.5, draws: int = 600, random_seed: int) -> QuickFit:
+    """The intercept-only model by importance sampling, without drawing the school effects.
+
+    The PIPs are those of `fit_schools`: weighted means of P(delta = 1 | scores, draw).
+    """
+    rng = np.random.default_rng(random_seed)
+    posterior = summary_posterior(schools, inclusion_prior, Priors(), standard=True)
+    # One round of pilot draws instead of two: PIPs err by .002, at most .01, and a study takes two thirds of the time.
+    proposal = adapt(posterior, rng, StudentT.matching(*find_mode(posterior)))
+    proposal = proposal.in_whole_draws(draws)
+    x = proposal.sample(draws, rng)
+    x = x[np.argsort(x[:, posterior.tau_t])]  # draws that need more nodes share a block
+    log_p, inclusion = posterior.log_prior(x), np.empty((draws, posterior.n_schools))
+    log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((draws, 1))
+    for here, local, found in posterior.evaluate(x):
+        rows = here[0]
+        log_p[rows] += posterior.log_likelihood(x[rows], local, found).sum(axis=-1)
+        inclusion[here] = expit(found.log_bf + log_odds[rows])
+    weighted = weigh(x, log_p - proposal.log_density(x))
+    weights = np.exp(weighted.log_weights)
+    return QuickFit(
+        weights @ inclusion, float(weights @ np.exp(x[:, posterior.tau_t])), weighted.pareto_k, weighted.ess
+    )

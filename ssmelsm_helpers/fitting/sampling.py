@@ -1,0 +1,186 @@
+"""The two samplers: from a collapsed posterior to draws and school effects."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from scipy.special import expit
+
+from ..arguments import PACKAGE
+from ..model.collapsed import CollapsedPosterior
+from ..model.recovery import recover_effects
+from ..spec.priors import Beta
+from .importance import (
+    GOOD_PARETO_K,
+    Defence,
+    Proposal,
+    StudentT,
+    adapt,
+    find_mode,
+    first_proposal,
+    null_evidence,
+    resample,
+    weigh,
+)
+from .ridge import NearZero, compare, evidence_of_draws
+from .tree import Draws, evenly_spaced
+
+# Fewer proposals than this say nothing about the tail of their weights.
+_LEAST_PROPOSALS = 700
+# Independent replicates of the proposals: an SD from 128 is right to a sixteenth. Fewer draws than these have no even spread.
+_MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
+# Draws of the model without differences in spread, for the check of the others.
+_NULL_DRAWS = 300
+# A chain's draws of tau_t are correlated; so many count as one in that check.
+_DRAWS_PER_EFFECTIVE = 5
+# Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
+_KEPT_VALUES = 16_000_000
+
+
+def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, chains: int) -> Draws:
+    """Hyperparameters x (S, size), school effects and statistics (S, ...) as named draws; chains share S."""
+    tau, factor = posterior.covariance.constrain(x[:, posterior.effects])
+    omega = factor @ np.swapaxes(factor, -1, -2)
+    arrays = {"gamma": x[:, posterior.gamma], "eta": x[:, posterior.eta], "tau": tau}
+    arrays |= {"rho": omega[:, 0, 1]} if posterior.covariance.effects == 2 else {"omega": omega}
+    arrays |= {"pi": expit(posterior.log_odds(x))} if isinstance(posterior.inclusion_prior, Beta) else {}
+    u = effects["u"]
+    arrays |= effects | {"u": u[..., 0] if u.shape[-1] == 1 else u}
+    arrays = posterior.units.to_data(arrays)
+
+    def by_chain(value):
+        return value.reshape(chains, -1, *value.shape[1:])
+
+    arrays = {name: by_chain(value) for name, value in arrays.items()}
+    return Draws(arrays, {name: by_chain(value) for name, value in statistics.items()}, attributes)
+
+
+def draws_kept(draws: int, chains: int, keep: int | None, n_schools: int) -> int:
+    """Draws per chain that are kept: all, unless they are more than `keep` in all."""
+    most = max(_KEPT_VALUES // n_schools, 100) if keep is None else keep
+    return min(draws, max(most // chains, 1))
+
+
+def _thinned(draws: int, kept: int) -> dict:
+    return {"thinned_from": draws} if kept < draws else {}
+
+
+def run_importance(
+    posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress, start: StudentT | None = None
+) -> Draws:
+    """Importance sampling; the weighted draws are resampled to equally weighted ones."""
+    proposal = adapt(posterior, rng, start)
+    # Where fewer draws are kept than asked for, one and a half times as many proposals are enough.
+    proposals = draws * chains if kept == draws else min(3 * kept // 2, draws) * chains
+    proposal, x, replicate = _replicated(proposal, max(proposals, _LEAST_PROPOSALS), rng)
+    # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
+    order = np.argsort(x[:, posterior.tau_t])
+    x, replicate = x[order], replicate[order]
+    # School effects come in the same pass over the schools, unless they are too many to keep.
+    effects = recover_effects(posterior, x, rng, progress) if kept == draws else {}
+    log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
+    weighted = weigh(x, log_density - proposal.log_density(x))
+    if not weighted.pareto_k <= GOOD_PARETO_K:
+        _warn(
+            f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
+            "Use sampler='nuts'."
+        )
+    checked = _checked(posterior, proposal.ridge, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
+    # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
+    chosen = resample(weighted, kept * chains, rng, np.argsort(replicate, kind="stable"))
+    if effects:
+        effects = {name: value[chosen] for name, value in effects.items()}
+    else:
+        effects = recover_effects(posterior, x[chosen], rng, progress)
+        effects.pop("log_density")
+    attributes = {
+        "pareto_k": weighted.pareto_k,
+        "importance_ess": weighted.ess,
+        "log_evidence": weighted.log_evidence,
+        **checked.attributes(),
+        **_thinned(draws, kept),
+    }
+    statistics = {"log_weight": weighted.log_weights[chosen], "replicate": replicate[chosen]}
+    return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
+
+
+def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.ndarray, np.ndarray]:
+    """Proposals in independent replicates, whose differences show the Monte Carlo error: where from, x, and which."""
+    replicates = min(_MOST_REPLICATES, proposals // _LEAST_REPLICATE)
+    each = -(-proposals // replicates)
+    proposal = proposal.in_whole_draws(each)
+    x = np.concatenate([proposal.sample(each, rng) for _ in range(replicates)])
+    return proposal, x, np.repeat(np.arange(replicates), each)
+
+
+def _checked(posterior, ridge: Defence, x, log_weights, log_evidence, ess, rng) -> NearZero:
+    """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
+    null = null_evidence(ridge, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
+    found = compare(posterior, ridge.tail, null, x, log_weights, log_evidence, ess)
+    if not found.agrees:
+        _warn(
+            f"the draws contradict the evidence: {found.found:.3g} of them have tau_t below {found.bound:.2g}, where by the "
+            f"evidence of the models with and without differences in spread {found.expected:.3g} of them should be. "
+            "Do not trust this fit: run more draws, the other sampler, or a prior of tau_t with a larger scale."
+        )
+    return found
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
+
+
+def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, progress, progressbar) -> Draws:
+    """NUTS on the collapsed posterior; every chain starts near the mode."""
+    mode, covariance = find_mode(posterior)
+    # In units of the Laplace approximation the posterior is nearly round, and short paths suffice.
+    factor = np.linalg.cholesky(covariance)
+
+    def density(standard):
+        value, gradient = posterior.log_density_and_gradient(mode + factor @ standard)
+        return value, factor.T @ gradient
+
+    def start(seed):
+        return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
+
+    standard, statistics = nutpie_on(density, start, posterior.size, draws, tune, chains, rng, progressbar)
+    chosen = evenly_spaced(draws, kept)
+    x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
+    statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
+    effects = recover_effects(posterior, x, rng, progress)
+    log_density = effects.pop("log_density")
+    attributes = {"tune": tune} | _thinned(draws, kept)
+    if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
+        ridge = first_proposal(posterior, StudentT.matching(mode, covariance)).ridge
+        equal = np.full(len(x), -np.log(len(x)))
+        ess = len(x) / _DRAWS_PER_EFFECTIVE
+        attributes |= _checked(posterior, ridge, x, equal, evidence_of_draws(x, log_density), ess, rng).attributes()
+    return by_name(posterior, x, effects, statistics, attributes, chains)
+
+
+def nutpie_on(density, start, size: int, draws: int, tune: int, chains: int, rng, progressbar: bool):
+    """NUTS by nutpie on a NumPy density with its gradient: points (chain, draw, size), and statistics."""
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_density():
+        def quiet(x):
+            with np.errstate(all="ignore"):  # a step far outside is rejected, not reported
+                return density(x)
+
+        return quiet
+
+    def make_expand(*_seeds):
+        return lambda x: {"x": x}
+
+    model = from_pyfunc(
+        size, make_density, make_expand, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start
+    )
+    # One core: Python densities of several chains would wait for each other.
+    seed = int(rng.integers(2**32))
+    options = {"cores": 1, "seed": seed, "progress_bar": progressbar, "save_warmup": False}
+    trace = nutpie.sample(model, draws=draws, tune=tune, chains=chains, **options)
+    names = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "mean_tree_accept": "acceptance_rate"}
+    found = trace["sample_stats"]
+    return trace["posterior"]["x"].to_numpy(), {new: found[old].to_numpy() for old, new in names.items()}

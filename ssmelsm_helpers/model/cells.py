@@ -1,0 +1,43 @@
+"""Students who are alike in all that a model knows of them, counted once: exact, and often far fewer rows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from ..spec.design import Design
+
+
+class Cells(NamedTuple):
+    """Rows of a design, each with its number of students, their mean outcome and squared deviations from it."""
+
+    X: np.ndarray
+    W: np.ndarray
+    Z: np.ndarray
+    S: np.ndarray
+    school: np.ndarray  #: position of each row's school, nondecreasing
+    n: np.ndarray
+    mean: np.ndarray
+    sum_squares: np.ndarray
+
+
+def cells_of(design: Design, family: str = "normal") -> Cells:
+    """Cells of a design.
+
+    Normal students of one school with the same covariates matter through their count, mean and sum of squares. With a
+    continuous covariate, or another family, every student is a cell of one.
+    """
+    keys = np.column_stack([design.school, design.X, design.W, design.Z, design.S])
+    if family == "normal":
+        rows, cell = np.unique(keys, axis=0, return_inverse=True)
+        cell = cell.ravel()
+    else:
+        rows, cell = keys, np.arange(len(keys))
+    n = np.bincount(cell).astype(float)
+    mean = np.bincount(cell, design.y) / n
+    sum_squares = np.bincount(cell, (design.y - mean[cell]) ** 2)
+    ends = np.cumsum([0, 1, *(columns.shape[1] for columns in (design.X, design.W, design.Z, design.S))])
+    school, *parts = (rows[:, a:b] for a, b in pairwise(ends))
+    return Cells(*parts, school[:, 0].astype(int), n, mean, sum_squares)

@@ -1,0 +1,113 @@
+"""Parameters that all formulations share, with their priors, as PyMC variables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.shape_utils import change_dist_size
+
+from ...spec.densities import DistributionPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
+from ...spec.design import Design
+from ...spec.model_priors import CoefficientPriors, ModelPriors
+from ...spec.priors import Beta
+from ..covariance import EffectCovariance
+
+
+def coordinates(design: Design, selected=()) -> dict[str, list]:
+    """Names along the axes."""
+    names = list(design.effects)
+    return {
+        "location_term": list(design.location_terms),
+        "scale_term": list(design.scale_terms),
+        "effect": names,
+        "effect_bis": names,
+        "selected": [names[at] for at in selected],
+        "school": list(range(len(names))) if design.labels is None else design.labels.to_numpy(),
+    }
+
+
+def coefficients(priors: ModelPriors) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """gamma and eta."""
+    return _coefficients("gamma", "location_term", priors.gamma), _coefficients("eta", "scale_term", priors.eta)
+
+
+def _coefficients(name: str, dims: str, found: CoefficientPriors) -> pt.TensorVariable:
+    """The coefficients, which their priors may be about by themselves or in combinations, as of centred columns."""
+    if found.plain:
+        return _independent(name, found.priors, dims)
+    centred = _independent(f"{name}_centred", found.priors, dims)
+    back = np.linalg.inv(found.rows)  # in sums: a matrix product takes PyTensor long to compile
+    return pm.Deterministic(name, (back * (centred - found.offset)).sum(axis=1), dims=dims)
+
+
+def _independent(name: str, priors, dims: str) -> pt.TensorVariable:
+    """One variable with independent elements; one variable per element where their priors are of several kinds."""
+    if all(isinstance(prior, NormalPrior) for prior in priors):
+        return pm.Normal(name, *(np.array([getattr(p, v) for p in priors]) for v in ("mean", "sd")), dims=dims)
+    if all(isinstance(prior, HalfStudentTPrior) for prior in priors):
+        return pm.HalfStudentT(name, nu=priors[0].df, sigma=np.array([prior.scale for prior in priors]), dims=dims)
+    if isinstance(priors[0], DistributionPrior) and all(prior is priors[0] for prior in priors):
+        model, distribution = pm.modelcontext(None), priors[0].distribution
+        size = (len(model.coords[dims]),)
+        return model.register_rv(change_dist_size(distribution, size), name, dims=dims)
+    parts = [_variable(f"{name}_{at}", prior) for at, prior in enumerate(priors)]
+    return pm.Deterministic(name, pt.stack(parts), dims=dims)
+
+
+def _variable(name: str, prior: ScalarPrior) -> pt.TensorVariable:
+    """One variable, a user's distribution (of a multiple of it) or one of ours."""
+    if isinstance(prior, DistributionPrior):
+        return pm.modelcontext(None).register_rv(change_dist_size(prior.distribution, ()), name) / prior.factor
+    if isinstance(prior, NormalPrior):
+        return pm.Normal(name, prior.mean, prior.sd)
+    return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+
+
+def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
+    """tau, location effects first."""
+    return _independent("tau", priors.tau, "effect")
+
+
+def cholesky_factor(design: Design, priors: ModelPriors) -> pt.TensorVariable:
+    """L, lower triangular, with Omega = L L' ~ LKJ in each block of correlated effects."""
+    if len(design.effects) == 2 and len(design.blocks) == 1:
+        # (rho + 1) / 2 ~ Beta(shape, shape) is what LKJ says of two effects.
+        if priors.omega_shape == 1:
+            rho = pm.Uniform("rho", -1.0, 1.0)
+        else:
+            half = pm.Beta("rho_half", priors.omega_shape, priors.omega_shape)
+            rho = pm.Deterministic("rho", 2 * half - 1)
+        corner, below, last = np.diag([1.0, 0.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.diag([0.0, 1.0])
+        return corner + rho * below + pt.sqrt(1 - rho**2) * last
+    covariance = EffectCovariance(design.blocks)
+    # Canonical partial correlations p = 2 b - 1 are independent under LKJ: b ~ Beta(a, a), a = shape + (size - 2 - column) / 2.
+    a = np.array([priors.omega_shape + (len(block) - 2 - j) / 2 for block, _i, j in covariance.partials])
+    if len(a) == 0:
+        return pt.eye(len(design.effects))
+    partial = 2 * pm.Beta("partial_half", a, a) - 1
+    rows = [[0.0] * len(design.effects) for _ in design.effects]
+    left = [1.0] * len(design.effects)  # of each row's unit length, squared
+    for at, (block, i, j) in enumerate(covariance.partials):
+        rows[block[i]][block[j]] = partial[at] * pt.sqrt(left[block[i]])
+        left[block[i]] *= 1 - partial[at] ** 2
+    for i, rest in enumerate(left):
+        rows[i][i] = pt.sqrt(rest)
+    factor = pt.stack([pt.stack(row) for row in rows])
+    pm.Deterministic("omega", (factor[:, None, :] * factor).sum(axis=-1), dims=("effect", "effect_bis"))
+    return factor
+
+
+def inclusion_probability(inclusion_prior):
+    """pi: numbers as they are, or one variable with its Beta prior."""
+    if isinstance(inclusion_prior, Beta):
+        return pm.Beta("pi", inclusion_prior.a, inclusion_prior.b)
+    return np.asarray(inclusion_prior)
+
+
+def degrees_of_freedom(priors: ModelPriors) -> pt.TensorVariable:
+    """nu > 2 of the Student-t family."""
+    if isinstance(priors.nu, DistributionPrior):
+        return _variable("nu", priors.nu)
+    above = pm.Gamma("nu_above_two", priors.nu.shape, priors.nu.rate)
+    return pm.Deterministic("nu", priors.nu.above + above)

@@ -1,0 +1,10 @@
+"""Charts of a fit or of a study (Altair), each with a description made from its data; a fit as a page.
+
+Direction has a colour and a shape; nothing is jittered; error bars are two Monte Carlo standard errors.
+In the static book, tooltips and the threshold's slider answer without a kernel.
+"""
+
+import lazy_loader
+
+# What is public, and where it lives, stands in __init__.pyi; a module is imported when one of its names is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,143 @@
+"""Charts of studies: ranks of the truth, and what a design can find."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from ..study.sbc import KEPT
+from .style import COLOURS, GREY
+
+_BINS = 20
+
+
+def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20")) -> alt.FacetChart:
+    """Histograms of the truth's rank among posterior draws: flat where the posterior is right.
+
+    Parameters
+    ----------
+    tables : dict of data frames by name
+        From `sm.study.run` with a `sm.study.calibration`: one row of panels each.
+    quantities : sequence of str
+        Of those that `calibration_verdict` lists: one column of panels each.
+
+    Returns
+    -------
+    altair.FacetChart
+        Counts in 20 classes of the rank; between the grey lines lie 99 % of a uniform rank's counts.
+
+    Raises
+    ------
+    ValueError
+        A quantity is not in a table.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> table = sm.study.run(sm.study.calibration(), replications=5, random_seed=1)
+    >>> sm.plot.ranks({"right": table}).to_dict()["description"][:52]
+    'Histograms of the rank of the planted value among po'
+    """
+    parts, words = [], []
+    for name, table in tables.items():
+        good = table[table["error"].isna()]
+        low, high = binom.ppf([0.005, 0.995], len(good), 1 / _BINS)
+        for quantity in quantities:
+            if f"rank_{quantity}" not in good:
+                known = [column.removeprefix("rank_") for column in good if column.startswith("rank_")]
+                raise ValueError(f"quantities must be among {known}; found {quantity!r}.")
+            counts = np.bincount(good[f"rank_{quantity}"].astype(int) * _BINS // (KEPT + 1), minlength=_BINS)
+            parts.append(
+                pd.DataFrame({"rank": (np.arange(_BINS) + 0.5) * (KEPT + 1) / _BINS, "count": counts}).assign(
+                    study=name, quantity=quantity, low=low, high=high
+                )
+            )
+            outside = int(((counts < low) | (counts > high)).sum())
+            words.append(
+                f"{name}, {quantity}: {outside} of {_BINS} classes outside the band, largest count {counts.max()}"
+            )
+    description = (
+        "Histograms of the rank of the planted value among posterior draws (horizontal, 0 to 99; vertical: data sets). "
+        "Flat is right; the lines bound 99 % of the counts of a flat one. " + "; ".join(words) + "."
+    )
+    base = alt.Chart(pd.concat(parts, ignore_index=True))
+    bars = base.mark_bar(color=COLOURS[1], aria=False, size=7).encode(
+        alt.X("rank:Q", title="rank of the truth", scale=alt.Scale(domain=[0, KEPT + 1])),
+        alt.Y("count:Q", title="data sets"),
+    )
+    limits = [
+        base.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(alt.X("rank:Q"), alt.Y(f"{name}:Q"))
+        for name in ("low", "high")
+    ]
+    panels = alt.layer(bars, *limits).properties(width=160, height=110)
+    return panels.facet(
+        row=alt.Row("study:N", title=None, sort=list(tables)),
+        column=alt.Column("quantity:N", title=None, sort=list(quantities)),
+    ).properties(description=description)
+
+
+def power(table: pd.DataFrame) -> alt.LayerChart:
+    """The power surface: share of the deviating schools that are found, by students and by size of the deviations.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `design_table`, for one share of deviating schools and one number of schools.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or the table holds several shares or numbers of schools.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> table = sm.study.design_table([20, 80], size=[0.2, 0.5])
+    >>> sm.plot.power(table).to_dict()["description"][:41]
+    'Line chart of the probability that a scho'
+    """
+    absent = [name for name in ("n_students", "n_schools", "share", "size", "tpr", "fpr") if name not in table]
+    if absent:
+        raise ValueError(f"table must be one of design_table; it lacks the columns {absent}.")
+    several = [name for name in ("n_schools", "share") if table[name].nunique() > 1]
+    if several:
+        raise ValueError(f"table must hold one value of {several[0]}; found {sorted(table[several[0]].unique())}.")
+    least, most = table.loc[table["tpr"].idxmin()], table.loc[table["tpr"].idxmax()]
+    description = (
+        f"Line chart of the probability that a school that deviates is flagged (vertical), by students per school "
+        f"(horizontal, log scale); one line per SD of the deviations, where {table['share'].iloc[0]:.0%} deviate. From "
+        f"{least['tpr']:.2f} with {least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
+        f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most "
+        f"{table['fpr'].max():.3f} of the ordinary schools."
+    )
+    rows = table.assign(label=table["size"].map("SD {:g}".format))
+    sizes = sorted(rows["n_students"].unique().tolist())
+    base = alt.Chart(rows).encode(
+        alt.X(
+            "n_students:Q",
+            title="Students per school",
+            scale=alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]),
+            axis=alt.Axis(values=sizes),
+        ),
+        alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1])),
+    )
+    lines = base.mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1], size=50), aria=False).encode(
+        alt.Detail("size:Q"),
+        tooltip=[
+            alt.Tooltip("label:N", title="deviations"),
+            alt.Tooltip("n_students:Q", title="students"),
+            alt.Tooltip("tpr:Q", format=".2f", title="found"),
+            alt.Tooltip("fpr:Q", format=".3f", title="false flags"),
+            alt.Tooltip("tau_t:Q", format=".2f", title="tau_t learned"),
+        ],
+    )
+    # Each line's name stands at its end: no colour has to be told from another.
+    ends = base.transform_filter(f"datum.n_students == {sizes[-1]}")
+    names = ends.mark_text(align="left", dx=8, aria=False).encode(text="label:N")
+    return alt.layer(lines, names).properties(width=600, height=320, description=description)

@@ -1,0 +1,1 @@
+"""Sentences about a fit: PIPs, verdicts, evidence, sensitivity, checks, prediction."""

@@ -1,0 +1,225 @@
+"""Whether to believe a fit: convergence, and school SDs replicated by the model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..arguments import check_count, check_one_of, check_seed
+from ..fitting.importance import GOOD_PARETO_K
+from ..fitting.tree import design_from, evenly_spaced
+from ..spec.design import Design
+from .pips import LEAST_DRAWS, error_between, posterior_of_fit, refuse_before, replicates_of
+from .refit import observed_schools
+
+GOOD_RHAT, GOOD_ESS = 1.01, 400
+
+
+def _by_label(name: str, values: xr.DataArray) -> dict[str, np.ndarray]:
+    """Draws (chain, draw) of each element; of a correlation matrix, those that vary, once."""
+    if values.ndim == 2:
+        return {name: values.to_numpy()}
+    labels = [str(label) for label in values[values.dims[2]].to_numpy()]
+    if values.ndim == 3:
+        return {f"{name}[{label}]": values.to_numpy()[..., at] for at, label in enumerate(labels)}
+    pairs = [(i, j) for i in range(len(labels)) for j in range(i)]
+    found = {f"{name}[{labels[j]}, {labels[i]}]": values.to_numpy()[..., i, j] for i, j in pairs}
+    return {label: draws for label, draws in found.items() if np.ptp(draws) > 0}
+
+
+def convergence(fit: xr.DataTree) -> pd.DataFrame:
+    """Did the sampler converge? One row per hyperparameter.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by parameter: ``mean``, ``sd``, ``mcse`` (of the mean), ``ess_bulk``, ``ess_tail``, ``r_hat`` (NUTS) or
+        ``pareto_k`` (importance sampling, which has no chains), and ``ok``: R-hat at most 1.01 or k-hat
+        at most 0.7, at least 400 effective draws, no divergence, and no contradiction between draws and evidence.
+        ``attrs["divergences"]`` counts NUTS's; ``attrs["contradiction"]`` says, for collapsed formulations, whether the
+        share of draws with a tau_t near zero contradicts what the evidence of the models with and without differences
+        in spread says it must be.
+
+    Raises
+    ------
+    TypeError
+        `fit` is no fit.
+
+    References
+    ----------
+    Vehtari et al. (2021), *Bayesian Analysis*, 16(2), 667-718; Vehtari et al. (2024), *JMLR*, 25(72).
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> bool(convergence(result)["ok"].all())
+    True
+    """
+    from arviz_stats.base import array_stats
+
+    posterior = posterior_of_fit(fit)
+    rows = {}
+    for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu"):
+        if name in posterior:
+            rows |= _by_label(name, posterior[name].transpose("chain", "draw", ...))
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    importance = "importance_ess" in fit.attrs
+    divergences = int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
+    contradiction = not fit.attrs.get("near_zero_agrees", True)
+    records = []
+    for draws in rows.values():
+        if importance:
+            bulk = tail = fit.attrs["importance_ess"]
+        elif draws.shape[1] < LEAST_DRAWS:
+            bulk = tail = np.nan
+        else:
+            bulk = float(array_stats.ess(draws, method="bulk", **axes))
+            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
+        sd = draws.std(ddof=1) if draws.size > 1 else np.nan
+        record = {
+            "mean": draws.mean(),
+            "sd": sd,
+            "mcse": _mcse(fit, draws, sd, bulk),
+            "ess_bulk": bulk,
+            "ess_tail": tail,
+        }
+        if importance:
+            record["pareto_k"] = fit.attrs["pareto_k"]
+            trusted = record["pareto_k"] <= GOOD_PARETO_K
+        else:
+            record["r_hat"] = float(array_stats.rhat(draws, **axes)) if bulk == bulk else np.nan
+            trusted = record["r_hat"] <= GOOD_RHAT
+        trusted &= divergences == 0 and not contradiction
+        records.append(record | {"ok": bool(trusted and min(bulk, tail) >= GOOD_ESS)})
+    table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))
+    table.attrs |= {"divergences": divergences, "contradiction": contradiction}
+    return table
+
+
+def _mcse(fit: xr.DataTree, draws: np.ndarray, sd: float, ess: float) -> float:
+    """Monte Carlo standard error of a mean."""
+    replicate = replicates_of(fit)
+    return sd / np.sqrt(ess) if replicate is None else float(error_between(replicate, draws.ravel()))
+
+
+def least_ess(fit: xr.DataTree) -> float:
+    """The least effective number of draws of any hyperparameter; NaN where too few draws tell."""
+    return float(convergence(fit)["ess_bulk"].min())
+
+
+def location_and_log_sd(posterior: xr.Dataset, design: Design, at: slice) -> tuple[np.ndarray, np.ndarray]:
+    """mu and log sigma of every student (draws, N), for some draws of the flattened posterior."""
+    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in ("gamma", "eta", "u", "t")}
+    flat = {name: value.reshape(-1, *value.shape[2:])[at] for name, value in draws.items()}
+    mu, log_sd = flat["gamma"] @ design.X.T, flat["eta"] @ design.W.T
+    for total, values, columns in ((mu, flat["u"], design.Z), (log_sd, flat["t"], design.S)):
+        values = values[..., None] if values.ndim == 2 else values
+        for k, column in enumerate(columns.T):
+            total += values[:, design.school, k] * column
+    return mu, log_sd
+
+
+def replicated_sds(
+    fit: xr.DataTree, *, schools: str = "same", replicates: int = 500, random_seed: int = 0
+) -> pd.DataFrame:
+    """Posterior predictive check: would the model produce school SDs like those observed?
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+    schools : {"same", "new"}
+        "same": new students in the same schools, each with its own u and t. These were estimated from the very SDs
+        that are checked, so that a misfit shows less than it should. "new": schools of the same sizes whose t
+        is drawn from its distribution over schools; only for models with a random intercept in the location and one
+        random effect in the scale.
+    replicates : int, default 500
+        Data sets to draw, at most as many as there are draws.
+    random_seed : int, default 0
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by school: ``n``, ``sd`` (observed), ``lower``, ``median``, ``upper`` (2.5, 50 and 97.5 % of the
+        replicated SDs), ``p_value``: the share of replicated SDs that are at least as large. A school of one student
+        has no SD, and NaN everywhere.
+
+    Raises
+    ------
+    ValueError
+        An option is unknown; or, for ``schools="new"``, the model has other random effects than those named above, or
+        its indicator stands before the Cholesky product.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> check = replicated_sds(result)
+    >>> bool(check["sd"].between(check["lower"], check["upper"]).mean() > 0.9)
+    True
+    """
+    check_one_of("schools", schools, ("same", "new"))
+    check_count("replicates", replicates)
+    posterior = posterior_of_fit(fit)
+    total = posterior.sizes["chain"] * posterior.sizes["draw"]
+    chosen = evenly_spaced(total, min(replicates, total))
+    rng = np.random.default_rng(check_seed(random_seed))
+    if schools == "new":
+        posterior = posterior.assign(t=_new_t(fit, posterior, rng))
+    table = observed_schools(fit)
+    draw = _summary_sds if "constant_data" not in fit.children else _student_sds
+    sds = draw(fit, posterior, chosen, rng)
+    lower, median, upper = np.quantile(sds, [0.025, 0.5, 0.975], axis=0)
+    p_value = np.where(table["n"] > 1, (sds >= table["sd"].to_numpy()).mean(axis=0), np.nan)
+    return table[["n", "sd"]].assign(lower=lower, median=median, upper=upper, p_value=p_value)
+
+
+def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
+    """t of schools not seen: in the slab with probability pi."""
+    effects = [str(name) for name in posterior["effect"].to_numpy()]
+    if len(effects) != 2 or effects[0] != "location[Intercept]":
+        # A random slope of the location spreads a school's scores too, and goes with its t.
+        raise ValueError(
+            f"schools='new' needs a random intercept in the location and one random effect in the scale; found {effects}."
+        )
+    refuse_before(fit)
+    pi = posterior["pi"] if "pi" in posterior else float(np.atleast_1d(fit.attrs["inclusion_prior"])[-1])
+    if not any(name.startswith("scale[") for name in json.loads(fit.attrs["select"])):
+        pi = 1.0
+    tau_t = posterior["tau"].isel(effect=-1, drop=True)
+    t = posterior["t"]
+    return tau_t * t.copy(data=rng.normal(size=t.shape)) * (t.copy(data=rng.random(t.shape)) < pi)
+
+
+def _summary_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
+    """SDs of n normal scores (draws, J): no students are needed."""
+    log_sd = (posterior["eta"].isel(scale_term=0) + posterior["t"]).transpose("chain", "draw", "school").to_numpy()
+    n = fit["observed_data"]["n"].to_numpy()
+    df = np.where(n > 1, n - 1, 1)
+    sds = np.exp(log_sd.reshape(-1, len(n))[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(n))) / df)
+    return np.where(n > 1, sds, np.nan)
+
+
+def _student_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
+    """SDs of simulated students (draws, J), with their covariates."""
+    design = design_from(fit)
+    df = np.where(design.n > 1, design.n - 1, 1)
+    sds = np.empty((len(chosen), len(df)))
+    for at, draw in enumerate(chosen):
+        mu, log_sd = (value[0] for value in location_and_log_sd(posterior, design, slice(draw, draw + 1)))
+        noise = rng.normal(size=len(mu))
+        if fit.attrs["family"] == "student":
+            nu = float(posterior["nu"].transpose("chain", "draw").to_numpy().ravel()[draw])
+            noise *= np.sqrt((nu - 2) / rng.chisquare(nu, size=len(mu)))
+        y = mu + np.exp(log_sd) * noise
+        deviation = y - (np.add.reduceat(y, design.starts) / design.n)[design.school]
+        sds[at] = np.sqrt(np.add.reduceat(deviation**2, design.starts) / df)
+    return np.where(design.n > 1, sds, np.nan)

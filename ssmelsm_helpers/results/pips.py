@@ -1,0 +1,315 @@
+"""From a fit to statements about schools: PIPs, Bayes factors, verdicts, with their errors."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.special import expit, logit
+
+from ..arguments import check_numbers, check_probability
+from ..data.schools import label_index
+
+# With fewer draws per chain, neither an effective sample size nor an error can be estimated.
+LEAST_DRAWS = 4
+VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
+# What the first two are called where the effect is the location's.
+_DIRECTIONS_OF_LOCATION = ("higher", "lower")
+# What every fit has.
+_GROUPS = {"posterior": ("chain", "draw", "school", "gamma", "eta", "tau", "u", "t", "delta"), "sample_stats": ()}
+_GROUPS |= {"observed_data": ("n", "mean", "sd")}
+_ATTRIBUTES = ("formulation", "family", "indicator", "select", "inclusion_prior", "priors", "location", "scale")
+_PIPS = (lambda v: (v >= 0) & (v <= 1), "numbers from 0 to 1")
+
+
+def posterior_of_fit(fit: xr.DataTree) -> xr.Dataset:
+    """The draws of something that must be a fit, with all that the functions of this package read of it."""
+    if not isinstance(fit, xr.DataTree):
+        raise TypeError(f"fit must be a DataTree as fit() returns it; found {type(fit).__name__}.")
+    absent = [name for name in _GROUPS if name not in fit.children]
+    absent = absent or [name for group, names in _GROUPS.items() for name in names if name not in fit[group].variables]
+    absent = absent or [name for name in _ATTRIBUTES if name not in fit.attrs]
+    if absent:
+        raise TypeError(f"fit must be a DataTree as fit() returns it; found one without {absent}.")
+    return fit["posterior"].to_dataset()
+
+
+def refuse_before(fit: xr.DataTree) -> None:
+    """New schools are drawn from the model, where the indicator acts after the Cholesky product."""
+    if fit.attrs["indicator"] != "after":
+        raise ValueError(f"fit must have indicator='after' for schools not seen; found {fit.attrs['indicator']!r}.")
+
+
+def _selected_dim(posterior: xr.Dataset) -> str | None:
+    """The axis of the selected effects, where there are several."""
+    return next((dim for dim in ("scale_effect", "selected_effect") if dim in posterior["delta"].dims), None)
+
+
+def selected_names(fit: xr.DataTree) -> list[str]:
+    """Names of the effects with an indicator."""
+    return json.loads(fit.attrs["select"])
+
+
+def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
+    """Prior probability of inclusion (its prior mean, where pi is learned)."""
+    prior = np.atleast_1d(fit.attrs["inclusion_prior"])
+    return float(prior[selected_names(fit).index(effect) if len(prior) > 1 else 0])
+
+
+def check_effect(fit: xr.DataTree, effect: str | None) -> str:
+    """The selected effect meant: the only one, or the one named."""
+    known = selected_names(fit)
+    if effect is None and len(known) > 1:
+        raise ValueError(f"effect must name one of the selected effects {known}; found None.")
+    if effect is not None and effect not in known:
+        raise ValueError(f"effect must be one of {known}; found {effect!r}.")
+    return known[0] if effect is None else effect
+
+
+def inclusion_draws(fit: xr.DataTree, effect: str | None = None) -> xr.DataArray:
+    """P(delta_j = 1 | y, rest of the draw) per draw and school; in the sampled formulation, delta itself."""
+    posterior = posterior_of_fit(fit)
+    effect = check_effect(fit, effect)
+    dim = _selected_dim(posterior)
+    where = {} if dim is None else {dim: effect}
+    if "log_bf" not in posterior:
+        return posterior["delta"].sel(where, drop=True).astype(float)
+    pi = posterior["pi"] if "pi" in posterior else prior_inclusion(fit, effect)
+    return expit(posterior["log_bf"].sel(where, drop=True) + logit(pi))
+
+
+def _effect_draws(fit: xr.DataTree, effect: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """The effect in force (u or t) and its indicator, per draw and school."""
+    posterior = posterior_of_fit(fit)
+    variable, dim = ("t", "random_scale_effect") if effect.startswith("scale[") else ("u", "location_effect")
+    values = posterior[variable]
+    if dim in values.dims:
+        values = values.sel({dim: effect.split("[", 1)[1][:-1]}, drop=True)
+    axis = _selected_dim(posterior)
+    delta = posterior["delta"] if axis is None else posterior["delta"].sel({axis: effect}, drop=True)
+    return values, delta
+
+
+def school_log_sd(fit: xr.DataTree) -> xr.DataArray:
+    """log residual SD per draw and school: the mean of log sigma over the school's students."""
+    posterior = posterior_of_fit(fit)
+    if "constant_data" not in fit.children:
+        return posterior["eta"].isel(scale_term=0, drop=True) + posterior["t"]
+    data = fit["constant_data"].to_dataset()
+    position = xr.DataArray(data["school_position"].to_numpy(), dims="student", name="school")
+    fixed = data["W"].groupby(position).mean().assign_coords(school=posterior["school"])
+    t = posterior["t"]
+    if "random_scale_effect" in t.dims:
+        columns = data["S"].groupby(position).mean().rename(s_column="random_scale_effect")
+        t = xr.dot(t, columns.assign_coords(school=posterior["school"]), dim="random_scale_effect")
+    return xr.dot(posterior["eta"], fixed, dim="scale_term") + t
+
+
+def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
+    """Monte Carlo standard error of the mean over (chain, draw), of each further element."""
+    values = draws.transpose("chain", "draw", ...).to_numpy()
+    if values.shape[1] < LEAST_DRAWS:
+        return np.full(values.shape[2:], np.nan)
+    replicate = replicates_of(fit)
+    if replicate is not None:
+        return error_between(replicate, values.reshape(-1, *values.shape[2:]))
+    if "importance_ess" in fit.attrs:  # reweighted draws of chains
+        return values.std(axis=(0, 1), ddof=1) / np.sqrt(fit.attrs["importance_ess"])
+    from arviz_stats.base import array_stats
+
+    # What never changes has no effective sample size to divide by. (Of a sampled indicator that is 1 in every draw this
+    # says too little: 0 may only be rarer than one draw.)
+    constant = np.ptp(values, axis=(0, 1)) == 0
+    mcse = array_stats.mcse(values, method="mean", chain_axis=0, draw_axis=1)
+    return np.where(constant, 0.0, mcse)
+
+
+def replicates_of(fit: xr.DataTree) -> np.ndarray | None:
+    """Which replicate of the proposals each draw of importance sampling came from (S,); None for other draws."""
+    statistics = fit["sample_stats"]
+    return statistics["replicate"].to_numpy().ravel() if "replicate" in statistics else None
+
+
+def error_between(replicate, values, weights=None) -> np.ndarray:
+    """Standard error of the weighted mean of values (S, ...), from the differences between independent replicates.
+
+    The draws within a replicate lie more evenly than random ones, which no formula for independent draws knows. A
+    replicate counts by its share of the weights, as in any ratio of two means.
+    """
+    weights = np.full(len(values), 1 / len(values)) if weights is None else weights
+    weights = weights.reshape(-1, *(1,) * (values.ndim - 1))
+    surprise = weights * (values - (weights * values).sum(axis=0))
+    count = int(replicate.max()) + 1
+    order = np.argsort(replicate, kind="stable")
+    starts = np.unique(replicate[order], return_index=True)[1]  # one without weight adds nothing
+    sums = np.add.reduceat(surprise[order], starts, axis=0)
+    return np.sqrt((sums**2).sum(axis=0) * count / (count - 1))
+
+
+def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None = None) -> pd.DataFrame:
+    """Everything the posterior says about each school's consistency, in one row per school.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    threshold : float, default 0.75
+        A school is flagged when its PIP reaches this value.
+    effect : str, optional
+        The selected effect, such as ``"scale[Intercept]"``; needed only where a model has several.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by school:
+
+        ``n``, ``mean`` : students and their mean outcome, as observed
+        ``pip``, ``pip_mcse`` : posterior inclusion probability (averaged analytically over delta) and
+        its Monte Carlo standard error (0 where a sampled indicator never moved: then the PIP is too sure of itself)
+        ``bayes_factor`` : posterior odds over prior odds of inclusion
+        ``sd``, ``sd_lower``, ``sd_upper`` : posterior mean and central 95 % interval of the school's residual
+        SD (outcome's units; with scale covariates, the geometric mean over its students), spike and slab together
+        ``sd_ratio`` : posterior mean of exp(t), the SD relative to a school with t = 0 (of a slope: per unit of
+        its covariate; absent for a location effect)
+        ``prob_more_variable`` : P(t > 0) if the school is in the slab (NaN if no draw is); of a location effect, P(u > 0)
+        under the same condition
+        ``verdict`` : "more variable", "less variable" (flagged; of a location effect "higher", "lower"), "not flagged",
+        or "unresolved" where the threshold lies within two Monte Carlo standard errors of the PIP
+
+    Raises
+    ------
+    ValueError, TypeError
+        The threshold is not between 0 and 1, the effect is unknown, or `fit` is no fit.
+
+    References
+    ----------
+    Eq. (3) and (4) of Carmo, Williams & Rast (2026), doi 10.3102/10769986261426004.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> table = pip_table(result)
+    >>> table.loc[[39, 9], ["n", "verdict"]]
+                 n        verdict
+    school_id
+    39         191  more variable
+    9          291  less variable
+    """
+    check_probability("threshold", threshold)
+    posterior = posterior_of_fit(fit)
+    sample = ("chain", "draw")
+    effect = check_effect(fit, effect)
+    inclusion = inclusion_draws(fit, effect)
+    value, delta = _effect_draws(fit, effect)
+    sd = np.exp(school_log_sd(fit)).transpose(*sample, "school")
+    lower, upper = sd.quantile([0.025, 0.975], dim=sample).to_numpy()
+    in_slab = delta.sum(sample).to_numpy()
+    more = ((value > 0) & (delta == 1)).sum(sample).to_numpy()
+    pip = inclusion.mean(sample).to_numpy()
+    columns = {
+        "n": fit["observed_data"]["n"].to_numpy(),
+        "mean": fit["observed_data"]["mean"].to_numpy(),
+        "pip": pip,
+        "pip_mcse": mcse_of_mean(fit, inclusion),
+        "bayes_factor": bayes_factor(pip, inclusion_prior=prior_inclusion(fit, effect)),
+        "sd": sd.mean(sample).to_numpy(),
+        "sd_lower": lower,
+        "sd_upper": upper,
+        "sd_ratio": np.exp(value).mean(sample).to_numpy(),
+        "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
+    }
+    directions = VERDICTS[:2]
+    if effect.startswith("location["):
+        del columns["sd_ratio"]
+        directions = _DIRECTIONS_OF_LOCATION
+    table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=_school_name(fit)))
+    table["verdict"] = verdicts(table, threshold=threshold, directions=directions)
+    table.attrs["threshold"] = float(threshold)
+    return table
+
+
+def _school_name(fit) -> str | None:
+    return fit.attrs.get("school") or None
+
+
+def verdicts(table: pd.DataFrame, *, threshold: float, directions=VERDICTS[:2]) -> np.ndarray:
+    """One of `VERDICTS` per row, from the columns pip, pip_mcse and prob_more_variable."""
+    direction = np.where(table["prob_more_variable"] >= 0.5, *directions)
+    decided = np.where(table["pip"] >= threshold, direction, VERDICTS[3])
+    return np.where((table["pip"] - threshold).abs() <= 2 * table["pip_mcse"], VERDICTS[2], decided)
+
+
+def bayes_factor(pip, *, inclusion_prior: float = 0.5):
+    """Bayes factor of inclusion: posterior odds divided by prior odds.
+
+    Parameters
+    ----------
+    pip : float or array
+        Posterior inclusion probabilities, 0 to 1.
+    inclusion_prior : float, default 0.5
+        pi. Only at 0.5 is the Bayes factor simply pip / (1 - pip).
+
+    Returns
+    -------
+    Same type as `pip`; infinite where it is 1.
+
+    Raises
+    ------
+    ValueError
+        A probability is out of range.
+
+    Examples
+    --------
+    >>> bayes_factor(0.75)
+    3.0
+    >>> bayes_factor(0.75, inclusion_prior=0.25)
+    9.0
+    """
+    check_probability("inclusion_prior", inclusion_prior)
+    check_numbers("pip", pip, *_PIPS)
+    with np.errstate(divide="ignore"):
+        result = np.divide(pip, 1 - np.asarray(pip)) * ((1 - inclusion_prior) / inclusion_prior)
+    return float(result) if np.ndim(pip) == 0 else result
+
+
+def fdr_threshold(pip, *, level: float = 0.05) -> float:
+    """The lowest PIP threshold whose Bayesian false discovery rate stays within a level.
+
+    That rate is the mean of 1 - PIP over the flagged schools: the share of flags expected to be false,
+    if the model holds.
+
+    Parameters
+    ----------
+    pip : array
+        PIPs of all schools.
+    level : float, default 0.05
+
+    Returns
+    -------
+    float
+        Flag schools with ``pip >=`` this value; infinity when not even one school may be flagged.
+
+    Raises
+    ------
+    ValueError
+        The level is not between 0 and 1, or a PIP is out of range.
+
+    References
+    ----------
+    Newton et al. (2004), *Biostatistics*, 5(2), 155-176.
+
+    Examples
+    --------
+    >>> round(fdr_threshold([0.99, 0.9, 0.6, 0.2], level=0.1), 2)
+    0.9
+    """
+    check_probability("level", level)
+    ordered = np.sort(check_numbers("pip", pip, *_PIPS).ravel())[::-1]
+    rate = np.cumsum(1 - ordered) / np.arange(1, len(ordered) + 1)
+    # Schools that tie are flagged together: only the last of them may decide.
+    last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
+    allowed = ordered[(rate <= level) & last_of_tie]
+    return float(allowed[-1]) if len(allowed) else np.inf

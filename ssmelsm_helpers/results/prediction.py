@@ -1,0 +1,148 @@
+"""Schools not seen: under the prior, and after the data."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..arguments import check_count, check_seed
+from ..spec.options import check_inclusion_prior
+from ..spec.priors import Beta, Priors, check_priors
+from .pips import posterior_of_fit, refuse_before
+from .refit import design_of_data
+
+
+def prior_predictive(
+    priors: Priors | None = None, *, inclusion_prior=0.5, draws: int = 4000, random_seed: int | None = None
+) -> pd.DataFrame:
+    """What the priors expect of a school's residual SD before any data are seen.
+
+    Parameters
+    ----------
+    priors : Priors, optional
+        Defaults to ``Priors()``; only the prior of tau_t matters here.
+    inclusion_prior : float or Beta, default 0.5
+        pi, or its prior.
+    draws : int, default 4000
+    random_seed : int, optional
+
+    Returns
+    -------
+    pandas.DataFrame
+        One imagined school per row: ``tau_t`` (log-SD units), ``delta``, ``t``, and ``sd_ratio`` = exp(t), its SD
+        relative to that of a school in the spike.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is out of range.
+
+    Examples
+    --------
+    >>> prior_predictive(random_seed=1)["sd_ratio"].quantile([0.025, 0.975]).round(1).tolist()
+    [0.1, 6.3]
+    """
+    check_priors(priors)
+    check_count("draws", draws)
+    (pi,) = _single(check_inclusion_prior(inclusion_prior, ["scale[Intercept]"]))
+    priors = priors or Priors()
+    rng = np.random.default_rng(check_seed(random_seed))
+    if isinstance(pi, Beta):
+        pi = rng.beta(pi.a, pi.b, size=draws)
+    tau_t = priors.of_tau_t().sample(draws, rng)
+    delta = (rng.random(draws) < pi).astype(int)
+    t = tau_t * rng.normal(size=draws) * delta
+    with np.errstate(over="ignore"):  # a heavy-tailed prior reaches SDs beyond any float
+        return pd.DataFrame({"tau_t": tau_t, "delta": delta, "t": t, "sd_ratio": np.exp(t)})
+
+
+def _single(prior):
+    return (prior,) if isinstance(prior, Beta) else prior
+
+
+def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: int = 0) -> pd.DataFrame:
+    """A school not seen: its level and its consistency, per posterior draw.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+    students : data frame, optional
+        The new school's students, with the covariates of both formulas. Not needed for the intercept-only model.
+    data : data frame, optional
+        The students of the fit; needed with `students`, so that transformations in the formulas are the fit's own.
+    random_seed : int, default 0
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by (chain, draw): ``delta`` of each selected effect, ``mean`` (expected outcome, averaged over the
+        students), ``sd`` (residual SD, geometric mean over them), ``sd_ratio``: sd relative to the same school without
+        its random scale effects.
+
+    Raises
+    ------
+    ValueError
+        The model has covariates, and students or data are not given or do not fit the formulas; or the fit's indicator
+        stands before the Cholesky product.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> predict_school(result)["sd"].quantile([0.025, 0.975]).round(2).tolist()
+    [0.69, 0.91]
+    """
+    posterior = posterior_of_fit(fit)
+    refuse_before(fit)
+    x, w, z, s = (columns.mean(axis=0) for columns in _columns(fit, posterior, students, data))
+    stacked = posterior.stack(sample=("chain", "draw"))
+    gamma, eta, tau = (stacked[name].transpose("sample", ...).to_numpy() for name in ("gamma", "eta", "tau"))
+    rng = np.random.default_rng(check_seed(random_seed))
+    effects = tau * _correlated(stacked, tau.shape, rng)
+    names = [str(name) for name in posterior["effect"].to_numpy()]
+    result = {}
+    for at, name in enumerate(json.loads(fit.attrs["select"])):
+        prior = np.atleast_1d(fit.attrs["inclusion_prior"])
+        pi = stacked["pi"].to_numpy() if "pi" in stacked else prior[at if len(prior) > 1 else 0]
+        result[f"delta[{name}]"] = (rng.random(len(tau)) < pi).astype(int)
+        effects[:, names.index(name)] *= result[f"delta[{name}]"]
+    log_ratio = effects[:, len(z) :] @ s
+    result["mean"] = gamma @ x + effects[:, : len(z)] @ z
+    result["sd"] = np.exp(eta @ w + log_ratio)
+    result["sd_ratio"] = np.exp(log_ratio)
+    index = pd.MultiIndex.from_arrays(
+        [stacked["chain"].to_numpy(), stacked["draw"].to_numpy()], names=["chain", "draw"]
+    )
+    return pd.DataFrame(result, index=index)
+
+
+def _columns(fit, posterior, students, data):
+    """X, W, Z and S of the new school's students."""
+    plain = "constant_data" not in fit.children
+    plain |= (
+        students is None
+        and [str(name) for name in posterior["effect"].to_numpy()] == ["location[Intercept]", "scale[Intercept]"]
+        and all(list(posterior[dim].to_numpy()) == ["Intercept"] for dim in ("location_term", "scale_term"))
+    )
+    if plain:
+        return np.ones((4, 1, 1))
+    if students is None or data is None:
+        raise ValueError(
+            "students and data must both be given: the model has covariates "
+            f"(location {fit.attrs['location']!r}, scale {fit.attrs['scale']!r})."
+        )
+    x, z, w, s = design_of_data(fit, data).new_rows(students)
+    return x, w, z, s
+
+
+def _correlated(stacked: xr.Dataset, shape, rng) -> np.ndarray:
+    """Standard Normal effects (S, M) with each draw's correlations."""
+    z = rng.normal(size=shape)
+    if "omega" in stacked:
+        factor = np.linalg.cholesky(stacked["omega"].transpose("sample", ...).to_numpy())
+        return (factor @ z[..., None])[..., 0]
+    rho = stacked["rho"].to_numpy()
+    return np.column_stack([z[:, 0], rho * z[:, 0] + np.sqrt(1 - rho**2) * z[:, 1]])

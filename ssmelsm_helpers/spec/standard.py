@@ -1,0 +1,191 @@
+r"""A design on a standard scale, and the way back: neither units nor origins of the data may matter to a fit.
+
+The outcome is counted in its SDs from its mean, and columns are centred and divided by their SDs. With columns x_k and
+coefficients g_k, centring is a matrix T: the coefficients of the centred columns are T g. (For a covariate beside an
+intercept that is all it says: the intercept of the centred design is the expected outcome at the covariate's mean.)
+A product such as x:z, or a power, is what is left of it after its own parts x and z: else the coefficient of x, which
+is the slope where z is zero, would depend on where z is counted from.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..data.schools import pooled_moments
+from .design import Design
+
+# Columns add up to a constant, where they do, but for rounding.
+_ROUNDING = 1e-9
+_ONE = np.ones(1)
+
+
+class Columns(NamedTuple):
+    """The columns of one submodel, as its coefficients' priors and the standard scale see them."""
+
+    terms: tuple[str, ...]
+    constant: np.ndarray  #: b (P,): sum of b_k x_k is 1; zeros if no constant is a combination of the columns
+    centring: np.ndarray  #: T (P, P)
+    size: np.ndarray  #: (P,) SD of each centred column; of a constant column its size
+    is_constant: np.ndarray  #: (P,)
+
+    @classmethod
+    def of(cls, names, values: np.ndarray) -> Columns:
+        """From named columns (N, P) that are linearly independent."""
+        is_constant = np.ptp(values, axis=0) == 0
+        constant = _weights_of_constant(values, is_constant)
+        moves, centred = np.zeros((len(names), len(names))), values.astype(float)
+        for k in range(len(names)):
+            parts = _parts(names, k)
+            if constant[k] or not (parts or constant.any()):
+                continue
+            # Means first: years, and their products, are large numbers that differ little.
+            others = values[:, parts]
+            centre, means = (
+                (values[:, k].mean(), others.mean(axis=0)) if constant.any() else (0.0, np.zeros(len(parts)))
+            )
+            centred[:, k] -= centre
+            slopes = np.linalg.lstsq(others - means, centred[:, k], rcond=None)[0]
+            centred[:, k] -= (others - means) @ slopes
+            moves[parts, k] = slopes
+            moves[:, k] += constant * (centre - means @ slopes)
+        size = sizes_of(centred)
+        return cls(tuple(names), constant, np.linalg.inv(np.eye(len(names)) - moves), size, is_constant)
+
+    def standardised(self, values: np.ndarray) -> np.ndarray:
+        """The columns, centred and divided by their sizes."""
+        return values @ np.linalg.inv(self.centring) / self.size
+
+
+INTERCEPT = Columns(("Intercept",), _ONE, np.eye(1), _ONE, np.array([True]))
+
+
+def _weights_of_constant(values, is_constant) -> np.ndarray:
+    """b with sum of b_k x_k = 1: by a constant column, else by all columns (of the levels of a factor, say)."""
+    weights = np.zeros(values.shape[1])
+    if is_constant.any():
+        at = int(np.argmax(is_constant))
+        weights[at] = 1 / values[0, at]
+        return weights
+    found = np.linalg.lstsq(values / np.abs(values).max(axis=0), np.ones(len(values)), rcond=None)[0]
+    found /= np.abs(values).max(axis=0)
+    if np.abs(values @ found - 1).max() > _ROUNDING:
+        return weights
+    used = np.abs(found) * np.abs(values).max(axis=0) > _ROUNDING
+    return np.where(used, found, 0.0)
+
+
+def _parts(names, k: int) -> list[int]:
+    """Positions of the columns that are parts of a product or of a function: x and z of x:z, x of I(x ** 2)."""
+    own = _components(names[k])
+    words = set(re.findall(r"[^\W\d][\w.]*", re.sub(r"\[[^\]]*\]", "", names[k])))  # levels stand in brackets
+    found = []
+    for at, name in enumerate(names):
+        components = _components(name)
+        inside = all(c in own or c in words for c in components)
+        if at != k and inside and components != own and len(components) <= len(own):
+            found.append(at)
+    return found
+
+
+def _components(name: str) -> list[str]:
+    """What a product's name is made of: colons that stand neither in brackets nor in parentheses nor in backticks."""
+    return re.findall(r"(?:[^:\[\](){}`]|`[^`]*`|\[[^\]]*\]|\((?:[^()]|\([^()]*\))*\)|[({\])}])+", name)
+
+
+def sizes_of(columns: np.ndarray) -> np.ndarray:
+    """SD of each column (N, K) of random effects; of a constant one its size."""
+    constant = np.ptp(columns, axis=0) == 0
+    return np.where(constant, np.abs(columns[0]), columns.std(axis=0, ddof=1))
+
+
+class Margins(NamedTuple):
+    """What default priors and the standard scale need to know of the data."""
+
+    mean: float  #: of the outcome
+    sd: float
+    location: Columns
+    scale: Columns
+    location_sizes: np.ndarray  #: of the random effects' columns
+    scale_sizes: np.ndarray
+
+    @classmethod
+    def of(cls, data: Design | pd.DataFrame) -> Margins:
+        """Of a design, or of a school summary for the intercept-only model."""
+        if isinstance(data, pd.DataFrame):
+            return cls(*pooled_moments(data), INTERCEPT, INTERCEPT, _ONE, _ONE)
+        location, scale = Columns.of(data.location_terms, data.X), Columns.of(data.scale_terms, data.W)
+        moments = float(data.y.mean()), float(data.y.std(ddof=1))
+        return cls(*moments, location, scale, sizes_of(data.Z), sizes_of(data.S))
+
+
+class Units:
+    """The standard scale of some data; ``Units(None)`` is the scale they have.
+
+    Where the formulas have no constant, a shift or another unit of the outcome is another model: then the outcome stays
+    as it is.
+    """
+
+    def __init__(self, margins: Margins | None):
+        self.margins = margins
+        self.shift = margins.mean if margins and margins.location.constant.any() else 0.0
+        self.unit = margins.sd if margins and margins.scale.constant.any() else 1.0
+
+    def of_design(self, design: Design) -> Design:
+        """The design on this scale."""
+        if self.margins is None:
+            return design
+        m = self.margins
+        return replace(
+            design,
+            y=(design.y - self.shift) / self.unit,
+            X=m.location.standardised(design.X),
+            W=m.scale.standardised(design.W),
+            Z=design.Z / m.location_sizes,
+            S=design.S / m.scale_sizes,
+            evaluators=None,
+        )
+
+    def of_schools(self, schools: pd.DataFrame) -> pd.DataFrame:
+        """The school summary on this scale."""
+        return schools.assign(mean=(schools["mean"] - self.shift) / self.unit, sd=schools["sd"] / self.unit)
+
+    @property
+    def effect_sizes(self) -> np.ndarray:
+        """What one unit of each random effect on this scale is in the data's units, location effects first."""
+        return np.concatenate([self.unit / self.margins.location_sizes, 1 / self.margins.scale_sizes])
+
+    def to_data(self, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Draws by name, from this scale to the data's units."""
+        if self.margins is None:
+            return draws
+        location, scale = self.margins.location, self.margins.scale
+        sizes, K = self.effect_sizes, len(self.margins.location_sizes)
+        found = dict(draws)
+        found["gamma"] = _back(draws["gamma"] * self.unit, location) + self.shift * location.constant
+        found["eta"] = _back(draws["eta"], scale) + np.log(self.unit) * scale.constant
+        found["tau"] = draws["tau"] * sizes
+        found["u"] = draws["u"] * (sizes[:K] if K > 1 else sizes[0])
+        found["t"] = draws["t"] * (sizes[K:] if len(sizes) - K > 1 else sizes[K])
+        return found
+
+    def to_standard(self, gamma, eta, tau) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """gamma, eta and tau (..., size), from the data's units to this scale."""
+        if self.margins is None:
+            return gamma, eta, tau
+        location, scale = self.margins.location, self.margins.scale
+        gamma = (gamma - self.shift * location.constant) @ location.centring.T * location.size / self.unit
+        eta = (eta - np.log(self.unit) * scale.constant) @ scale.centring.T * scale.size
+        return gamma, eta, tau / self.effect_sizes
+
+
+def _back(coefficients, columns: Columns) -> np.ndarray:
+    """Coefficients of the columns as they are, from those of the standardised ones."""
+    return (coefficients / columns.size) @ np.linalg.inv(columns.centring).T
+
+
+DATA_UNITS = Units(None)

@@ -1,0 +1,6 @@
+"""Questions about the method: power, the two-stage method, simulation studies, simulation-based calibration."""
+
+import lazy_loader
+
+# What is public, and where it lives, stands in __init__.pyi; a module is imported when one of its names is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .baseline import two_stage as two_stage
+from .conditions import published as published
+from .conditions import unbalanced as unbalanced
+from .planning import design_table as design_table
+from .planning import detection_probability as detection_probability
+from .planning import learned_tau_t as learned_tau_t
+from .runs import Design as Design
+from .runs import run as run
+from .sbc import calibration as calibration
+from .sbc import calibration_verdict as calibration_verdict
+from .tables import calibration_table as calibration_table
+from .tables import load as load
+from .tables import summarise as summarise
