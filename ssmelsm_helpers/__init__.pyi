@@ -127,5 +127,5 @@ from .results.prediction import predict_school as predict_school
 from .results.prediction import prior_predictive as prior_predictive
 from .results.sensitivity import sensitivity_table as sensitivity_table
 from .results.sensitivity import with_inclusion_prior as with_inclusion_prior
-from .spec.priors import Beta as Beta
+from .spec.inclusion import Beta as Beta
 from .spec.priors import Priors as Priors

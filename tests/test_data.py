@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.data.schools import check_summary, pooled_moments, sum_of_squares
-from ssmelsm_helpers.spec.design import build_design, parse_formulas
+from ssmelsm_helpers.spec.design import build_design
+from ssmelsm_helpers.spec.formulas import parse_formulas
 
 FRAMES = {
     "pandas": lambda table: table,

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
+from ssmelsm_helpers.spec.design import build_design
+from ssmelsm_helpers.spec.formulas import parse_formulas
+from ssmelsm_helpers.spec.options import selected_effects
 
 N = 60
 SCALE = "~ 1 + (1 | school)"

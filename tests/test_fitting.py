@@ -12,7 +12,6 @@ import xarray as xr
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.fitting import fit as fitting
 from ssmelsm_helpers.fitting import sampling
 
 PARAMETERS = ["gamma", "eta", "tau_u", "tau_t", "rho"]
@@ -349,11 +348,11 @@ def test_the_progress_bar_ends_at_its_end(options, saeb_schools, monkeypatch):
     """Neither rounding nor a second pass over the schools goes beyond the total: tqdm would warn."""
     bars = []
 
-    class Shown(fitting.tqdm):
+    class Shown(sampling.tqdm):
         def __init__(self, *given, **named):
             super().__init__(*given, **named | {"delay": 0, "file": io.StringIO()})
             bars.append(self)
 
-    monkeypatch.setattr(fitting, "tqdm", Shown)
+    monkeypatch.setattr(sampling, "tqdm", Shown)
     sm.fit_schools(saeb_schools.iloc[:30], **{"sampler": "importance", "random_seed": 1} | options)
     assert bars[0].n == pytest.approx(bars[0].total)

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from ssmelsm_helpers.spec.design import parse_formulas
 from ssmelsm_helpers.spec.expressions import variables
+from ssmelsm_helpers.spec.formulas import parse_formulas
 
 SCALE = "~ 1 + (1 | school)"
 

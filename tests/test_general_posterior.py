@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from posteriors import model_of, posterior_of
 from scipy import stats
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.model import quadrature
-from ssmelsm_helpers.model.collapsed import design_posterior
 from ssmelsm_helpers.model.marginal import MarginalPosterior
 from ssmelsm_helpers.model.pymc import build as models
-from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
-from ssmelsm_helpers.spec.options import choose
+from ssmelsm_helpers.spec.design import build_design
+from ssmelsm_helpers.spec.formulas import parse_formulas
 
 PRIORS = sm.Priors(
     gamma_intercept_mean=0.1, gamma_intercept_sd=1.3, gamma_sd=2.0, eta_sd=0.8, tau_t_scale=0.4, omega_shape=2.0
@@ -63,7 +63,7 @@ def test_collapsed_likelihood_is_the_integral_over_the_effects(name, students):
     """Spike and slab of every school, to 1e-6, K = 1 and 2; a sum over a fine grid of z is exact for smooth integrands."""
     location, scale, log_tau, count = MODELS[name]
     design = design_of(location, scale, students[students["g"] <= "e"])
-    posterior = design_posterior(design, 0.3, PRIORS)
+    posterior = posterior_of(design, 0.3, PRIORS)
     x = np.random.default_rng(1).normal(scale=0.4, size=posterior.size)
     x[posterior.effects][: len(log_tau)] = log_tau
     here = posterior.at(x[None])
@@ -81,11 +81,10 @@ def test_collapsed_likelihood_is_the_marginal_one_integrated(name, students):
     """The marginal formulation's log p(y_j | v), mixed over delta and summed over the same grid, to 1e-6."""
     location, scale, log_tau, _ = MODELS[name]
     design = design_of(location, scale, students[students["g"] <= "c"])
-    posterior = design_posterior(design, 0.3, PRIORS)
+    posterior = posterior_of(design, 0.3, PRIORS)
     x = np.random.default_rng(2).normal(scale=0.3, size=posterior.size)
     x[posterior.effects][: len(log_tau)] = log_tau
-    choices = choose(design, "marginal", "nuts", (len(design.effects) - 1,), 0.3, "normal", "after")
-    marginal = MarginalPosterior(design, choices, PRIORS)
+    marginal = MarginalPosterior(model_of(design, 0.3, PRIORS, formulation="marginal"))
     tau, factor = posterior.covariance.constrain(x[posterior.effects])
     # Beyond 6.5 SDs lie 1e-10 of a Normal; a step of 0.2 is fine enough for schools of three students.
     v, weights = effects_grid(tau, factor @ factor.T, 6.5, 161 if len(tau) == 2 else 61)
@@ -114,8 +113,7 @@ ANY = {
 def marginal_of(name, students):
     location, scale, select, family, pi = ANY[name]
     design = design_of(location, scale, students)
-    choices = choose(design, "marginal", "nuts", selected_effects(select, design.effects), pi, family, "after")
-    posterior = MarginalPosterior(design, choices, PRIORS)
+    posterior = MarginalPosterior(model_of(design, pi, PRIORS, formulation="marginal", select=select, family=family))
     return posterior, posterior.start() + np.random.default_rng(3).normal(scale=0.3, size=posterior.size)
 
 
@@ -135,7 +133,7 @@ def test_marginal_gradient_is_the_slope_of_the_density(name, students):
 @pytest.mark.parametrize("name", ["covariates", "two in the location", "independent, pi learned"])
 def test_collapsed_gradient_is_the_slope_of_the_density(name, students):
     location, scale, _select, _family, pi = ANY[name]
-    posterior = design_posterior(design_of(location, scale, students), pi, PRIORS)
+    posterior = posterior_of(design_of(location, scale, students), pi, PRIORS)
     x = posterior.start()[0] + np.random.default_rng(5).normal(scale=0.3, size=posterior.size)
     value, gradient = posterior.log_density_and_gradient(x)
     slope = central_differences(lambda at: posterior.log_density_and_gradient(at)[0], x)
@@ -170,17 +168,16 @@ def test_marginal_density_is_that_of_the_pymc_model(name, students):
     values |= {"partials": x[posterior.parts["effects"]][posterior.M :], "z": schools}
     values |= {"level": schools[:, : posterior.K], "z_t": schools[:, posterior.K :]}
     values |= {"pi_logodds__": x[posterior.parts["pi"]].sum(), "nu_above_two_log__": x[posterior.parts["nu"]].sum()}
-    model = models.model_of(posterior.design, posterior.choices, PRIORS)
+    model = models.model_of(posterior.model)
     assert posterior.log_density_and_gradient(x)[0] == pytest.approx(in_pymc(model, values), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["covariates", "two in the location", "independent, pi learned"])
 def test_collapsed_density_is_that_of_the_pymc_model(name, students):
-    location, scale, select, _family, pi = ANY[name]
+    location, scale, _select, _family, pi = ANY[name]
     design = design_of(location, scale, students)
-    posterior = design_posterior(design, pi, PRIORS)
+    posterior = posterior_of(design, pi, PRIORS)
     x = posterior.start()[0] + np.random.default_rng(6).normal(scale=0.3, size=posterior.size)
-    choices = choose(design, "collapsed", "nuts", selected_effects(select, design.effects), pi, "normal", "after")
     effects = x[posterior.effects]
     values = {
         "gamma": x[posterior.gamma],
@@ -188,7 +185,7 @@ def test_collapsed_density_is_that_of_the_pymc_model(name, students):
         "tau": np.exp(effects[: posterior.covariance.effects]),
     }
     values |= {"partials": effects[posterior.covariance.effects :], "pi_logodds__": x[-1]}
-    found = in_pymc(models.model_of(design, choices, PRIORS), values)
+    found = in_pymc(models.model_of(model_of(design, pi, PRIORS)), values)
     assert posterior.log_density(x[None])[0] == pytest.approx(found, abs=1e-6)
 
 
@@ -206,6 +203,6 @@ def test_marginal_likelihood_sums_the_sampled_one_over_all_indicators(name, stud
         nu = found.get("nu")
         noise = stats.norm(mu, sd) if nu is None else stats.t(nu, mu, sd * np.sqrt((nu - 2) / nu))
         by_school = np.bincount(design.school, noise.logpdf(design.y))
-        pi = np.array(posterior.choices.inclusion_prior)
+        pi = np.array(posterior.model.inclusion_prior)
         log_prior = np.log(np.where(posterior.deltas[c] == 1, pi, 1 - pi)).sum()
         np.testing.assert_allclose(joint[c], by_school + log_prior, atol=1e-9)

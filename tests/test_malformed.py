@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+from posteriors import posterior_of
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting import fit as fitting
 from ssmelsm_helpers.fitting import pymc_sampling
 from ssmelsm_helpers.fitting.importance import find_mode
-from ssmelsm_helpers.model.collapsed import summary_posterior
 
 LOCATION, SCALE = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
 # The same with a covariate: another way through the package, with the same checks.
@@ -29,9 +29,8 @@ def no_sampling(monkeypatch):
     def started(*_args, **_options):
         raise AssertionError("sampling started before the input was checked")
 
-    monkeypatch.setattr(fitting, "run_importance", started)
-    monkeypatch.setattr(fitting, "run_nuts", started)
-    monkeypatch.setattr(pymc_sampling, "sample_design", started)
+    monkeypatch.setattr(fitting, "sample_collapsed", started)
+    monkeypatch.setattr(pymc_sampling, "sample_effects_too", started)
 
 
 def assert_refused(call, message: str, kind=ValueError) -> None:
@@ -578,7 +577,7 @@ def test_something_that_is_no_fit(function, plain_fit):
 
 
 def test_unknown_effect(importance_fit):
-    with pytest.raises(ValueError, match=re.escape("effect must be one of ['scale[Intercept]']; found 'slope'.")):
+    with pytest.raises(ValueError, match=re.escape("effect must be one of the selected effects ['scale[Intercept]']; found 'slope'.")):
         sm.pip_table(importance_fit, effect="slope")
 
 
@@ -692,7 +691,7 @@ def test_malformed_priors(arguments, message):
 )
 def test_priors_that_leave_out_the_data(wrong, saeb_schools):
     """Found where the mode is sought, which is before any draw."""
-    posterior = summary_posterior(saeb_schools, 0.5, sm.Priors(**wrong))
+    posterior = posterior_of(saeb_schools, 0.5, sm.Priors(**wrong))
     assert_refused(
         lambda: find_mode(posterior), "priors must have a finite density around the values that fit the data"
     )

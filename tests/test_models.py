@@ -8,6 +8,7 @@ import pandas as pd
 import pymc as pm
 import pytensor
 import pytest
+from posteriors import model_of
 from pymc.sampling.mcmc import assign_step_methods
 from scipy import stats
 from scipy.special import expit, logsumexp
@@ -17,8 +18,8 @@ from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered,
 from ssmelsm_helpers.model.covariance import EffectCovariance
 from ssmelsm_helpers.model.marginal import MarginalPosterior
 from ssmelsm_helpers.model.pymc import build as models
-from ssmelsm_helpers.spec.design import build_design, parse_formulas, selected_effects
-from ssmelsm_helpers.spec.options import choose
+from ssmelsm_helpers.spec.design import build_design
+from ssmelsm_helpers.spec.formulas import parse_formulas
 
 # PyTensor keeps numbers like 2.0 in single precision, which puts about 2e-8 into the constants of PyMC's densities.
 # These have no short binary fraction, stay in double precision, and let identities be tested to 1e-8.
@@ -42,13 +43,11 @@ def students() -> pd.DataFrame:
 
 def posterior_of(formulas, data, *, select="scale", pi=0.3, family="normal", priors=PRIORS):
     design = build_design(parse_formulas(*formulas), data)
-    choices = choose(design, "marginal", "nuts", selected_effects(select, design.effects), pi, family, "after")
-    return MarginalPosterior(design, choices, priors)
+    return MarginalPosterior(model_of(design, pi, priors, formulation="marginal", select=select, family=family))
 
 
 def sampled_of(posterior, indicator="after"):
-    choices = posterior.choices._replace(formulation="sampled", indicator=indicator)
-    return models.model_of(posterior.design, choices, posterior.priors)
+    return models.model_of(replace(posterior.model, formulation="sampled", indicator=indicator))
 
 
 def density_of(model):
@@ -136,7 +135,7 @@ def test_where_the_indicator_stands(indicator, students):
     assert rest == pytest.approx(other(unconstrained(posterior, x) | {"delta": on}) - log_p_on + flips, abs=1e-8)
     omega = np.broadcast_to(rho, (1, 1))
     values = {"rho": omega, "tau": tau[None, None], "z": z[None, None], "delta": delta[None, None]}
-    v = _effects_in_force(values, design, posterior.choices._replace(indicator=indicator))[0, 0]
+    v = _effects_in_force(values, replace(posterior.model, indicator=indicator))[0, 0]
     np.testing.assert_allclose(v, np.column_stack([u, t]), atol=1e-12)
 
 
@@ -169,7 +168,7 @@ def test_configuration_weights_are_those_of_the_pymc_model(name, students):
     found = posterior.constrain(x)
     log_odds = posterior.log_odds(x)
     joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(found)[0]
-    model = models.model_of(posterior.design, posterior.choices, posterior.priors)
+    model = models.model_of(posterior.model)
     schools = x[posterior.parts["schools"]].reshape(posterior.J, posterior.M)
     known = unconstrained(posterior, x) | {"level": schools[:, : posterior.K], "z_t": schools[:, posterior.K :]}
     log_weight = model.replace_rvs_by_values([model["log_weight"]])[0]
@@ -273,7 +272,7 @@ def test_chains_of_the_sampled_model_start_where_the_posterior_is(students):
     for formulas, options in CASES.values():
         posterior = posterior_of(formulas, students, **options)
         model = sampled_of(posterior)
-        start = _start(model, posterior.design, posterior.choices, posterior.priors)
+        start = _start(model, posterior.model)
         assert {v.name for v in model.free_RVs} - set(start) <= {"delta", "partial_half"}
         np.testing.assert_allclose(start["gamma"], posterior.constrain(posterior.start())["gamma"])
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from posteriors import model_of, posterior_of
 from scipy import stats
 from scipy.integrate import quad
 
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
 from ssmelsm_helpers.data.schools import check_summary
 from ssmelsm_helpers.fitting.importance import find_mode
-from ssmelsm_helpers.model.collapsed import summary_posterior
 from ssmelsm_helpers.model.pymc.collapsed_model import collapsed_model
-from ssmelsm_helpers.spec.model_priors import ModelPriors
-from ssmelsm_helpers.spec.standard import DATA_UNITS, Margins
+from ssmelsm_helpers.spec.design import Design
+from ssmelsm_helpers.spec.standard import Margins
 
 INFORMED = Priors(
     gamma_intercept_mean=0.2,
@@ -56,13 +56,12 @@ def test_density_and_gradient_are_those_of_the_pymc_model(schools, points, prior
 
     That is twice atanh(rho), so its log density differs by log 2, and its derivative by rho is half as large.
     """
-    of_model = ModelPriors.of(priors, Margins.of(schools), DATA_UNITS)
-    model = collapsed_model(schools, inclusion_prior=inclusion_prior, priors=of_model)
+    model = collapsed_model(model_of(schools, inclusion_prior, priors))
     # A flat rho is uniform on its interval, any other (rho + 1) / 2 has a Beta prior on the logit's scale: the same scale.
     last = "rho_interval__" if priors.omega_shape == 1 else "rho_half_logodds__"
     assert [v.name for v in model.value_vars] == ["gamma", "eta", "tau_log__", last]
     evaluate = compiled(model)
-    posterior = summary_posterior(schools, inclusion_prior, priors)
+    posterior = posterior_of(schools, inclusion_prior, priors)
     for x in points:
         expected, expected_gradient = evaluate(x[:1], x[1:2], x[2:4], 2 * x[4])
         found, gradient = posterior.log_density_and_gradient(x)
@@ -77,7 +76,7 @@ def test_gradient_is_the_slope_of_the_density(schools, points):
     With step h the differences err by h^2 times the third derivative, about 1e-6 of the gradient's size, and
     by the quadrature's 1e-8 over h where the two functions place their nodes differently.
     """
-    posterior = summary_posterior(schools, 0.3, INFORMED)
+    posterior = posterior_of(schools, 0.3, INFORMED)
     step = 1e-4
     for x in points:
         _, gradient = posterior.log_density_and_gradient(x)
@@ -87,7 +86,7 @@ def test_gradient_is_the_slope_of_the_density(schools, points):
 
 def test_both_density_functions_agree(schools, points):
     """Draws in blocks and one point at a time give the same density."""
-    posterior = summary_posterior(schools, 0.3, Priors())
+    posterior = posterior_of(schools, 0.3, Priors())
     one_by_one = [posterior.log_density_and_gradient(x)[0] for x in points]
     np.testing.assert_allclose(posterior.log_density(points), one_by_one, rtol=1e-8, atol=1e-6)
 
@@ -95,11 +94,11 @@ def test_both_density_functions_agree(schools, points):
 @pytest.mark.parametrize("priors", [Priors(gamma_intercept_mean=0.1, gamma_intercept_sd=2.0), INFORMED])
 def test_log_prior_is_that_of_scipy(schools, points, priors):
     """Every factor by its name in `scipy.stats`, and the Jacobians of log tau and atanh rho."""
-    posterior = summary_posterior(schools, 0.5, priors)
+    posterior = posterior_of(schools, 0.5, priors)
     gamma, eta, log_tau_u, log_tau_t, atanh_rho = points.T
     rho = np.tanh(atanh_rho)
     expected = stats.norm.logpdf(gamma, priors.gamma_intercept_mean, priors.gamma_intercept_sd)
-    sd = Margins.of(schools).sd
+    sd = Margins.of(Design.of_schools(schools)).sd
     expected += stats.norm.logpdf(eta, *((np.log(sd), 3.0) if priors.eta_sd is None else (0.0, priors.eta_sd)))
     for log_tau, scale in ((log_tau_u, priors.tau_u_scale or sd), (log_tau_t, priors.tau_t_scale or 1.0)):
         expected += np.log(2) + stats.t.logpdf(np.exp(log_tau), priors.tau_df, scale=scale) + log_tau
@@ -111,7 +110,7 @@ def test_log_prior_is_that_of_scipy(schools, points, priors):
 @pytest.mark.parametrize("priors", [Priors(), INFORMED])
 def test_prior_integrates_to_one(schools, priors):
     """A product over coordinates: each one's integral, the others held fixed, must multiply to one."""
-    posterior = summary_posterior(schools, 0.5, priors)
+    posterior = posterior_of(schools, 0.5, priors)
     centre = np.array([0.2, 0.0, -1.0, -1.0, 0.1])
     log_value = float(posterior.log_prior(centre))
 
@@ -131,7 +130,7 @@ def test_prior_integrates_to_one(schools, priors):
 def test_mode_is_a_stationary_point_and_a_maximum(schools):
     """The Laplace approximation needs both; "stationary" is measured in posterior SDs."""
     for table in (schools, check_summary(load_saeb_schools())):
-        posterior = summary_posterior(table, 0.5, Priors())
+        posterior = posterior_of(table, 0.5, Priors())
         mode, covariance = find_mode(posterior)
         top, gradient = posterior.log_density_and_gradient(mode)
         factor = np.linalg.cholesky(covariance)
@@ -142,7 +141,7 @@ def test_mode_is_a_stationary_point_and_a_maximum(schools):
 
 def test_laplace_covariance_is_close_to_the_posteriors():
     """On the Saeb schools, the SDs of gamma, eta and log tau_u within a tenth of the known posterior SDs."""
-    _, covariance = find_mode(summary_posterior(check_summary(load_saeb_schools()), 0.5, Priors()))
+    _, covariance = find_mode(posterior_of(check_summary(load_saeb_schools()), 0.5, Priors()))
     sd = np.sqrt(np.diag(covariance))[:3]
     np.testing.assert_allclose(sd, [0.029, 0.0089, 0.0229 / 0.3404], rtol=0.1)
 
@@ -151,7 +150,7 @@ def test_density_of_many_draws_does_not_depend_on_the_blocks(schools, points, mo
     """Blocks exist for the cache's sake only."""
     from ssmelsm_helpers.model import collapsed as module
 
-    posterior = summary_posterior(schools, 0.5, Priors())
+    posterior = posterior_of(schools, 0.5, Priors())
     whole = posterior.log_density(points)
     monkeypatch.setattr(module, "_BLOCK", 7)
     np.testing.assert_allclose(posterior.log_density(points), whole, rtol=1e-8, atol=1e-6)

@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import Case
+from posteriors import posterior_of
 from scipy import stats
 from scipy.special import expit, logit
 
 from ssmelsm_helpers import Priors
 from ssmelsm_helpers.data.schools import check_summary
 from ssmelsm_helpers.model import kernel, quadrature, recovery
-from ssmelsm_helpers.model.collapsed import summary_posterior
 
 GAMMA, ETA = 0.1, -0.25
 # n, school SD over the average, deviation of its mean, tau_u, tau_t, rho: corners where the density is wide,
@@ -109,7 +109,7 @@ DRAWS = 40_000
 @pytest.fixture(scope="module")
 def recovered(small):
     """Many recoveries at one value of the hyperparameters."""
-    posterior = summary_posterior(small[0], 0.3, Priors())
+    posterior = posterior_of(small[0], 0.3, Priors())
     x = np.array([GAMMA, ETA, np.log(SETTING["tau_u"]), np.log(SETTING["tau_t"]), np.arctanh(SETTING["rho"])])
     return recovery.recover_effects(posterior, np.tile(x, (DRAWS, 1)), np.random.default_rng(4))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from posteriors import posterior_of
 from scipy import stats
 from scipy.integrate import quad
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting.importance import StudentT, find_mode, first_proposal, null_evidence, weigh
 from ssmelsm_helpers.fitting.ridge import LowTail, compare, evidence_of_draws
-from ssmelsm_helpers.model.collapsed import summary_posterior
 from ssmelsm_helpers.spec.densities import HalfStudentTPrior
 
 pytestmark = pytest.mark.filterwarnings("ignore:the prior counts for more")
@@ -66,7 +66,7 @@ def test_the_draws_are_where_the_evidence_says(fits):
 
 def test_a_sampler_that_misses_the_ridge_is_called_out(saeb_schools):
     """The body alone, as it was: k-hat is content, the evidence off by more than twenty, and the check says so."""
-    posterior = summary_posterior(saeb_schools, 0.5, sm.Priors(tau_t_scale=1e-6), standard=True)
+    posterior = posterior_of(saeb_schools, 0.5, sm.Priors(tau_t_scale=1e-6), standard=True)
     rng = np.random.default_rng(1)
     body = StudentT.matching(*find_mode(posterior))
     x = body.sample(2000, rng)

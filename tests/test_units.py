@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from posteriors import posterior_of
 from scipy import stats
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.model.collapsed import design_posterior
-from ssmelsm_helpers.spec.design import build_design, parse_formulas
+from ssmelsm_helpers.spec.design import build_design
+from ssmelsm_helpers.spec.formulas import parse_formulas
 from ssmelsm_helpers.spec.model_priors import ModelPriors
 from ssmelsm_helpers.spec.standard import DATA_UNITS, Columns, Margins, Units
 
@@ -185,7 +186,7 @@ def test_densities_on_both_scales_differ_by_the_coordinates_volume_only(students
     )
     moved = students.assign(x=30 + 4 * students["x"], score=5 + 2 * students["score"])
     design = build_design(parse_formulas("score ~ x + (1 + x | school)", "~ x + (1 | school)"), moved)
-    plain, standard = (design_posterior(design, 0.3, priors, standard=on) for on in (False, True))
+    plain, standard = (posterior_of(design, 0.3, priors, standard=on) for on in (False, True))
     differences = []
     for seed in range(4):
         x = standard.start()[0] + np.random.default_rng(seed).normal(scale=0.2, size=standard.size)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import warnings
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm.auto import tqdm
 
-from ..arguments import PACKAGE, check_count, check_one_of, check_seed
+from ..arguments import PACKAGE
+from ..data.labels import refuse_unsaved
 from ..data.schools import check_summary
-from ..data.summaries import summarise_schools
-from ..model.collapsed import design_posterior, summary_posterior
-from ..spec.constant import with_spread
-from ..spec.design import Design, build_design, parse_formulas, selected_effects
-from ..spec.model_priors import ModelPriors, leaning_on
-from ..spec.options import Choices, check_inclusion_prior, check_options, choose
-from ..spec.priors import Beta, Priors, check_priors
-from ..spec.standard import Margins, Units
-from .sampling import draws_kept, run_importance, run_nuts
-from .tree import INTERCEPT_ONLY, Draws, Names, assemble, attributes_of, names_of, school_summary
+from ..spec.model_priors import leaning_on
+from ..spec.options import Model, Options
+from ..spec.priors import Priors
+from .sampling import Run, sample_collapsed
+from .tree import assemble, attributes_of
 
 
 def fit(
@@ -140,21 +131,9 @@ def fit(
     >>> result["posterior"].sizes["school"], result.attrs["formulation"]
     (30, 'collapsed')
     """
-    formulas = parse_formulas(location, scale)
-    check_options(formulation, sampler, family, indicator)
-    check_one_of("missing", missing, ("raise", "drop"))
-    check_one_of("constant", constant, ("raise", "drop"))
-    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
-    plain = formulation in (None, "collapsed") and family == "normal" and indicator == "after"
-    if formulas.intercept_only and plain and _selects_the_scale(select):
-        schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
-        table = with_spread("data", schools, constant)
-        tree = _fit_summary(table, sampler, inclusion_prior, run)
-    else:
-        design = build_design(formulas, data, missing=missing, constant=constant)
-        selected = selected_effects(select, design.effects)
-        choices = choose(design, formulation, sampler, selected, inclusion_prior, family, indicator)
-        tree = _fit_design(design, choices, run)
+    options = Options(formulation, sampler, inclusion_prior, priors, family, select, indicator, missing, constant)
+    run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
+    tree = sampled(options.for_students(location, scale, data), run)
     tree.attrs |= {"location": location, "scale": scale, "missing": missing, "constant": constant}
     return tree
 
@@ -210,84 +189,27 @@ def fit_schools(
     'importance'
     """
     table = check_summary(schools, school=school)
-    check_one_of("constant", constant, ("raise", "drop"))
-    check_one_of("sampler", sampler, ("nuts", "importance"))
     if formulation not in (None, "collapsed"):
         raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
-    run = _run_options(draws, tune, chains, keep, random_seed, progressbar, priors)
-    tree = _fit_summary(with_spread("schools", table, constant), sampler, inclusion_prior, run)
+    options = Options("collapsed", sampler, inclusion_prior, priors, constant=constant)
+    run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
+    tree = sampled(options.for_schools("schools", table), run)
     name = tree.attrs["school"]
     tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}
     return tree
 
 
-class _Run(NamedTuple):
-    """How long, from which seed, with which priors."""
-
-    draws: int
-    tune: int | None
-    chains: int
-    keep: int | None
-    seed: int
-    show: bool
-    priors: Priors
-
-
-def _selects_the_scale(select) -> bool:
-    """Whether the indicator is that of the scale's intercept, which is then the only effect there."""
-    return (
-        select == "scale"
-        if isinstance(select, str)
-        else isinstance(select, list | tuple) and list(select) == ["scale[Intercept]"]
-    )
-
-
-def _run_options(draws, tune, chains, keep, random_seed, progressbar, priors) -> _Run:
-    check_priors(priors)
-    for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep)):
-        if value is not None or name in ("draws", "chains"):
-            check_count(name, value)
-    show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
-    return _Run(draws, tune, chains, keep, _seed(random_seed), show, priors or Priors())
-
-
-def _fit_summary(table: pd.DataFrame, sampler: str, inclusion_prior, run: _Run) -> xr.DataTree:
-    """The intercept-only model from a checked school summary."""
-    names = INTERCEPT_ONLY
-    prior = check_inclusion_prior(inclusion_prior, names.selected)
-    choices = Choices("collapsed", sampler, (1,), prior, "normal", "after")
-    posterior = summary_posterior(table, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
-    tree = assemble(_sample_collapsed(posterior, sampler, run), names, table)
-    return _described(tree, choices, names, table.index.name, posterior.units.margins, run)
-
-
-def _fit_design(design: Design, choices: Choices, run: _Run) -> xr.DataTree:
-    """Any model, from its design."""
-    names = names_of(design, choices.selected)
-    prior = choices.inclusion_prior
-    if choices.formulation == "collapsed":
-        posterior = design_posterior(design, prior if isinstance(prior, Beta) else prior[0], run.priors, standard=True)
-        draws, margins = _sample_collapsed(posterior, choices.sampler, run), posterior.units.margins
+def sampled(model: Model, run: Run) -> xr.DataTree:
+    """A fit: draws of a model, which is sampled on its standard scale, in the data's units."""
+    refuse_unsaved(model.design.labels)
+    if model.formulation == "collapsed":
+        draws = sample_collapsed(model.standard, run)
     else:
-        from .pymc_sampling import sample_design
+        from .pymc_sampling import sample_effects_too
 
-        margins = Margins.of(design)
-        units = Units(margins)
-        priors = ModelPriors.of(run.priors, margins, units)
-        kept = draws_kept(run.draws, run.chains, run.keep, len(design.labels) * len(design.effects))
-        draws = sample_design(
-            units.of_design(design), choices, priors, run.draws, run.tune or 1000, run.chains, kept, run.seed, run.show
-        )
-        draws = draws._replace(posterior=units.to_data(draws.posterior))
-    tree = assemble(draws, names, school_summary(design), design)
-    tree.attrs["blocks"] = json.dumps(design.blocks)
-    return _described(tree, choices, names, design.labels.name, margins, run)
-
-
-def _described(tree: xr.DataTree, choices: Choices, names: Names, school, margins: Margins, run: _Run) -> xr.DataTree:
-    """The fit with all that it says of itself; its priors in the data's units."""
-    priors = ModelPriors.of(run.priors, margins)
-    leaning = leaning_on(priors, names.effects, tree["posterior"].to_dataset())
+        draws = sample_effects_too(model.standard, run)
+    tree = assemble(draws, model)
+    leaning = leaning_on(model.priors, model.design.effects, tree["posterior"].to_dataset())
     if leaning:
         warnings.warn(
             f"the prior counts for more than the data in {'; '.join(leaning)}. What the fit says of it is largely what the "
@@ -295,23 +217,5 @@ def _described(tree: xr.DataTree, choices: Choices, names: Names, school, margin
             UserWarning,
             skip_file_prefixes=(PACKAGE,),
         )
-    tree.attrs = attributes_of(choices, names, school, priors, run.seed) | tree.attrs
+    tree.attrs = attributes_of(model, run.seed) | tree.attrs
     return tree
-
-
-def _sample_collapsed(posterior, sampler: str, run: _Run) -> Draws:
-    """Draws of a collapsed posterior by either sampler."""
-    rng = np.random.default_rng(run.seed)
-    kept = draws_kept(run.draws, run.chains, run.keep, posterior.n_schools)
-    bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
-    # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
-    passes = 2 if sampler == "importance" and kept < run.draws else 1
-    with tqdm(total=passes, disable=not run.show, **bar) as progress:
-        if sampler == "nuts":
-            return run_nuts(posterior, run.draws, run.tune or 300, run.chains, kept, rng, progress, run.show)
-        return run_importance(posterior, run.draws, run.chains, kept, rng, progress)
-
-
-def _seed(random_seed) -> int:
-    seed = check_seed(random_seed)
-    return int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed

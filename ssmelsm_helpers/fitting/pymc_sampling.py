@@ -11,42 +11,32 @@ from scipy.special import logsumexp
 
 from ..model.linear import cholesky
 from ..model.marginal import MarginalPosterior
-from ..spec.design import Design
-from ..spec.model_priors import ModelPriors
-from ..spec.options import Choices
-from .sampling import nutpie_on
+from ..spec.options import Model
+from .sampling import Run, nutpie_on
 from .tree import Draws, evenly_spaced
 
-
-def sample_design(
-    design: Design,
-    choices: Choices,
-    priors: ModelPriors,
-    draws: int,
-    tune: int,
-    chains: int,
-    kept: int,
-    seed: int,
-    show: bool,
-) -> Draws:
-    """Draws of a design by the chosen formulation; `kept` per chain, evenly spaced."""
-    chosen = evenly_spaced(draws, kept)
-    sample = _sample_marginal if choices.formulation == "marginal" else _sample_all
-    values, statistics = sample(design, choices, priors, draws, tune, chains, chosen, seed, show)
-    attributes = {"tune": tune} | ({"thinned_from": draws} if kept < draws else {})
-    return Draws(_named(values, design, choices), statistics, attributes)
+_TUNE = 1000
 
 
-def _sample_marginal(design, choices, priors, draws, tune, chains, chosen, seed, show):
+def sample_effects_too(model: Model, run: Run) -> Draws:
+    """Draws of a model whose effects are sampled, by its formulation; in the data's units."""
+    kept = run.kept(model.design.n_schools * len(model.design.effects))
+    run = run._replace(tune=run.tune or _TUNE)
+    sample = _sample_marginal if model.formulation == "marginal" else _sample_all
+    values, statistics = sample(model, run, evenly_spaced(run.draws, kept))
+    values = model.units.to_data(_named(values, model))
+    return Draws(values, statistics, {"tune": run.tune} | run.thinned(kept))
+
+
+def _sample_marginal(model: Model, run: Run, chosen):
     """NUTS on the marginal posterior, every chain started near the mode; delta recovered."""
-    posterior = MarginalPosterior(design, choices, priors)
-    start, rng = posterior.start(), np.random.default_rng(seed)
+    posterior = MarginalPosterior(model)
+    start, rng = posterior.start(), np.random.default_rng(run.seed)
 
     def near(chain_seed):
         return start + np.random.default_rng(chain_seed).normal(size=posterior.size, scale=0.01)
 
-    density = posterior.log_density_and_gradient
-    x, statistics = nutpie_on(density, near, posterior.size, draws, tune, chains, rng, show)
+    x, statistics = nutpie_on(posterior.log_density_and_gradient, near, posterior.size, run, rng)
     x = x[:, chosen]
     found = [_recovered(posterior, point, rng) for point in x.reshape(-1, posterior.size)]
     values = {
@@ -76,23 +66,23 @@ def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
     return found
 
 
-def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show):
+def _sample_all(model: Model, run: Run, chosen):
     """PyMC's own steps: NUTS for what is continuous, Gibbs-Metropolis for delta."""
     import pymc as pm
 
     from ..model.pymc.build import model_of
 
-    model = model_of(design, choices, priors)
-    with model, _quiet("pymc", show):
+    pymc_model = model_of(model)
+    with pymc_model, _quiet("pymc", run.show):
         trace = pm.sample(
-            draws,
-            step=_compiled_steps(model),
-            tune=tune,
-            chains=chains,
-            cores=min(chains, _cores()),
-            random_seed=seed,
-            progressbar=show,
-            initvals=_start(model, design, choices, priors),
+            run.draws,
+            step=_compiled_steps(pymc_model),
+            tune=run.tune,
+            chains=run.chains,
+            cores=min(run.chains, _cores()),
+            random_seed=run.seed,
+            progressbar=run.show,
+            initvals=_start(pymc_model, model),
             nuts_sampler="pymc",
             compute_convergence_checks=False,
         )
@@ -101,8 +91,8 @@ def _sample_all(design, choices, priors, draws, tune, chains, chosen, seed, show
     statistics = {new: found[old].to_numpy()[:, chosen] for old, new in kept.items() if old in found}
     posterior = trace["posterior"]
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
-    # Computed here and not by the model: compiling them would take longer than sampling.
-    return values | {"v": _effects_in_force(values, design, choices)}, statistics
+    # Computed here and not by PyMC's model: compiling them would take longer than sampling.
+    return values | {"v": _effects_in_force(values, model)}, statistics
 
 
 def _compiled_steps(model) -> list:
@@ -127,9 +117,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _effects_in_force(values, design: Design, choices: Choices) -> np.ndarray:
+def _effects_in_force(values, model: Model) -> np.ndarray:
     """v (chain, draw, school, effect), as the sampled model defines it."""
-    omega = values.get("omega")
+    design, omega = model.design, values.get("omega")
     if omega is None:
         rho = values.get("rho", np.zeros(values["tau"].shape[:2]))
         omega = np.ones((*rho.shape, 2, 2))
@@ -138,15 +128,16 @@ def _effects_in_force(values, design: Design, choices: Choices) -> np.ndarray:
         omega = np.eye(len(design.effects))
     factor = np.swapaxes(cholesky(omega), -1, -2)
     in_force = np.ones(values["z"].shape)
-    in_force[..., list(choices.selected)] = values["delta"]
-    if choices.indicator == "before":
+    in_force[..., list(model.selected)] = values["delta"]
+    if model.indicator == "before":
         return values["tau"][..., None, :] * ((in_force * values["z"]) @ factor)
     return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
 
 
-def _start(model, design: Design, choices: Choices, priors: ModelPriors) -> dict[str, np.ndarray]:
+def _start(pymc_model, model: Model) -> dict[str, np.ndarray]:
     """A value near the mode for each free variable of the sampled model."""
-    marginal = MarginalPosterior(design, choices, priors)
+    priors = model.priors
+    marginal = MarginalPosterior(model)
     found = marginal.constrain(marginal.start())
     start = {name: found[name] for name in ("gamma", "eta", "tau", "z", "pi", "nu") if name in found}
     start |= {"rho": 0.0, "rho_half": 0.5, "nu_above_two": 20.0}
@@ -155,7 +146,7 @@ def _start(model, design: Design, choices: Choices, priors: ModelPriors) -> dict
     for name in ("gamma", "eta", "gamma_centred", "eta_centred"):
         start |= {f"{name}_{at}": value for at, value in enumerate(start[name])}
     start |= {f"tau_{at}": tau * getattr(priors.tau[at], "factor", 1.0) for at, tau in enumerate(found["tau"])}
-    return {v.name: start[v.name] for v in model.free_RVs if v.name in start}
+    return {v.name: start[v.name] for v in pymc_model.free_RVs if v.name in start}
 
 
 @contextmanager
@@ -171,12 +162,12 @@ def _quiet(name: str, show: bool):
         logger.setLevel(level)
 
 
-def _named(values, design: Design, choices: Choices) -> dict[str, np.ndarray]:
+def _named(values, model: Model) -> dict[str, np.ndarray]:
     """The variables of a fit, u and t in force, without the axes of effects that stand alone."""
-    K = len(design.location_effects)
-    if choices.formulation == "marginal":
+    K = len(model.design.location_effects)
+    if model.formulation == "marginal":
         in_force = np.ones(values["v"].shape)
-        in_force[..., list(choices.selected)] = values["delta"]
+        in_force[..., list(model.selected)] = values["delta"]
         values["v"] = values["v"] * in_force
     values["u"], values["t"] = values["v"][..., :K], values["v"][..., K:]
     arrays = {name: values[name] for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in values}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
+from tqdm.auto import tqdm
 
-from ..arguments import PACKAGE
-from ..model.collapsed import CollapsedPosterior
+from ..arguments import PACKAGE, check_count, check_seed
+from ..model.collapsed import CollapsedPosterior, collapsed_posterior
 from ..model.recovery import recover_effects
-from ..spec.priors import Beta
+from ..spec.inclusion import Beta
+from ..spec.options import Model
 from .importance import (
     GOOD_PARETO_K,
     Defence,
@@ -34,6 +38,8 @@ _MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
 _NULL_DRAWS = 300
 # A chain's draws of tau_t are correlated; so many count as one in that check.
 _DRAWS_PER_EFFECTIVE = 5
+# Warm-up draws of chains that start in units of the Laplace approximation.
+_TUNE = 300
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
 _KEPT_VALUES = 16_000_000
 
@@ -56,20 +62,57 @@ def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, c
     return Draws(arrays, {name: by_chain(value) for name, value in statistics.items()}, attributes)
 
 
-def draws_kept(draws: int, chains: int, keep: int | None, n_schools: int) -> int:
-    """Draws per chain that are kept: all, unless they are more than `keep` in all."""
-    most = max(_KEPT_VALUES // n_schools, 100) if keep is None else keep
+def draws_kept(draws: int, chains: int, keep: int | None, values: int) -> int:
+    """Draws per chain that are kept: all, unless they are more than `keep` in all; `values` are what one draw has."""
+    most = max(_KEPT_VALUES // values, 100) if keep is None else keep
     return min(draws, max(most // chains, 1))
 
 
-def _thinned(draws: int, kept: int) -> dict:
-    return {"thinned_from": draws} if kept < draws else {}
+class Run(NamedTuple):
+    """How long, and from which seed."""
+
+    draws: int
+    tune: int | None = None
+    chains: int = 1
+    keep: int | None = None
+    seed: int = 0
+    show: bool = False
+
+    @classmethod
+    def of(cls, draws, tune, chains, keep, random_seed, progressbar) -> Run:
+        """Checked; a seed is drawn where none was given."""
+        for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep)):
+            if value is not None or name in ("draws", "chains"):
+                check_count(name, value)
+        seed = check_seed(random_seed)
+        seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
+        return cls(draws, tune, chains, keep, seed, bool(progressbar) and not os.environ.get("SSMELSM_STATIC"))
+
+    def kept(self, values: int) -> int:
+        """Draws per chain that are kept; `values` are what one draw has."""
+        return draws_kept(self.draws, self.chains, self.keep, values)
+
+    def thinned(self, kept: int) -> dict:
+        """For the attributes of a fit."""
+        return {"thinned_from": self.draws} if kept < self.draws else {}
 
 
-def run_importance(
-    posterior: CollapsedPosterior, draws: int, chains: int, kept: int, rng, progress, start: StudentT | None = None
-) -> Draws:
+def sample_collapsed(model: Model, run: Run) -> Draws:
+    """Draws of a model that can be collapsed, by the sampler that it names."""
+    posterior = collapsed_posterior(model)
+    kept = run.kept(posterior.n_schools)
+    rng = np.random.default_rng(run.seed)
+    bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
+    # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
+    passes = 2 if model.sampler == "importance" and kept < run.draws else 1
+    with tqdm(total=passes, disable=not run.show, **bar) as progress:
+        sample = run_nuts if model.sampler == "nuts" else run_importance
+        return sample(posterior, run, rng, progress)
+
+
+def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start: StudentT | None = None) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
+    draws, chains, kept = run.draws, run.chains, run.kept(posterior.n_schools)
     proposal = adapt(posterior, rng, start)
     # Where fewer draws are kept than asked for, one and a half times as many proposals are enough.
     proposals = draws * chains if kept == draws else min(3 * kept // 2, draws) * chains
@@ -99,7 +142,7 @@ def run_importance(
         "importance_ess": weighted.ess,
         "log_evidence": weighted.log_evidence,
         **checked.attributes(),
-        **_thinned(draws, kept),
+        **run.thinned(kept),
     }
     statistics = {"log_weight": weighted.log_weights[chosen], "replicate": replicate[chosen]}
     return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
@@ -131,8 +174,9 @@ def _warn(text: str) -> None:
     warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
 
 
-def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, progress, progressbar) -> Draws:
+def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     """NUTS on the collapsed posterior; every chain starts near the mode."""
+    kept, tune = run.kept(posterior.n_schools), run.tune or _TUNE
     mode, covariance = find_mode(posterior)
     # In units of the Laplace approximation the posterior is nearly round, and short paths suffice.
     factor = np.linalg.cholesky(covariance)
@@ -144,22 +188,22 @@ def run_nuts(posterior: CollapsedPosterior, draws, tune, chains, kept, rng, prog
     def start(seed):
         return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
 
-    standard, statistics = nutpie_on(density, start, posterior.size, draws, tune, chains, rng, progressbar)
-    chosen = evenly_spaced(draws, kept)
+    standard, statistics = nutpie_on(density, start, posterior.size, run._replace(tune=tune), rng)
+    chosen = evenly_spaced(run.draws, kept)
     x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
     statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
     effects = recover_effects(posterior, x, rng, progress)
     log_density = effects.pop("log_density")
-    attributes = {"tune": tune} | _thinned(draws, kept)
+    attributes = {"tune": tune} | run.thinned(kept)
     if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
         ridge = first_proposal(posterior, StudentT.matching(mode, covariance)).ridge
         equal = np.full(len(x), -np.log(len(x)))
         ess = len(x) / _DRAWS_PER_EFFECTIVE
         attributes |= _checked(posterior, ridge, x, equal, evidence_of_draws(x, log_density), ess, rng).attributes()
-    return by_name(posterior, x, effects, statistics, attributes, chains)
+    return by_name(posterior, x, effects, statistics, attributes, run.chains)
 
 
-def nutpie_on(density, start, size: int, draws: int, tune: int, chains: int, rng, progressbar: bool):
+def nutpie_on(density, start, size: int, run: Run, rng):
     """NUTS by nutpie on a NumPy density with its gradient: points (chain, draw, size), and statistics."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
@@ -179,8 +223,8 @@ def nutpie_on(density, start, size: int, draws: int, tune: int, chains: int, rng
     )
     # One core: Python densities of several chains would wait for each other.
     seed = int(rng.integers(2**32))
-    options = {"cores": 1, "seed": seed, "progress_bar": progressbar, "save_warmup": False}
-    trace = nutpie.sample(model, draws=draws, tune=tune, chains=chains, **options)
+    options = {"cores": 1, "seed": seed, "progress_bar": run.show, "save_warmup": False}
+    trace = nutpie.sample(model, draws=run.draws, tune=run.tune, chains=run.chains, **options)
     names = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "mean_tree_accept": "acceptance_rate"}
     found = trace["sample_stats"]
     return trace["posterior"]["x"].to_numpy(), {new: found[old].to_numpy() for old, new in names.items()}

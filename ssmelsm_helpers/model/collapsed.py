@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
-from ..spec.design import Design
+from ..spec.inclusion import Beta
 from ..spec.model_priors import ModelPriors
-from ..spec.priors import Beta, Priors
-from ..spec.standard import DATA_UNITS, Margins, Units
+from ..spec.options import Model
+from ..spec.standard import DATA_UNITS, Units
 from . import kernel, quadrature
 from .covariance import Conditional, EffectCovariance
 from .gradient import by_conditional, by_variance, mixture_means, moments_of_u, spike_means
@@ -267,19 +267,8 @@ def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[C
     return Component(sums.n, sums.sum_squares, conditional.tau_t, loads, centres, slopes), directions
 
 
-def summary_posterior(schools, inclusion_prior: float | Beta, priors: Priors, *, standard=False) -> CollapsedPosterior:
-    """The intercept-only model of a checked school summary, in its own units or on its standard scale."""
-    margins = Margins.of(schools)
-    units = Units(margins) if standard else DATA_UNITS
-    sums, priors = SummarySums(units.of_schools(schools)), ModelPriors.of(priors, margins, units)
-    return CollapsedPosterior(sums, ((0, 1),), inclusion_prior, priors, units)
-
-
-def design_posterior(
-    design: Design, inclusion_prior: float | Beta, priors: Priors, *, standard=False
-) -> CollapsedPosterior:
-    """The model of a design whose scale has a random intercept and no other random effect."""
-    margins = Margins.of(design)
-    units = Units(margins) if standard else DATA_UNITS
-    sums, priors = StudentSums(units.of_design(design)), ModelPriors.of(priors, margins, units)
-    return CollapsedPosterior(sums, design.blocks, inclusion_prior, priors, units)
+def collapsed_posterior(model: Model) -> CollapsedPosterior:
+    """The posterior of a model that can be collapsed, on the scale of its design."""
+    design = model.design
+    sums = StudentSums(design) if design.table is None else SummarySums(design.table)
+    return CollapsedPosterior(sums, design.blocks, model.inclusion.single, model.priors, model.units)

@@ -12,11 +12,8 @@ from itertools import product
 import numpy as np
 from scipy.special import digamma, expit, gammaln, log_expit, logit
 
-from ..spec.design import Design
-from ..spec.model_priors import ModelPriors
-from ..spec.options import Choices
-from ..spec.priors import LEAST_NU, Beta, Priors
-from ..spec.standard import Margins
+from ..spec.options import Model
+from ..spec.priors import LEAST_NU
 from .cells import cells_of
 from .covariance import EffectCovariance
 from .linear import solve_lower, solve_upper
@@ -39,26 +36,23 @@ class MarginalPosterior:
 
     Parameters
     ----------
-    design : Design
-    choices : Choices
-        Selected effects, their inclusion prior, family.
-    priors : ModelPriors or Priors
-        On the design's scale.
+    model : Model
+        On the scale of its design.
     """
 
-    def __init__(self, design: Design, choices: Choices, priors: ModelPriors | Priors):
-        self.design, self.choices = design, choices
-        self.priors = ModelPriors.of(priors, Margins.of(design)) if isinstance(priors, Priors) else priors
-        self.cells = cells_of(design, choices.family)
+    def __init__(self, model: Model):
+        design, inclusion = model.design, model.inclusion
+        self.model, self.design, self.priors, self.inclusion = model, design, model.priors, inclusion
+        self.cells = cells_of(design, model.family)
         self.rows = np.bincount(self.cells.school)  # per school
         self.starts = np.concatenate([[0], np.cumsum(self.rows)[:-1]])
         self.covariance = EffectCovariance(design.blocks)
         self.K, self.M, self.J = len(design.location_effects), len(design.effects), len(design.labels)
-        self.centred = not any(at < self.K for at in choices.selected)
-        deltas = configurations(choices.selected)
+        self.centred = not any(at < self.K for at in model.selected)
+        deltas = configurations(model.selected)
         self.deltas, self.in_force = deltas, np.ones((len(deltas), self.M))
-        self.in_force[:, list(choices.selected)] = deltas
-        self.learns_pi, self.student = isinstance(choices.inclusion_prior, Beta), choices.family == "student"
+        self.in_force[:, list(model.selected)] = deltas
+        self.learns_pi, self.student = inclusion.learned, model.family == "student"
         sizes = [design.X.shape[1], design.W.shape[1], self.covariance.size, self.learns_pi, self.student]
         ends = np.cumsum([0, *sizes, self.J * self.M])
         self.parts = dict(
@@ -77,7 +71,7 @@ class MarginalPosterior:
         x[self.parts["gamma"]], x[self.parts["eta"]] = found["gamma"], found["eta"]
         x[self.parts["effects"]][: self.M] = np.log([*found["tau_u"], *scale_tau])
         if self.learns_pi:
-            x[self.parts["pi"]] = logit(self.choices.inclusion_prior.mean)
+            x[self.parts["pi"]] = logit(self.inclusion.prior.mean)
         if self.student:
             x[self.parts["nu"]] = np.log(20.0)
         if self.centred:
@@ -113,7 +107,7 @@ class MarginalPosterior:
 
     def log_odds(self, x):
         """logit pi."""
-        return x[self.parts["pi"]] if self.learns_pi else logit(np.array(self.choices.inclusion_prior))
+        return x[self.parts["pi"]] if self.learns_pi else logit(np.array(self.inclusion.prior))
 
     def log_likelihoods(self, found) -> tuple[np.ndarray, list[tuple]]:
         """log p(y_j | v, configuration) (C, J), and per configuration what the gradient needs, row by row."""
@@ -218,7 +212,7 @@ class MarginalPosterior:
             total += float(prior.log_density(found["tau"][at])) + effects[at]
             gradient[self.parts["effects"].start + at] += prior.gradient(found["tau"][at]) * found["tau"][at] + 1
         if self.learns_pi:
-            at, prior = self.parts["pi"].start, self.choices.inclusion_prior
+            at, prior = self.parts["pi"].start, self.inclusion.prior
             total += float(prior.log_density_of_logit(x[at]))
             gradient[at] += prior.gradient_by_logit(x[at])
         if self.student:

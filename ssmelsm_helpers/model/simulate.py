@@ -10,7 +10,9 @@ import pandas as pd
 from ..arguments import check_count, check_number, check_numbers, check_seed, in_order_of, shown, whole_numbers
 from ..data.frames import collected, data_frame
 from ..data.summaries import school_table, summarise_schools
-from ..spec.design import Design, build_design, parse_formulas, selected_effects
+from ..spec.design import Design, build_design
+from ..spec.formulas import parse_formulas
+from ..spec.options import selected_effects
 
 
 class Simulation(NamedTuple):

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ..arguments import check_count, check_one_of, check_seed
 from ..fitting.importance import GOOD_PARETO_K
-from ..fitting.tree import design_from, evenly_spaced
+from ..fitting.tree import design_from, evenly_spaced, observed_schools
 from ..spec.design import Design
-from .pips import LEAST_DRAWS, error_between, posterior_of_fit, refuse_before, replicates_of
-from .refit import observed_schools
+from ..spec.inclusion import Inclusion
+from .pips import LEAST_DRAWS, mcse_of_mean, posterior_of_fit, refuse_before
 
 GOOD_RHAT, GOOD_ESS = 1.01, 400
-
-
-def _by_label(name: str, values: xr.DataArray) -> dict[str, np.ndarray]:
-    """Draws (chain, draw) of each element; of a correlation matrix, those that vary, once."""
-    if values.ndim == 2:
-        return {name: values.to_numpy()}
-    labels = [str(label) for label in values[values.dims[2]].to_numpy()]
-    if values.ndim == 3:
-        return {f"{name}[{label}]": values.to_numpy()[..., at] for at, label in enumerate(labels)}
-    pairs = [(i, j) for i in range(len(labels)) for j in range(i)]
-    found = {f"{name}[{labels[j]}, {labels[i]}]": values.to_numpy()[..., i, j] for i, j in pairs}
-    return {label: draws for label, draws in found.items() if np.ptp(draws) > 0}
 
 
 def convergence(fit: xr.DataTree) -> pd.DataFrame:
@@ -64,51 +50,39 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     >>> bool(convergence(result)["ok"].all())
     True
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats import summary
 
     posterior = posterior_of_fit(fit)
-    rows = {}
-    for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu"):
-        if name in posterior:
-            rows |= _by_label(name, posterior[name].transpose("chain", "draw", ...))
-    axes = {"chain_axis": 0, "draw_axis": 1}
-    importance = "importance_ess" in fit.attrs
-    divergences = int(fit["sample_stats"]["diverging"].sum()) if "diverging" in fit["sample_stats"] else 0
+    names = [name for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in posterior]
+    draws = posterior[names]
+    if "omega" in names:
+        draws["omega"] = _varying_pairs(posterior["omega"])
+    few = posterior.sizes["draw"] < LEAST_DRAWS
+    found = summary(draws, kind="stats" if few else "all", ci_prob=0.9, round_to="none")
+    table = found[["mean", "sd"]].rename_axis("parameter")
+    table["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, draws[name])) for name in names])
+    for column in ("ess_bulk", "ess_tail", "r_hat"):
+        table[column] = np.nan if few else found[column]
+    trusted = table["r_hat"] <= GOOD_RHAT
+    if "importance_ess" in fit.attrs:  # these draws have no chains
+        table = table.drop(columns="r_hat").assign(pareto_k=fit.attrs["pareto_k"])
+        table[["ess_bulk", "ess_tail"]] = fit.attrs["importance_ess"]
+        trusted = table["pareto_k"] <= GOOD_PARETO_K
+    divergences = int(fit["sample_stats"].get("diverging", xr.DataArray(0)).sum())
     contradiction = not fit.attrs.get("near_zero_agrees", True)
-    records = []
-    for draws in rows.values():
-        if importance:
-            bulk = tail = fit.attrs["importance_ess"]
-        elif draws.shape[1] < LEAST_DRAWS:
-            bulk = tail = np.nan
-        else:
-            bulk = float(array_stats.ess(draws, method="bulk", **axes))
-            tail = float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes))
-        sd = draws.std(ddof=1) if draws.size > 1 else np.nan
-        record = {
-            "mean": draws.mean(),
-            "sd": sd,
-            "mcse": _mcse(fit, draws, sd, bulk),
-            "ess_bulk": bulk,
-            "ess_tail": tail,
-        }
-        if importance:
-            record["pareto_k"] = fit.attrs["pareto_k"]
-            trusted = record["pareto_k"] <= GOOD_PARETO_K
-        else:
-            record["r_hat"] = float(array_stats.rhat(draws, **axes)) if bulk == bulk else np.nan
-            trusted = record["r_hat"] <= GOOD_RHAT
-        trusted &= divergences == 0 and not contradiction
-        records.append(record | {"ok": bool(trusted and min(bulk, tail) >= GOOD_ESS)})
-    table = pd.DataFrame(records, index=pd.Index(rows, name="parameter"))
+    enough = table[["ess_bulk", "ess_tail"]].min(axis=1, skipna=False) >= GOOD_ESS
+    table["ok"] = trusted & enough & (divergences == 0 and not contradiction)
     table.attrs |= {"divergences": divergences, "contradiction": contradiction}
     return table
 
 
-def _mcse(fit: xr.DataTree, draws: np.ndarray, sd: float, ess: float) -> float:
-    """Monte Carlo standard error of a mean."""
-    replicate = replicates_of(fit)
-    return sd / np.sqrt(ess) if replicate is None else float(error_between(replicate, draws.ravel()))
+def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
+    """The correlations that are estimated, each once."""
+    names = omega["effect"].to_numpy()
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if np.ptp(omega.isel(effect=i, effect_bis=j)) > 0]
+    parts = [omega.isel(effect=i, effect_bis=j, drop=True) for i, j in pairs]
+    labels = [f"{names[j]}, {names[i]}" for i, j in pairs]
+    return xr.concat(parts, pd.Index(labels, name="pair"))
 
 
 def least_ess(fit: xr.DataTree) -> float:
@@ -191,9 +165,9 @@ def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
             f"schools='new' needs a random intercept in the location and one random effect in the scale; found {effects}."
         )
     refuse_before(fit)
-    pi = posterior["pi"] if "pi" in posterior else float(np.atleast_1d(fit.attrs["inclusion_prior"])[-1])
-    if not any(name.startswith("scale[") for name in json.loads(fit.attrs["select"])):
-        pi = 1.0
+    inclusion = Inclusion.of_fit(fit.attrs)
+    of_scale = [name for name in inclusion.effects if name.startswith("scale[")]
+    pi = inclusion.at(posterior, of_scale[0]) if of_scale else 1.0
     tau_t = posterior["tau"].isel(effect=-1, drop=True)
     t = posterior["t"]
     return tau_t * t.copy(data=rng.normal(size=t.shape)) * (t.copy(data=rng.random(t.shape)) < pi)

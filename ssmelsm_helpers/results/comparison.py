@@ -14,7 +14,8 @@ from ..fitting.sampling import draws_kept
 from ..fitting.tree import design_from, evenly_spaced
 from ..model.collapsed import blocks
 from ..spec.design import Design
-from ..spec.priors import Priors, check_priors
+from ..spec.options import Options
+from ..spec.priors import Priors
 from .checks import location_and_log_sd
 from .pips import posterior_of_fit
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
@@ -67,8 +68,7 @@ def heterogeneity(
     """
     posterior_of_fit(fit)
     check_count("draws", draws)
-    check_priors(priors)
-    priors = priors_of(fit) if priors is None else priors
+    priors = Options(priors=priors).priors or priors_of(fit)
     rng = np.random.default_rng(check_seed(random_seed))
     posterior = posterior_of(fit, None, priors)
     proposal = adapt(posterior, rng).in_whole_draws(draws)
@@ -152,9 +152,9 @@ def pointwise_log_likelihood(
 
 def _design_of(fit: xr.DataTree, data) -> Design:
     """The students of a fit, from itself or from data that must be the same."""
-    stored = design_from(fit)
     if data is None:
-        if stored is None:
+        stored = design_from(fit)
+        if stored.table is not None:
             raise ValueError("data must be given for unit='student': this fit holds only the schools' summaries.")
         return stored
     return design_of_data(fit, data)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
 from ..arguments import check_numbers, check_probability
-from ..data.schools import label_index
+from ..data.labels import label_index
+from ..fitting.tree import design_from
+from ..spec.inclusion import Inclusion
 
 # With fewer draws per chain, neither an effective sample size nor an error can be estimated.
 LEAST_DRAWS = 4
@@ -42,69 +42,52 @@ def refuse_before(fit: xr.DataTree) -> None:
         raise ValueError(f"fit must have indicator='after' for schools not seen; found {fit.attrs['indicator']!r}.")
 
 
-def _selected_dim(posterior: xr.Dataset) -> str | None:
-    """The axis of the selected effects, where there are several."""
-    return next((dim for dim in ("scale_effect", "selected_effect") if dim in posterior["delta"].dims), None)
-
-
 def selected_names(fit: xr.DataTree) -> list[str]:
     """Names of the effects with an indicator."""
-    return json.loads(fit.attrs["select"])
+    return list(Inclusion.of_fit(fit.attrs).effects)
 
 
 def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
     """Prior probability of inclusion (its prior mean, where pi is learned)."""
-    prior = np.atleast_1d(fit.attrs["inclusion_prior"])
-    return float(prior[selected_names(fit).index(effect) if len(prior) > 1 else 0])
+    inclusion = Inclusion.of_fit(fit.attrs)
+    return inclusion.means[inclusion.effects.index(effect)]
 
 
 def check_effect(fit: xr.DataTree, effect: str | None) -> str:
     """The selected effect meant: the only one, or the one named."""
     known = selected_names(fit)
-    if effect is None and len(known) > 1:
-        raise ValueError(f"effect must name one of the selected effects {known}; found None.")
-    if effect is not None and effect not in known:
-        raise ValueError(f"effect must be one of {known}; found {effect!r}.")
-    return known[0] if effect is None else effect
+    if effect not in (known if len(known) > 1 else [*known, None]):
+        raise ValueError(f"effect must be one of the selected effects {known}; found {effect!r}.")
+    return effect or known[0]
+
+
+def _of_effect(values: xr.DataArray, label: str) -> xr.DataArray:
+    """One effect's draws, from those of all: an effect that stands alone has no axis."""
+    axes = [dim for dim in values.dims if dim not in ("chain", "draw", "school")]
+    return values.sel(dict.fromkeys(axes, label), drop=True)
 
 
 def inclusion_draws(fit: xr.DataTree, effect: str | None = None) -> xr.DataArray:
     """P(delta_j = 1 | y, rest of the draw) per draw and school; in the sampled formulation, delta itself."""
     posterior = posterior_of_fit(fit)
     effect = check_effect(fit, effect)
-    dim = _selected_dim(posterior)
-    where = {} if dim is None else {dim: effect}
     if "log_bf" not in posterior:
-        return posterior["delta"].sel(where, drop=True).astype(float)
-    pi = posterior["pi"] if "pi" in posterior else prior_inclusion(fit, effect)
-    return expit(posterior["log_bf"].sel(where, drop=True) + logit(pi))
-
-
-def _effect_draws(fit: xr.DataTree, effect: str) -> tuple[xr.DataArray, xr.DataArray]:
-    """The effect in force (u or t) and its indicator, per draw and school."""
-    posterior = posterior_of_fit(fit)
-    variable, dim = ("t", "random_scale_effect") if effect.startswith("scale[") else ("u", "location_effect")
-    values = posterior[variable]
-    if dim in values.dims:
-        values = values.sel({dim: effect.split("[", 1)[1][:-1]}, drop=True)
-    axis = _selected_dim(posterior)
-    delta = posterior["delta"] if axis is None else posterior["delta"].sel({axis: effect}, drop=True)
-    return values, delta
+        return _of_effect(posterior["delta"], effect).astype(float)
+    pi = Inclusion.of_fit(fit.attrs).at(posterior, effect)
+    return expit(_of_effect(posterior["log_bf"], effect) + logit(pi))
 
 
 def school_log_sd(fit: xr.DataTree) -> xr.DataArray:
     """log residual SD per draw and school: the mean of log sigma over the school's students."""
-    posterior = posterior_of_fit(fit)
-    if "constant_data" not in fit.children:
-        return posterior["eta"].isel(scale_term=0, drop=True) + posterior["t"]
-    data = fit["constant_data"].to_dataset()
-    position = xr.DataArray(data["school_position"].to_numpy(), dims="student", name="school")
-    fixed = data["W"].groupby(position).mean().assign_coords(school=posterior["school"])
-    t = posterior["t"]
-    if "random_scale_effect" in t.dims:
-        columns = data["S"].groupby(position).mean().rename(s_column="random_scale_effect")
-        t = xr.dot(t, columns.assign_coords(school=posterior["school"]), dim="random_scale_effect")
-    return xr.dot(posterior["eta"], fixed, dim="scale_term") + t
+    posterior, design = posterior_of_fit(fit), design_from(fit)
+    fixed = xr.DataArray(design.school_means(design.W), dims=("school", "scale_term"))
+    columns = xr.DataArray(design.school_means(design.S), dims=("school", "random_scale_effect"))
+    t = (
+        posterior["t"]
+        if "random_scale_effect" in posterior["t"].dims
+        else posterior["t"].expand_dims("random_scale_effect")
+    )
+    return xr.dot(posterior["eta"], fixed, dim="scale_term") + xr.dot(t, columns, dim="random_scale_effect")
 
 
 def mcse_of_mean(fit: xr.DataTree, draws: xr.DataArray) -> np.ndarray:
@@ -203,7 +186,9 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     sample = ("chain", "draw")
     effect = check_effect(fit, effect)
     inclusion = inclusion_draws(fit, effect)
-    value, delta = _effect_draws(fit, effect)
+    variable = "t" if effect.startswith("scale[") else "u"
+    value = _of_effect(posterior[variable], effect.removeprefix("scale[").removeprefix("location[")[:-1])
+    delta = _of_effect(posterior["delta"], effect)
     sd = np.exp(school_log_sd(fit)).transpose(*sample, "school")
     lower, upper = sd.quantile([0.025, 0.975], dim=sample).to_numpy()
     in_slab = delta.sum(sample).to_numpy()
@@ -225,14 +210,10 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     if effect.startswith("location["):
         del columns["sd_ratio"]
         directions = _DIRECTIONS_OF_LOCATION
-    table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=_school_name(fit)))
+    table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=fit.attrs.get("school") or None))
     table["verdict"] = verdicts(table, threshold=threshold, directions=directions)
     table.attrs["threshold"] = float(threshold)
     return table
-
-
-def _school_name(fit) -> str | None:
-    return fit.attrs.get("school") or None
 
 
 def verdicts(table: pd.DataFrame, *, threshold: float, directions=VERDICTS[:2]) -> np.ndarray:

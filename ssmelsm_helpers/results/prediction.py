@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ..arguments import check_count, check_seed
-from ..spec.options import check_inclusion_prior
-from ..spec.priors import Beta, Priors, check_priors
+from ..fitting.tree import design_from
+from ..spec.inclusion import Beta, Inclusion
+from ..spec.options import Options
+from ..spec.priors import Priors
 from .pips import posterior_of_fit, refuse_before
 from .refit import design_of_data
 
@@ -45,22 +45,17 @@ def prior_predictive(
     >>> prior_predictive(random_seed=1)["sd_ratio"].quantile([0.025, 0.975]).round(1).tolist()
     [0.1, 6.3]
     """
-    check_priors(priors)
+    given = Options(priors=priors).priors or Priors()
     check_count("draws", draws)
-    (pi,) = _single(check_inclusion_prior(inclusion_prior, ["scale[Intercept]"]))
-    priors = priors or Priors()
+    pi = Inclusion.of(inclusion_prior, ["scale[Intercept]"]).single
     rng = np.random.default_rng(check_seed(random_seed))
     if isinstance(pi, Beta):
         pi = rng.beta(pi.a, pi.b, size=draws)
-    tau_t = priors.of_tau_t().sample(draws, rng)
+    tau_t = given.of_tau_t().sample(draws, rng)
     delta = (rng.random(draws) < pi).astype(int)
     t = tau_t * rng.normal(size=draws) * delta
     with np.errstate(over="ignore"):  # a heavy-tailed prior reaches SDs beyond any float
         return pd.DataFrame({"tau_t": tau_t, "delta": delta, "t": t, "sd_ratio": np.exp(t)})
-
-
-def _single(prior):
-    return (prior,) if isinstance(prior, Beta) else prior
 
 
 def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: int = 0) -> pd.DataFrame:
@@ -97,16 +92,16 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     """
     posterior = posterior_of_fit(fit)
     refuse_before(fit)
-    x, w, z, s = (columns.mean(axis=0) for columns in _columns(fit, posterior, students, data))
+    x, w, z, s = (columns.mean(axis=0) for columns in _columns(fit, students, data))
     stacked = posterior.stack(sample=("chain", "draw"))
     gamma, eta, tau = (stacked[name].transpose("sample", ...).to_numpy() for name in ("gamma", "eta", "tau"))
     rng = np.random.default_rng(check_seed(random_seed))
     effects = tau * _correlated(stacked, tau.shape, rng)
     names = [str(name) for name in posterior["effect"].to_numpy()]
     result = {}
-    for at, name in enumerate(json.loads(fit.attrs["select"])):
-        prior = np.atleast_1d(fit.attrs["inclusion_prior"])
-        pi = stacked["pi"].to_numpy() if "pi" in stacked else prior[at if len(prior) > 1 else 0]
+    inclusion = Inclusion.of_fit(fit.attrs)
+    for name in inclusion.effects:
+        pi = np.asarray(inclusion.at(stacked, name))
         result[f"delta[{name}]"] = (rng.random(len(tau)) < pi).astype(int)
         effects[:, names.index(name)] *= result[f"delta[{name}]"]
     log_ratio = effects[:, len(z) :] @ s
@@ -119,15 +114,11 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     return pd.DataFrame(result, index=index)
 
 
-def _columns(fit, posterior, students, data):
+def _columns(fit, students, data):
     """X, W, Z and S of the new school's students."""
-    plain = "constant_data" not in fit.children
-    plain |= (
-        students is None
-        and [str(name) for name in posterior["effect"].to_numpy()] == ["location[Intercept]", "scale[Intercept]"]
-        and all(list(posterior[dim].to_numpy()) == ["Intercept"] for dim in ("location_term", "scale_term"))
-    )
-    if plain:
+    stored = design_from(fit)
+    parts = (stored.location_terms, stored.scale_terms, stored.location_effects, stored.scale_effects)
+    if stored.table is not None or (students is None and all(names == ("Intercept",) for names in parts)):
         return np.ones((4, 1, 1))
     if students is None or data is None:
         raise ValueError(

@@ -1,30 +1,24 @@
-"""From a saved fit back to its posterior: everything needed is in the DataTree."""
+"""From a saved fit back to its model: everything needed is in the DataTree."""
 
 from __future__ import annotations
 
 import json
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy.special import logit
 
-from ..data.labels import label_index
-from ..fitting.tree import design_from, school_summary
-from ..model.collapsed import CollapsedPosterior, design_posterior, summary_posterior
-from ..spec.design import Design, build_design, parse_formulas
-from ..spec.options import why_not_collapsed
-from ..spec.priors import Beta, Priors
+from ..fitting.tree import design_from
+from ..model.collapsed import CollapsedPosterior, collapsed_posterior
+from ..spec.design import Design, build_design
+from ..spec.formulas import parse_formulas
+from ..spec.inclusion import Inclusion
+from ..spec.options import Model, why_not_collapsed
+from ..spec.priors import Priors
 
 _ANY_PRIORS = Priors()
 # Transformations of the same students in another order differ by less, relative to the largest value.
 _ROUNDING = 1e-6
-
-
-def observed_schools(fit: xr.DataTree) -> pd.DataFrame:
-    """n, mean and sd per school, as they were when the model was fitted."""
-    labels = label_index(fit["posterior"].indexes["school"], name=fit.attrs.get("school"))
-    return pd.DataFrame({name: fit["observed_data"][name].to_numpy() for name in ("n", "mean", "sd")}, index=labels)
 
 
 def unreadable_priors(fit: xr.DataTree) -> dict[str, str]:
@@ -40,28 +34,25 @@ def priors_of(fit: xr.DataTree) -> Priors:
     return Priors(**{name: value for name, value in values.items() if value is not None})
 
 
-def posterior_of(
-    fit: xr.DataTree, inclusion_prior: float | Beta | None = None, priors: Priors = _ANY_PRIORS
-) -> CollapsedPosterior:
-    """The collapsed posterior of a fit's data, by default with the fit's own pi or its prior.
+def model_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS) -> Model:
+    """The model of a fit, by default with the fit's own pi or its prior."""
+    design, inclusion = design_from(fit), Inclusion.of_fit(fit.attrs)
+    selected = tuple(design.effects.index(name) for name in inclusion.effects)
+    if inclusion_prior is not None:
+        inclusion = Inclusion.of(inclusion_prior, inclusion.effects)
+    formulation, sampler, family, indicator = (
+        fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")
+    )
+    return Model(design, formulation, sampler, selected, inclusion, family, indicator, priors)
 
-    Where the model is not of that kind, a ValueError says why.
-    """
-    design = design_from(fit)
-    if design is None:
-        return summary_posterior(observed_schools(fit), inclusion_prior_of(fit, inclusion_prior), priors, standard=True)
-    selected = [design.effects.index(name) for name in json.loads(fit.attrs["select"])]
-    obstacle = why_not_collapsed(design, selected, fit.attrs["family"], fit.attrs["indicator"])
+
+def posterior_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS) -> CollapsedPosterior:
+    """The collapsed posterior of a fit's data; where the model is not of that kind, a ValueError says why."""
+    model = model_of(fit, inclusion_prior, priors)
+    obstacle = why_not_collapsed(model.design, model.selected, model.family, model.indicator)
     if obstacle:
         raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
-    return design_posterior(design, inclusion_prior_of(fit, inclusion_prior), priors, standard=True)
-
-
-def inclusion_prior_of(fit: xr.DataTree, other: float | Beta | None = None) -> float | Beta:
-    """pi of a fit with one selected effect, or the prior of pi, unless another is given."""
-    if other is not None:
-        return other
-    return Beta(*fit.attrs["inclusion_beta"]) if "inclusion_beta" in fit.attrs else float(fit.attrs["inclusion_prior"])
+    return collapsed_posterior(model.standard)
 
 
 def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarray:
@@ -74,7 +65,7 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
     else:
         omega = draws["omega"].to_numpy()
     parts = [gamma, eta, posterior.covariance.unconstrain(tau, omega)]
-    if isinstance(posterior.inclusion_prior, Beta):
+    if Inclusion.of_fit(fit.attrs).learned:
         parts.append(logit(draws["pi"].to_numpy())[..., None])
     return np.concatenate(parts, axis=-1)
 
@@ -83,28 +74,29 @@ def design_of_data(fit: xr.DataTree, data) -> Design:
     """The design of students that must be those of the fit, in any order; with gaps where the fit had dropped them."""
     left_out = {name: "quiet" if fit.attrs.get(name) == "drop" else None for name in ("missing", "constant")}
     design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, **left_out)
-    schools = observed_schools(fit)
-    total = int(schools["n"].sum())
-    if (len(design.y), design.n_schools) != (total, len(schools)):
+    stored = design_from(fit)
+    total = int(stored.n.sum())
+    if (len(design.y), design.n_schools) != (total, stored.n_schools):
         found = f"{len(design.y)} in {design.n_schools}"
     else:
-        found = _other_than(design, schools, design_from(fit))
+        found = _other_than(design, stored)
     if found:
-        raise ValueError(f"data must be the students of the fit ({total} in {len(schools)} schools); found {found}.")
+        raise ValueError(
+            f"data must be the students of the fit ({total} in {stored.n_schools} schools); found {found}."
+        )
     return design
 
 
-def _other_than(design: Design, schools: pd.DataFrame, stored: Design | None) -> str | None:
+def _other_than(design: Design, stored: Design) -> str | None:
     """What a design has that the fit's has not; where the fit holds only summaries, those must do."""
-    if list(design.labels) != list(schools.index):
+    if list(design.labels) != list(stored.labels):
         return "other labels of the schools"
-    if not all(map(_alike, school_summary(design).to_numpy().T, schools.to_numpy().T)):
+    if not all(map(_alike, design.summary.to_numpy().T, stored.summary.to_numpy().T)):
         return "other outcomes"
-    if stored is None:
+    if stored.table is not None:
         return None
-    same_names = design.effects == stored.effects
-    same_names &= (design.location_terms, design.scale_terms) == (stored.location_terms, stored.scale_terms)
-    same = same_names and all(map(_alike, _sorted_students(design), _sorted_students(stored)))
+    names = [(d.location_terms, d.scale_terms, d.effects) for d in (design, stored)]
+    same = names[0] == names[1] and all(map(_alike, _sorted_students(design), _sorted_students(stored)))
     return None if same else "other outcomes or covariates"
 
 

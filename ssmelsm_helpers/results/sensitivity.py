@@ -13,36 +13,55 @@ from scipy.special import expit, logit
 
 from ..arguments import PACKAGE, check_probability, check_seed, sequence, shown
 from ..fitting.importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
-from ..fitting.sampling import by_name, run_importance
-from ..fitting.tree import INTERCEPT_ONLY, Draws, assemble, design_from, names_of
+from ..fitting.sampling import Run, by_name, run_importance
+from ..fitting.tree import Draws, assemble, observed_schools
 from ..model.recovery import recover_effects
+from ..spec.inclusion import Inclusion
 from .checks import least_ess
 from .pips import bayes_factor, error_between, pip_table, posterior_of_fit, replicates_of, school_log_sd
-from .refit import hyperparameters, observed_schools, posterior_of, priors_of, unreadable_priors
+from .refit import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
 
 
-def _log_bf(fit: xr.DataTree) -> np.ndarray:
-    """log Bayes factors (S, J), chains joined."""
-    return _joined(fit["posterior"]["log_bf"])
+class Reweighted(NamedTuple):
+    """A fit's draws under another pi."""
+
+    weights: WeightedDraws
+    inclusion: np.ndarray  #: P(delta = 1 | y, draw) under it (S, J)
+    pip: np.ndarray  #: its weighted means (J,)
+    pip_mcse: np.ndarray
 
 
-def _log_ratio(fit: xr.DataTree, new: float) -> np.ndarray:
-    """log p(y | draw, new pi) - log p(y | draw, old pi), per draw (S,)."""
-    log_bf = _log_bf(fit)
+def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
+    """Weights p(y | draw, new pi) / p(y | draw, old pi), which are products over schools, and PIPs."""
+    log_bf = _joined(fit["posterior"]["log_bf"])
 
-    def log_mixture(pi):
-        return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi))
+    def log_likelihood(pi):
+        return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi)).sum(axis=1)
 
-    return (log_mixture(new) - log_mixture(fit.attrs["inclusion_prior"])).sum(axis=1)
+    weighted = weigh(log_bf, log_likelihood(pi) - log_likelihood(fit.attrs["inclusion_prior"]))
+    weights, inclusion = np.exp(weighted.log_weights), expit(log_bf + logit(pi))
+    # Weights add up to one but for rounding, which must not make a PIP larger than 1.
+    pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
+    replicate = replicates_of(fit)
+    if replicate is not None:
+        return Reweighted(weighted, inclusion, pip, error_between(replicate, inclusion, weights))
+    effective = min(1.0, least_ess(fit) / len(inclusion))  # share of draws, before reweighting
+    mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective)
+    return Reweighted(weighted, inclusion, pip, mcse)
+
+
+def _joined(draws: xr.DataArray) -> np.ndarray:
+    """A variable's draws (S, J), chains joined."""
+    values = draws.transpose("chain", "draw", "school").to_numpy()
+    return values.reshape(-1, *values.shape[2:])
 
 
 def _check_fit(fit: xr.DataTree) -> None:
     posterior_of_fit(fit)
-    if fit.attrs["formulation"] != "collapsed":
-        raise ValueError(
-            f"fit must be of formulation='collapsed' to be reweighted; found {fit.attrs['formulation']!r}."
-        )
-    if "inclusion_beta" in fit.attrs:
+    formulation = fit.attrs["formulation"]
+    if formulation != "collapsed":
+        raise ValueError(f"fit must be of formulation='collapsed' to be reweighted; found {formulation!r}.")
+    if Inclusion.of_fit(fit.attrs).learned:
         raise ValueError(
             "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned."
         )
@@ -96,7 +115,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     _check_fit(fit)
     posterior = posterior_of(fit, float(inclusion_prior))
     x = hyperparameters(fit, posterior).reshape(-1, posterior.size)
-    weighted = weigh(x, _log_ratio(fit, inclusion_prior))
+    weighted = reweighted(fit, inclusion_prior).weights
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warnings.warn(
             f"reweighting from pi = {fit.attrs['inclusion_prior']:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
@@ -123,12 +142,9 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
 
 def _assembled(fit: xr.DataTree, draws: Draws, attributes: dict) -> xr.DataTree:
     """New draws of a fit's model, with the fit's data and its other attributes."""
-    design = design_from(fit)
-    names = INTERCEPT_ONLY if design is None else names_of(design, [len(design.effects) - 1])
-    tree = assemble(draws, names, observed_schools(fit), design)
-    tree.attrs = {
-        name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))
-    } | attributes
+    tree = assemble(draws, model_of(fit))
+    kept = {name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))}
+    tree.attrs = kept | attributes
     return tree
 
 
@@ -172,6 +188,23 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     return pd.concat([_pips_at(fit, pi) for pi in values], ignore_index=True)
 
 
+def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
+    """PIPs under one pi."""
+    found, own = reweighted(fit, pi), pi == fit.attrs["inclusion_prior"]
+    pareto_k = np.nan if own else found.weights.pareto_k
+    return pd.DataFrame(
+        {
+            "inclusion_prior": pi,
+            "school": fit["posterior"].indexes["school"],
+            "pip": found.pip,
+            "pip_mcse": found.pip_mcse,
+            "bayes_factor": bayes_factor(found.pip, inclusion_prior=pi),
+            "pareto_k": pareto_k,
+            "trusted": own or pareto_k <= GOOD_PARETO_K,
+        }
+    )
+
+
 class PriorTable(NamedTuple):
     """PIPs and SDs of all schools under one pi."""
 
@@ -184,46 +217,25 @@ class PriorTable(NamedTuple):
 def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 700) -> PriorTable:
     """What `pip_table` would show under another pi, quickly; by a new importance sample where k-hat is too high.
 
-    (Not where the fit's priors are PyMC distributions, which cannot be read back; then k-hat must warn.) A draw's t was made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
+    (Not where the fit's priors are PyMC distributions, which cannot be read back; then k-hat must warn.) A draw's t was
+    made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
     """
     _check_fit(fit)
     if inclusion_prior == fit.attrs["inclusion_prior"]:
         found = pip_table(fit)
         return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, np.nan)
-    log_bf = _log_bf(fit)
-    weighted = weigh(log_bf, _log_ratio(fit, inclusion_prior))
-    if not weighted.pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
-        anew = _fitted_anew(fit, inclusion_prior, draws, weighted)
-        found = reweighted_table(anew, inclusion_prior)
-        return found._replace(pareto_k=weighted.pareto_k, refit_k=anew.attrs["pareto_k"])
-    weight = np.exp(weighted.log_weights)[:, None]
-    inclusion = expit(log_bf + logit(inclusion_prior))
-    pip, mcse = _weighted_pips(fit, weight, inclusion)
-    t = _joined(fit["posterior"]["t"])
-    in_slab = np.where(t != 0, inclusion / expit(log_bf + logit(fit.attrs["inclusion_prior"])), 0.0)
-    ratios = 1 + in_slab * np.expm1(t)
+    found = reweighted(fit, inclusion_prior)
+    pareto_k = found.weights.pareto_k
+    if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
+        anew = _fitted_anew(fit, inclusion_prior, draws, found.weights)
+        return reweighted_table(anew, inclusion_prior)._replace(pareto_k=pareto_k, refit_k=anew.attrs["pareto_k"])
+    weights, t = np.exp(found.weights.log_weights), _joined(fit["posterior"]["t"])
+    old = expit(found.weights.x + logit(fit.attrs["inclusion_prior"]))
+    ratios = 1 + np.where(t != 0, found.inclusion / old, 0.0) * np.expm1(t)
     without_t = np.exp(_joined(school_log_sd(fit)) - t)
-    schools = observed_schools(fit)
-    means = {"sd": (weight * without_t * ratios).sum(axis=0), "sd_ratio": (weight * ratios).sum(axis=0)}
-    table = schools[["n", "mean"]].assign(**means, pip=pip, pip_mcse=mcse)
-    return PriorTable(table, inclusion_prior, weighted.pareto_k, np.nan)
-
-
-def _weighted_pips(fit: xr.DataTree, weight, inclusion) -> tuple[np.ndarray, np.ndarray]:
-    """PIPs (J,) and their Monte Carlo errors, from weights (S, 1) and P(delta = 1) per draw (S, J)."""
-    # Weights add up to one but for rounding, which must not make a PIP larger than 1.
-    pip = np.minimum((weight * inclusion).sum(axis=0), 1.0)
-    replicate = replicates_of(fit)
-    if replicate is not None:
-        return pip, error_between(replicate, inclusion, np.ravel(weight))
-    share = min(1.0, least_ess(fit) / len(inclusion))  # of draws that were effective before reweighting
-    return pip, np.sqrt((weight**2 * (inclusion - pip) ** 2).sum(axis=0) / share)
-
-
-def _joined(draws: xr.DataArray) -> np.ndarray:
-    """A variable's draws (S, J), chains joined."""
-    values = draws.transpose("chain", "draw", "school").to_numpy()
-    return values.reshape(-1, *values.shape[2:])
+    means = {"sd": weights @ (without_t * ratios), "sd_ratio": weights @ ratios}
+    table = observed_schools(fit)[["n", "mean"]].assign(**means, pip=found.pip, pip_mcse=found.pip_mcse)
+    return PriorTable(table, inclusion_prior, pareto_k, np.nan)
 
 
 def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraws) -> xr.DataTree:
@@ -234,28 +246,5 @@ def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraw
         warnings.simplefilter("ignore", RuntimeWarning)
         # Few of these draws are left in effect, so their covariance is too small where it matters.
         start = moments(x, np.exp(weighted.log_weights), widen=2.5)
-        found = run_importance(posterior, draws, 1, draws, np.random.default_rng(0), None, start)
+        found = run_importance(posterior, Run(draws, keep=draws), np.random.default_rng(0), None, start)
     return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
-
-
-def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
-    """PIPs under another pi: weighted means of P(delta = 1 | y, draw)."""
-    log_bf = _log_bf(fit)
-    own = pi == fit.attrs["inclusion_prior"]
-    pareto_k, weight = np.nan, np.full((len(log_bf), 1), 1 / len(log_bf))
-    if not own:
-        weighted = weigh(log_bf, _log_ratio(fit, pi))
-        pareto_k, weight = weighted.pareto_k, np.exp(weighted.log_weights)[:, None]
-    inclusion = expit(log_bf + logit(pi))
-    pip, mcse = _weighted_pips(fit, weight, inclusion)
-    return pd.DataFrame(
-        {
-            "inclusion_prior": pi,
-            "school": fit["posterior"].indexes["school"],
-            "pip": pip,
-            "pip_mcse": mcse,
-            "bayes_factor": bayes_factor(pip, inclusion_prior=pi),
-            "pareto_k": pareto_k,
-            "trusted": own or pareto_k <= GOOD_PARETO_K,
-        }
-    )

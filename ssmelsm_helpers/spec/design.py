@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_squares, counted, shown
+from ..arguments import check_squares, counted
 from ..data.frames import first_rows, refuse_missing, table_of
 from ..data.labels import coded, label_index, report_unused, sorted_places, tell_alike
 from .columns import check_columns, evaluate, prepared
 from .constant import in_design, refuse_or_drop
 from .expressions import variables
-from .formulas import Formulas, parse_formulas
-
-__all__ = ["Design", "build_design", "parse_formulas", "selected_effects"]
+from .formulas import Formulas
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Matrices of both submodels; rows sorted by school, schools in the order of `labels`."""
+    """Matrices of both submodels; rows sorted by school, schools in the order of `labels`.
+
+    Of the intercept-only model the rows may be schools, whose n, mean and SD are in `table` then, and say all.
+    """
 
     formulas: Formulas | None
     y: np.ndarray  #: (N,) outcome
@@ -41,16 +42,41 @@ class Design:
     labels: pd.Index
     rows: np.ndarray  #: (N,) position of each row in the caller's data
     evaluators: Any = field(default=None, repr=False)  #: evaluate the same columns on other students
+    table: pd.DataFrame | None = None
+
+    @classmethod
+    def of_schools(cls, table: pd.DataFrame) -> Design:
+        """The intercept-only model of a checked school summary."""
+        rows = np.arange(len(table))
+        ones = [np.ones((len(table), 1)), ("Intercept",)]
+        mean = table["mean"].to_numpy(dtype=float)
+        return cls(None, mean, *ones, *ones, *ones, *ones, ((0, 1),), rows, table.index, rows, table=table)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """n, mean and sd (ddof=1) of the outcome per school."""
+        if self.table is not None:
+            return self.table
+        outcome = pd.Series(self.y).groupby(self.school)
+        return outcome.agg(n="size", mean="mean", sd="std").set_axis(self.labels)
 
     @cached_property
     def n(self) -> np.ndarray:
         """Students per school (J,)."""
+        if self.table is not None:
+            return self.table["n"].to_numpy()
         return np.bincount(self.school, minlength=len(self.labels))
 
     @cached_property
     def starts(self) -> np.ndarray:
         """First row of each school (J,)."""
         return np.concatenate([[0], np.cumsum(self.n)[:-1]])
+
+    def school_means(self, columns: np.ndarray) -> np.ndarray:
+        """Means (J, ...) of the rows' columns (N, ...)."""
+        if self.table is not None:
+            return columns
+        return np.add.reduceat(columns, self.starts) / self.n.reshape(-1, *(1,) * (columns.ndim - 1))
 
     @property
     def n_schools(self) -> int:
@@ -95,6 +121,7 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     Examples
     --------
     >>> students = pd.DataFrame({"school": ["b", "a", "b", "a"], "score": [1.0, 2, 3, 4], "ses": [0.5, 0, 1, 2]})
+    >>> from ssmelsm_helpers.spec.formulas import parse_formulas
     >>> design = build_design(parse_formulas("score ~ ses + (1 | school)", "~ 1 + (1 | school)"), students)
     >>> design.location_terms, design.rows.tolist(), design.X[:, 1].tolist()
     (('Intercept', 'ses'), [1, 3, 0, 2], [0.0, 2.0, 0.5, 1.0])
@@ -224,16 +251,3 @@ def _blocks(location: list[int], scale: list[int]) -> tuple[tuple[int, ...], ...
     terms = [tuple(range(a, b)) for a, b in pairwise(ends)]
     first, others = (0, len(location)), [i for i in range(len(terms)) if i not in (0, len(location))]
     return (tuple(e for i in first for e in terms[i]), *(terms[i] for i in others))
-
-
-def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
-    """Positions of the effects that get an indicator, in the order in which they are named."""
-    if isinstance(select, str) and select in ("scale", "location", "both"):
-        kinds = ("scale[", "location[") if select == "both" else (f"{select}[",)
-        return tuple(at for at, name in enumerate(effects) if name.startswith(kinds))
-    names = [select] if isinstance(select, str) else list(select) if isinstance(select, Sequence) else None
-    if not names or any(name not in effects for name in names) or len(set(names)) < len(names):
-        raise ValueError(
-            f"select must be 'scale', 'location', 'both', or names among {list(effects)}, each once; found {shown(select)}."
-        )
-    return tuple(list(effects).index(name) for name in names)

@@ -1,57 +1,124 @@
-"""What a fit is asked for beside its formulas: formulation, sampler, inclusion priors, family. Checked before anything runs."""
+"""What is fitted, and how: what a caller asks for beside formulas and data, and what follows from it for a design."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
-import numpy as np
-
-from ..arguments import check_one_of, check_probability, in_order_of, shown
-from .design import Design
-from .priors import Beta
+from ..arguments import check_one_of, shown
+from ..data.summaries import summarise_schools
+from .constant import with_spread
+from .design import Design, build_design
+from .formulas import parse_formulas
+from .inclusion import Inclusion
+from .model_priors import ModelPriors
+from .priors import Priors
+from .standard import DATA_UNITS, Margins, Units
 
 FORMULATIONS = ("collapsed", "marginal", "sampled")
 MOST_SELECTED = 4
 
 
-class Choices(NamedTuple):
-    """How a design is to be fitted."""
+@dataclass(frozen=True)
+class Options:
+    """What is asked for; the parameters of `fit`. What needs no data to be found wrong is refused here."""
 
+    formulation: str | None = None
+    sampler: str = "nuts"
+    inclusion_prior: Any = 0.5
+    priors: Priors | None = None
+    family: str = "normal"
+    select: Any = "scale"
+    indicator: str = "after"
+    missing: str = "raise"
+    constant: str = "raise"
+
+    def __post_init__(self):
+        check_one_of("formulation", self.formulation, (None, *FORMULATIONS))
+        check_one_of("sampler", self.sampler, ("nuts", "importance"))
+        check_one_of("family", self.family, ("normal", "student"))
+        check_one_of("indicator", self.indicator, ("after", "before"))
+        check_one_of("missing", self.missing, ("raise", "drop"))
+        check_one_of("constant", self.constant, ("raise", "drop"))
+        found = f"found formulation={self.formulation!r}"
+        if self.indicator == "before" and self.formulation not in (None, "sampled"):
+            raise ValueError(f"indicator='before' exists in formulation='sampled' only; {found}.")
+        if self.sampler == "importance" and self.formulation in ("marginal", "sampled"):
+            raise ValueError(f"sampler='importance' needs formulation='collapsed'; {found}.")
+        if not isinstance(self.priors, Priors | None):
+            raise TypeError(f"priors must be a Priors object or None; found {type(self.priors).__name__}.")
+
+    def for_students(self, location: str, scale: str, data) -> Model:
+        """The model of students; where their schools' summaries say all that it needs, of those."""
+        formulas = parse_formulas(location, scale)
+        collapsed = self.formulation in (None, "collapsed") and self.family == "normal" and self.indicator == "after"
+        names = [self.select] if isinstance(self.select, str) else self.select
+        of_scale = isinstance(names, list | tuple) and list(names) in (["scale"], ["scale[Intercept]"])
+        if formulas.intercept_only and collapsed and of_scale:
+            columns = {"outcome": formulas.outcome, "school": formulas.school}
+            return self.for_schools("data", summarise_schools(data, **columns, missing=self.missing))
+        return self.for_design(build_design(formulas, data, missing=self.missing, constant=self.constant))
+
+    def for_schools(self, argument: str, table) -> Model:
+        """The intercept-only model of a school summary."""
+        return self.for_design(Design.of_schools(with_spread(argument, table, self.constant)))
+
+    def for_design(self, design: Design) -> Model:
+        """The model of a design: `formulation=None` becomes the fastest that applies."""
+        selected = selected_effects(self.select, design.effects)
+        names = [design.effects[at] for at in selected]
+        inclusion = Inclusion.of(self.inclusion_prior, names)
+        obstacle = why_not_collapsed(design, selected, self.family, self.indicator)
+        if self.formulation == "collapsed" and obstacle:
+            raise ValueError(f"formulation='collapsed' does not apply: {obstacle}.")
+        fastest = "sampled" if self.indicator == "before" else "marginal" if obstacle else "collapsed"
+        formulation = self.formulation or fastest
+        if formulation == "marginal" and len(selected) > MOST_SELECTED:
+            raise ValueError(
+                f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'; found {names}."
+            )
+        if self.sampler == "importance" and formulation != "collapsed":
+            raise ValueError(f"sampler='importance' needs formulation='collapsed', which does not apply: {obstacle}.")
+        given = self.priors or Priors()
+        return Model(design, formulation, self.sampler, selected, inclusion, self.family, self.indicator, given)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model of some data, everything decided."""
+
+    design: Design
     formulation: str
     sampler: str
     selected: tuple[int, ...]  #: positions among the design's effects
-    inclusion_prior: tuple[float, ...] | Beta  #: per selected effect, or the prior of one shared pi
+    inclusion: Inclusion
     family: str
     indicator: str
+    given: Priors
+    units: Units = DATA_UNITS  #: the scale of the design
 
+    @cached_property
+    def margins(self) -> Margins:
+        """What default priors and the standard scale need to know of the data, as they came."""
+        return self.units.margins or Margins.of(self.design)
 
-def check_options(formulation, sampler, family: str, indicator: str) -> None:
-    """The options that need no data to be found wrong."""
-    check_one_of("formulation", formulation, (None, *FORMULATIONS))
-    check_one_of("sampler", sampler, ("nuts", "importance"))
-    check_one_of("family", family, ("normal", "student"))
-    check_one_of("indicator", indicator, ("after", "before"))
-    if indicator == "before" and formulation not in (None, "sampled"):
-        raise ValueError(f"indicator='before' exists in formulation='sampled' only; found formulation={formulation!r}.")
-    if sampler == "importance" and formulation in ("marginal", "sampled"):
-        raise ValueError(f"sampler='importance' needs formulation='collapsed'; found formulation={formulation!r}.")
+    @cached_property
+    def priors(self) -> ModelPriors:
+        """The priors, on the scale of the design."""
+        return ModelPriors.of(self.given, self.margins, self.units)
 
+    @cached_property
+    def standard(self) -> Model:
+        """The same on the standard scale, where it is sampled: units and origins of the data do not matter there."""
+        units = Units(self.margins)
+        return replace(self, design=units.of_design(self.design), units=units)
 
-def check_inclusion_prior(value, names: Sequence[str]) -> tuple[float, ...] | Beta:
-    """A prior probability per selected effect, from a number, one number per effect, or a Beta."""
-    if isinstance(value, Beta):
-        return value
-    if np.iterable(value) and not isinstance(value, str):
-        values = in_order_of(names, "inclusion_prior", value, "selected effect")
-        pairs = zip(names, values, strict=True)
-        return tuple(check_probability(f"inclusion_prior[{name!r}]", number) for name, number in pairs)
-    if not isinstance(value, Real):
-        raise ValueError(
-            f"inclusion_prior must be a number between 0 and 1, one per selected effect, or sm.Beta(a, b); found {shown(value)}."
-        )
-    return (check_probability("inclusion_prior", value),) * len(names)
+    @property
+    def inclusion_prior(self):
+        """pi of each selected effect, or the prior of all."""
+        return self.inclusion.prior
 
 
 def why_not_collapsed(design: Design, selected: Sequence[int], family: str, indicator: str) -> str | None:
@@ -68,21 +135,14 @@ def why_not_collapsed(design: Design, selected: Sequence[int], family: str, indi
     return None
 
 
-def choose(design: Design, formulation, sampler, selected, inclusion_prior, family, indicator) -> Choices:
-    """All choices made: `formulation=None` becomes the fastest that applies."""
-    names = [design.effects[at] for at in selected]
-    prior = check_inclusion_prior(inclusion_prior, names)
-    obstacle = why_not_collapsed(design, selected, family, indicator)
-    if formulation == "collapsed" and obstacle:
-        raise ValueError(f"formulation='collapsed' does not apply: {obstacle}.")
-    if formulation is None and indicator == "before":
-        formulation = "sampled"
-    if formulation is None:
-        formulation = "marginal" if obstacle else "collapsed"
-    if formulation == "marginal" and len(selected) > MOST_SELECTED:
+def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
+    """Positions of the effects that get an indicator, in the order in which they are named."""
+    if isinstance(select, str) and select in ("scale", "location", "both"):
+        kinds = ("scale[", "location[") if select == "both" else (f"{select}[",)
+        return tuple(at for at, name in enumerate(effects) if name.startswith(kinds))
+    names = [select] if isinstance(select, str) else list(select) if isinstance(select, Sequence) else None
+    if not names or any(name not in effects for name in names) or len(set(names)) < len(names):
         raise ValueError(
-            f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'; found {names}."
+            f"select must be 'scale', 'location', 'both', or names among {list(effects)}, each once; found {shown(select)}."
         )
-    if sampler == "importance" and formulation != "collapsed":
-        raise ValueError(f"sampler='importance' needs formulation='collapsed', which does not apply: {obstacle}.")
-    return Choices(formulation, sampler, tuple(selected), prior, family, indicator)
+    return tuple(list(effects).index(name) for name in names)

@@ -8,7 +8,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, gammaln, log_expit
 
 from ..arguments import shown
 from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
@@ -218,52 +217,3 @@ def _describe(distribution) -> str:
     found = [_describe(p) if _is_distribution(p) else p.eval() for p in parameters]
     texts = [p if isinstance(p, str) else f"{p:g}" if np.ndim(p) == 0 else str(p.tolist()) for p in found]
     return f"{name}({', '.join(texts)})"
-
-
-@dataclass(frozen=True)
-class Beta:
-    """A Beta(a, b) prior on pi, which the data then inform.
-
-    Parameters
-    ----------
-    a, b : float
-        Positive; a / (a + b) is the prior mean of pi.
-
-    Raises
-    ------
-    ValueError
-        A parameter is not a positive finite number.
-
-    Examples
-    --------
-    >>> Beta(1, 3).mean
-    0.25
-    """
-
-    a: float
-    b: float
-
-    def __post_init__(self):
-        for name, value in (("a", self.a), ("b", self.b)):
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
-                raise ValueError(f"Beta: {name} must be a positive finite number; found {shown(value)}.")
-
-    @property
-    def mean(self) -> float:
-        """Prior mean of pi."""
-        return self.a / (self.a + self.b)
-
-    def log_density_of_logit(self, x):
-        """log density of x = logit pi."""
-        log_beta = gammaln(self.a) + gammaln(self.b) - gammaln(self.a + self.b)
-        return self.a * log_expit(x) + self.b * log_expit(-x) - log_beta
-
-    def gradient_by_logit(self, x):
-        """Derivative of `log_density_of_logit`."""
-        return self.a - (self.a + self.b) * expit(x)
-
-
-def check_priors(priors) -> None:
-    """A Priors object, or None for the defaults."""
-    if not isinstance(priors, Priors | None):
-        raise TypeError(f"priors must be a Priors object or None; found {type(priors).__name__}.")

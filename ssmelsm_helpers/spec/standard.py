@@ -21,7 +21,6 @@ from .design import Design
 
 # Columns add up to a constant, where they do, but for rounding.
 _ROUNDING = 1e-9
-_ONE = np.ones(1)
 
 
 class Columns(NamedTuple):
@@ -59,9 +58,6 @@ class Columns(NamedTuple):
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """The columns, centred and divided by their sizes."""
         return values @ np.linalg.inv(self.centring) / self.size
-
-
-INTERCEPT = Columns(("Intercept",), _ONE, np.eye(1), _ONE, np.array([True]))
 
 
 def _weights_of_constant(values, is_constant) -> np.ndarray:
@@ -114,13 +110,12 @@ class Margins(NamedTuple):
     scale_sizes: np.ndarray
 
     @classmethod
-    def of(cls, data: Design | pd.DataFrame) -> Margins:
-        """Of a design, or of a school summary for the intercept-only model."""
-        if isinstance(data, pd.DataFrame):
-            return cls(*pooled_moments(data), INTERCEPT, INTERCEPT, _ONE, _ONE)
-        location, scale = Columns.of(data.location_terms, data.X), Columns.of(data.scale_terms, data.W)
-        moments = float(data.y.mean()), float(data.y.std(ddof=1))
-        return cls(*moments, location, scale, sizes_of(data.Z), sizes_of(data.S))
+    def of(cls, design: Design) -> Margins:
+        """Of a design."""
+        y = design.y
+        moments = (float(y.mean()), float(y.std(ddof=1))) if design.table is None else pooled_moments(design.table)
+        columns = Columns.of(design.location_terms, design.X), Columns.of(design.scale_terms, design.W)
+        return cls(*moments, *columns, sizes_of(design.Z), sizes_of(design.S))
 
 
 class Units:
@@ -148,10 +143,10 @@ class Units:
             Z=design.Z / m.location_sizes,
             S=design.S / m.scale_sizes,
             evaluators=None,
+            table=None if design.table is None else self._of_table(design.table),
         )
 
-    def of_schools(self, schools: pd.DataFrame) -> pd.DataFrame:
-        """The school summary on this scale."""
+    def _of_table(self, schools: pd.DataFrame) -> pd.DataFrame:
         return schools.assign(mean=(schools["mean"] - self.shift) / self.unit, sd=schools["sd"] / self.unit)
 
     @property

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...arguments import check_one_of
-from ...data.summaries import summarise_schools
-from ...spec.constant import with_spread
-from ...spec.design import build_design, parse_formulas, selected_effects
-from ...spec.model_priors import ModelPriors
-from ...spec.options import check_inclusion_prior, check_options, choose
-from ...spec.priors import Beta, Priors, check_priors
-from ...spec.standard import Margins
+from ...spec.options import Model, Options
+from ...spec.priors import Priors
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -59,41 +53,21 @@ def build_model(
     >>> [variable.name for variable in model.free_RVs]
     ['gamma', 'eta', 'tau', 'rho']
     """
-    formulas = parse_formulas(location, scale)
-    check_options(formulation, "nuts", family, indicator)
-    check_one_of("missing", missing, ("raise", "drop"))
-    check_one_of("constant", constant, ("raise", "drop"))
-    check_priors(priors)
-    priors = priors or Priors()
-    plain = formulation == "collapsed" and family == "normal" and isinstance(select, str) and select == "scale"
-    if formulas.intercept_only and plain:
-        from .collapsed_model import collapsed_model
-
-        prior = check_inclusion_prior(inclusion_prior, ["scale[Intercept]"])
-        schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
-        prior = prior if isinstance(prior, Beta) else prior[0]
-        schools = with_spread("data", schools, constant)
-        priors = ModelPriors.of(priors, Margins.of(schools))
-        return collapsed_model(schools, inclusion_prior=prior, priors=priors)
-    design = build_design(formulas, data, missing=missing, constant=constant)
-    selected = selected_effects(select, design.effects)
-    choices = choose(design, formulation, "nuts", selected, inclusion_prior, family, indicator)
-    return model_of(design, choices, priors)
+    options = {"family": family, "select": select, "indicator": indicator, "missing": missing, "constant": constant}
+    options = Options(formulation, inclusion_prior=inclusion_prior, priors=priors, **options)
+    return model_of(options.for_students(location, scale, data))
 
 
-def model_of(design, choices, priors: Priors | ModelPriors) -> pm.Model:
-    """The PyMC model of a design; ready-made priors are on the design's scale."""
+def model_of(model: Model) -> pm.Model:
+    """The PyMC model of a model, on the scale of its design."""
     from .collapsed_model import collapsed_model
     from .marginal_model import marginal_model
     from .sampled_model import sampled_model
 
-    prior = choices.inclusion_prior
-    if isinstance(priors, Priors):
-        priors = ModelPriors.of(priors, Margins.of(design))
-    if choices.formulation == "collapsed":
-        prior = prior if isinstance(prior, Beta) else prior[0]
-        return collapsed_model(design, inclusion_prior=prior, priors=priors)
-    options = {"selected": choices.selected, "inclusion_prior": prior, "priors": priors, "family": choices.family}
-    if choices.formulation == "marginal":
-        return marginal_model(design, **options)
-    return sampled_model(design, **options, indicator=choices.indicator)
+    if model.formulation == "collapsed":
+        return collapsed_model(model)
+    design, priors, prior = model.design, model.priors, model.inclusion.prior
+    common = {"selected": model.selected, "inclusion_prior": prior, "priors": priors, "family": model.family}
+    if model.formulation == "marginal":
+        return marginal_model(design, **common)
+    return sampled_model(design, **common, indicator=model.indicator)

@@ -3,59 +3,48 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from ...data.schools import sum_of_squares
 from ...spec.design import Design
-from ...spec.model_priors import ModelPriors
+from ...spec.options import Model
 from .. import kernel
 from ..kernel import Component
 from .marginal_model import by_school
 from .parameters import cholesky_factor, coefficients, coordinates, inclusion_probability, standard_deviations
 
-_EMPTY = np.empty((0, 1))
-_INTERCEPT = ("Intercept",)
 
-
-def collapsed_model(schools: Design | pd.DataFrame, *, inclusion_prior, priors: ModelPriors) -> pm.Model:
+def collapsed_model(model: Model) -> pm.Model:
     """Free variables gamma, eta, tau, rho or omega's parts, and pi where it has a prior.
 
-    The schools' likelihood is the potential ``schools``. A checked school summary stands for the intercept-only model.
+    The schools' likelihood is the potential ``schools``.
     """
-    design = schools if isinstance(schools, Design) else _axes(schools)
-    with pm.Model(coords=coordinates(design)) as model:
+    design, priors = model.design, model.priors
+    with pm.Model(coords=coordinates(design)) as pymc_model:
         gamma, eta = coefficients(priors)
         tau = standard_deviations(priors)
         factor = cholesky_factor(design, priors)
-        pi = inclusion_probability(inclusion_prior)
+        pi = inclusion_probability(model.inclusion.single)
         if len(design.location_effects) == 1:
-            log_spike, log_slab, constant = _one_effect(schools, gamma, eta, tau, factor[1, 0])
+            log_spike, log_slab, constant = _one_effect(design, gamma, eta, tau, factor[1, 0])
         else:
             log_spike, log_slab, constant = _several_effects(design, gamma, eta, tau, factor)
         pm.Potential("schools", constant + kernel.log_mixture(log_spike, log_slab, pi, pt), dims="school")
-    return model
+    return pymc_model
 
 
-def _axes(schools: pd.DataFrame) -> Design:
-    """Names of the intercept-only model, without students."""
-    nothing = [_EMPTY, _INTERCEPT] * 4
-    return Design(None, _EMPTY, *nothing, ((0, 1),), _EMPTY, schools.index, _EMPTY)
-
-
-def _one_effect(schools, gamma, eta, tau, rho):
+def _one_effect(design: Design, gamma, eta, tau, rho):
     """Both components by the kernel that NumPy uses too."""
-    if isinstance(schools, Design):
-        precision, moment, squares, constant = _sums(schools, gamma, eta)
+    n = design.n.astype(float)
+    if design.table is None:
+        precision, moment, squares, constant = _sums(design, gamma, eta)
         precision, moment = precision[..., 0, 0], moment[..., 0]
         mean = moment / pt.switch(precision > 0, precision, 1.0)
-        n = schools.n.astype(float)
         terms = kernel.SchoolTerms(n, precision, mean, squares - precision * mean**2, constant)
     else:
-        n, mean = schools["n"].to_numpy(dtype=float), schools["mean"].to_numpy()
-        terms = kernel.intercept_terms(n, mean, sum_of_squares(schools), gamma[0], eta[0], pt)
+        terms = kernel.intercept_terms(n, design.y, sum_of_squares(design.table), gamma[0], eta[0], pt)
     both = kernel.one_effect(terms, kernel.Effects(tau[0], tau[1], rho), pt)
     # Where the nodes stand hardly moves the integral, so the gradient need not follow them.
     limits = [disconnected_grad(limit) for limit in kernel.slab_limits(both.slab, pt)]

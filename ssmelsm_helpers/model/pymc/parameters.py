@@ -9,8 +9,8 @@ from pymc.distributions.shape_utils import change_dist_size
 
 from ...spec.densities import DistributionPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
 from ...spec.design import Design
+from ...spec.inclusion import Beta
 from ...spec.model_priors import CoefficientPriors, ModelPriors
-from ...spec.priors import Beta
 from ..covariance import EffectCovariance
 
 
