@@ -1,10 +1,9 @@
-"""Charts, exercises, data and reports of chapters 11, 12 and 14."""
+"""Charts, data and reports of chapters 11, 12 and 14."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 from book_harness import browser  # noqa: F401 (a fixture)
@@ -108,35 +107,6 @@ def test_reports_that_are_refused(importance_fit, tmp_path):
         sm.load_example("pupils")
     with pytest.raises(ValueError, match=r"name must be 'published', .*; found 'mine'"):
         sm.study.load("mine")
-
-
-CHECKS = {
-    "rank": (lambda a: sm.check_rank(a, np.arange(10), 3.5), 4, {6: "above", 5: "begin at 0", 0.4: "share"}),
-    "shape": (sm.check_rank_shape, "U", {"hump": "too wide", "slope": "shifted", "flat": "right posterior"}),
-    "hits": (
-        lambda a: sm.check_expected_hits(a, n_schools=500, share=0.1, tpr=0.5),
-        25,
-        {250: "deviating schools can be hits", 50: "not all of them", 0.05: "multiply by their number"},
-    ),
-    "wording": (sm.check_wording, "c", {"a": "quality", "b": "no size", "d": "not the same as ordinary"}),
-    "units": (lambda a: sm.check_unit_change(a, factor=100), 1, {100: "ratio of two SDs", 0.01: "ratio of two SDs"}),
-    "students": (
-        lambda a: sm.check_students_needed(a, sd_ratio=1.4, tau_t=0.2, power=0.8),
-        40,
-        {20: "Too few", 90: "fewer do", 3.5: "whole number"},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_checks_know_right_and_wrong(name):
-    check, right, wrong = CHECKS[name]
-    assert check(right).correct, check(right)
-    assert "Nothing to check yet" in check(...).message
-    for answer, reason in wrong.items():
-        feedback = check(answer)
-        assert not feedback.correct
-        assert reason in feedback.message
 
 
 def test_rank_chart_counts_every_data_set():

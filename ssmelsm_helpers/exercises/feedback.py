@@ -1,14 +1,20 @@
-"""What a check answers, and the comparisons that all checks share."""
+"""`check`: an answer, compared with its exercise's entry in the tables of this folder."""
 
 from __future__ import annotations
 
-import math
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
+import xarray as xr
+
+import ssmelsm_helpers as sm
 
 from ..arguments import shown
+from .answers import formula, number, single, word
 
 
 @dataclass(frozen=True)
@@ -28,131 +34,117 @@ class Feedback:
         return f"{'✓' if self.correct else '✗'} {self.message}"
 
 
-def blank(answer) -> Feedback | None:
-    """Feedback for a stub that is still blank; None where there is an answer.
+def check(id: str, answer, fit: xr.DataTree | None = None, before: xr.DataTree | None = None) -> Feedback:
+    """Say whether an answer to an exercise is right; if it is not, why, or where to look.
+
+    Parameters
+    ----------
+    id : str
+        The exercise's label, ``"ex-<chapter>-<word>"``.
+    answer : object
+        A number, a word or a formula, as the exercise asks. Numbers may be of any kind, in arrays of one element and
+        in texts too, and as exact as the exercise asks, or more exact.
+    fit : xarray.DataTree, optional
+        The chapter's fit, where the exercise is about one.
+    before : xarray.DataTree, optional
+        The fit that it is compared with, where the exercise compares two.
+
+    Returns
+    -------
+    Feedback
+        Shown as a sentence; ``correct`` and ``message`` are its parts. No answer raises an error.
+
+    Raises
+    ------
+    ValueError
+        No exercise has this id, or `fit` or `before` is not a fit that it can be about.
 
     Examples
     --------
-    >>> blank(...)
+    >>> check("ex-01-ratio", ...)
     ✗ Nothing to check yet: replace the dots by your answer.
-    >>> blank(0) is None
-    True
+    >>> check("ex-01-ratio", 22)
+    ✗ That is the difference; SDs compare by ratios.
     """
-    if answer is ... or answer is None:
-        return Feedback(False, "Nothing to check yet: replace the dots by your answer.")
-    return None
-
-
-def number_in(answer, *, infinite: bool = False) -> float | Feedback:
-    """The answer as a number, or feedback where there is none.
-
-    Parameters
-    ----------
-    answer : object
-        What the reader wrote.
-    infinite : bool, default False
-        Whether infinity counts as a number.
-
-    Examples
-    --------
-    >>> number_in(3), number_in("3")
-    (3.0, ✗ A single number is expected; found str.)
-    """
-    value = _as_float(answer)
-    if math.isfinite(value) or (infinite and math.isinf(value)):
-        return value
-    return blank(answer) or Feedback(False, f"A single number is expected; found {type(answer).__name__}.")
-
-
-def _as_float(answer) -> float:
-    """NaN where the answer is no number; NumPy's scalars are, True and time differences are not."""
-    if isinstance(answer, bool | np.timedelta64) or not isinstance(answer, Real):
-        return math.nan
+    entry = _entry(id)
+    names = _names(id, entry, {"fit": fit, "before": before})
+    right, mistakes, within = names["right"], entry["mistakes"], entry.get("within", 0.005)
+    words = [right, *(_evaluate(code, names) for code in mistakes)] if isinstance(right, str) else []
     try:
-        return float(answer)
-    except OverflowError:  # a whole number of more than 308 digits
-        return math.nan
+        value = _read(answer, right, words)
+    except Exception:  # of whatever kind: an answer can be any object
+        found = shown(answer) if type(answer) is str else type(answer).__name__
+        return Feedback(False, f"{_expected(right, words)} is expected; found {found}.")
+    if value is None:
+        return Feedback(False, "Nothing to check yet: replace the dots by your answer.")
+    if value != value:
+        return Feedback(False, "Nothing to check yet: your answer is NaN, not a number. Where does it come from?")
+    if _same(value, right, within):
+        return Feedback(True, entry["yes"].format_map(names))
+    for code, reason in mistakes.items():
+        mistake = _evaluate(code, names | {"answer": value})
+        # With the numbers of some fits a mistake leads to the right answer, and is none.
+        if mistake is True or (_same(value, mistake, within) and not _same(right, mistake, 2 * within)):
+            return Feedback(False, reason.format_map(names))
+    return Feedback(False, f"Not yet. {entry['look']}")
 
 
-def compare(answer, right: float, yes: str, wrong: dict[float, str], *, tolerance: float) -> Feedback:
-    """Right within a relative tolerance, a known wrong answer, or neither.
-
-    Parameters
-    ----------
-    answer : object
-        What the reader wrote.
-    right : float
-        The right answer.
-    yes : str
-        The sentence about the right answer.
-    wrong : dict of float to str
-        Likely mistakes, and a sentence about each that helps. With some arguments of an exercise a mistake leads to
-        the right answer; it may stay in the list, for the right answer is looked at first.
-    tolerance : float
-        How far an answer may be off, as a share of what it is compared with.
-
-    Examples
-    --------
-    >>> compare(4, 2, "Yes: the root of 4.", {4: "That is the square: take the root."}, tolerance=0.01)
-    ✗ That is the square: take the root.
-    >>> compare(4, 4, "Yes: 2 + 2.", {4: "That is 2 × 2: add them."}, tolerance=0.01)
-    ✓ Yes: 2 + 2.
-    """
-    value = number_in(answer)
-    if isinstance(value, Feedback):
-        return value
-    if np.isclose(value, right, rtol=tolerance, atol=1e-9):
-        return Feedback(True, yes)
-    for mistaken, reason in wrong.items():
-        if np.isclose(value, mistaken, rtol=tolerance, atol=1e-9):
-            return Feedback(False, reason)
-    return Feedback(False, f"Not yet: {value:g} is too {'large' if value > right else 'small'}.")
+@cache
+def exercises() -> dict[str, dict]:
+    """All entries, by id."""
+    tables = [tomllib.loads(path.read_text("utf8")) for path in sorted(Path(__file__).parent.glob("*.toml"))]
+    return {id: entry for table in tables for id, entry in table.items()}
 
 
-def choose(answer, options: dict[str, str], right: str) -> Feedback:
-    """One of a few words, whatever its case.
-
-    Parameters
-    ----------
-    answer : object
-        What the reader wrote.
-    options : dict of str to str
-        The words, in lower case, and a sentence about each.
-    right : str
-        The right one of them.
-
-    Examples
-    --------
-    >>> choose("B", {"a": "That is the mean.", "b": "Yes: the SD."}, "b")
-    ✓ Yes: the SD.
-    """
-    if unanswered := blank(answer):
-        return unanswered
-    word = str(answer).strip().lower()
-    if word not in options:
-        names = ", ".join(repr(option) for option in options)
-        return Feedback(False, f"One of {names} is expected; found {shown(answer)}.")
-    return Feedback(word == right, options[word])
+def _entry(id: str) -> dict:
+    """An exercise's entry."""
+    known = exercises()
+    if not isinstance(id, str) or id not in known:
+        of_chapter = [name for name in known if name[:6] == str(id)[:6]]
+        raise ValueError(f"id must be one of {of_chapter or [*known]}; found {shown(id)}.")
+    return known[id]
 
 
-def certain_bayes_factor(answer, pip: float, *, school) -> Feedback | None:
-    """Feedback on a Bayes factor where the PIP is 0 or 1; None elsewhere.
+def _names(id: str, entry: dict, fits: dict) -> dict:
+    """What the expressions and sentences of an entry see: what is given, and the right answer."""
+    needs, names = entry.get("needs", []), {"np": np, "sm": sm, "formula": formula, **fits}
+    try:
+        for name, value in (entry.get("given", {}) | {"right": entry["right"]}).items():
+            names[name] = _evaluate(value, names) if isinstance(value, str) else value
+    except Exception as error:
+        if not needs:
+            raise
+        found = ["another fit" if isinstance(fits[name], xr.DataTree) else shown(fits[name]) for name in needs]
+        raise ValueError(
+            f"{' and '.join(needs)} must be what chapter {int(id[3:5])} fits, which {id!r} asks about; "
+            f"found {' and '.join(found)}."
+        ) from error
+    return names
 
-    Posterior odds are then 0 or infinite, and the usual mistakes cannot be told apart.
 
-    Examples
-    --------
-    >>> certain_bayes_factor(20, 1.0, school=3)
-    ✗ In this fit, the PIP of school 3 is 1: its Bayes factor is infinite, as its posterior odds are.
-    >>> certain_bayes_factor(20, 0.9, school=3) is None
-    True
-    """
-    if 0 < pip < 1:
+def _evaluate(code: str, names: dict):
+    """The value of an expression of an entry."""
+    with np.errstate(all="ignore"):
+        return eval(code, names)
+
+
+def _read(answer, right, words: list[str]) -> float | str | frozenset | None:
+    """The answer as something of the right one's kind; None where it is blank."""
+    value = single(answer)
+    if value is None or value is ... or (isinstance(value, str) and not value.strip(". \n")):
         return None
-    value = number_in(answer, infinite=True)
-    if isinstance(value, Feedback):
-        return value
-    right, named = (math.inf, "infinite") if pip else (0.0, "0")
-    correct = value == right
-    sentence = f"the PIP of school {school} is {pip:g}: its Bayes factor is {named}, as its posterior odds are."
-    return Feedback(correct, f"{'Yes: in' if correct else 'In'} this fit, {sentence}")
+    if isinstance(right, frozenset):
+        return formula(value)
+    return word(value, words) if isinstance(right, str) else number(value)
+
+
+def _expected(right, words: list[str]) -> str:
+    """What kind of answer is expected."""
+    if isinstance(right, frozenset):
+        return "A formula in quotes, with a tilde, a + between terms, and every bracket closed,"
+    return f"One of {', '.join(map(repr, sorted(words, key=str.casefold)))}" if words else "A single number"
+
+
+def _same(value, other, within: float) -> bool:
+    """Equal words or formulas, or numbers that are close enough."""
+    return bool(value == other or (isinstance(value, Real) and abs(value - other) <= within * (1 + 1e-6)))
