@@ -29,19 +29,28 @@ def whole_numbers(least: int) -> tuple[Callable, str]:
     return lambda v: (v >= least) & (v == np.floor(v)), f"whole numbers of at least {least}"
 
 
+def require(fine, demand: str, found, kind: type[Exception] = ValueError) -> None:
+    """Refuse an argument that is not fine: what it must be, and what was found.
+
+    >>> require(2 < 1, "level must be below 1", 2)
+    Traceback (most recent call last):
+    ValueError: level must be below 1; found 2.
+    """
+    if not fine:
+        raise kind(f"{demand}; found {shown(found)}.")
+
+
 def check_probability(name: str, value) -> float:
     """A number strictly between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
-        raise ValueError(f"{name} must be a number between 0 and 1, both excluded; found {shown(value)}.")
+    require(is_number(value) and 0 < value < 1, f"{name} must be a number between 0 and 1, both excluded", value)
     return float(value)
 
 
 def check_number(name: str, value, *, low: float = -math.inf, high: float = math.inf) -> float:
     """A finite number within limits, both included."""
-    if not is_number(value) or not low <= value <= high:
-        limits = {(0, math.inf): " of at least 0", (-math.inf, math.inf): ""}
-        within = limits.get((low, high), f" from {low:g} to {high:g}")
-        raise ValueError(f"{name} must be a finite number{within}; found {shown(value)}.")
+    limits = {(0, math.inf): " of at least 0", (-math.inf, math.inf): ""}
+    within = limits.get((low, high), f" from {low:g} to {high:g}")
+    require(is_number(value) and low <= value <= high, f"{name} must be a finite number{within}", value)
     return float(value)
 
 
@@ -57,15 +66,14 @@ def check_numbers(name: str, value, inside: Callable, expected: str) -> np.ndarr
     """Finite numbers, one or an array of them, that are all `inside` what the words `expected` say."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "iuf" and not all(map(is_number, array.ravel())):
-            raise ValueError
-        array = array.astype(float)
-    except (TypeError, ValueError):  # also rows of different lengths
-        raise ValueError(f"{name} must be {expected}; found {shown(value)}.") from None
+        fine = array.size > 0 and (array.dtype.kind in "iuf" or all(map(is_number, array.ravel())))
+    except ValueError:  # rows of different lengths
+        fine = False
+    require(fine, f"{name} must be {expected}", value)
+    array = array.astype(float)
     bad = ~(np.isfinite(array) & inside(array))
-    if bad.any() or not array.size:
-        found = array[bad].ravel()[:5].tolist() if array.ndim else value
-        raise ValueError(f"{name} must be {expected}; found {shown(found)}.")
+    found = array[bad].ravel()[:5].tolist() if array.ndim else value
+    require(not bad.any(), f"{name} must be {expected}", found)
     return array
 
 
@@ -90,45 +98,41 @@ def in_order_of(names: Sequence[str], argument: str, value, noun: str) -> list:
     names = list(names)
     if isinstance(value, Mapping | pd.Series):
         keys = list(value.keys())
-        if len(keys) != len(names) or set(keys) != set(names):
-            raise ValueError(f"{argument} must have one number per {noun}, with the keys {names}; found {shown(keys)}.")
+        fine = len(keys) == len(names) and set(keys) == set(names)
+        require(fine, f"{argument} must have one number per {noun}, with the keys {names}", keys)
         return [value[name] for name in names]
     values = sequence(value) if np.iterable(value) else [value]
-    if values is None or len(values) != len(names):
-        raise ValueError(f"{argument} must have one number per {noun} {names}; found {shown(value)}.")
+    fine = values is not None and len(values) == len(names)
+    require(fine, f"{argument} must have one number per {noun} {names}", value)
     return values
 
 
 def check_one_of(name: str, value, allowed: Sequence) -> None:
     """One of a few words."""
-    if not isinstance(value, str | None) or value not in allowed:
-        words = " or ".join([", ".join(map(repr, allowed[:-1])), repr(allowed[-1])])
-        raise ValueError(f"{name} must be {words}; found {shown(value)}.")
+    words = listed([*map(repr, allowed)], "or")
+    require(isinstance(value, str | None) and value in allowed, f"{name} must be {words}", value)
 
 
 def check_text(name: str, value) -> str:
     """A text of at least one character."""
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"{name} must be a text; found {shown(value)}.")
+    require(isinstance(value, str) and value, f"{name} must be a text", value, TypeError)
     return value
 
 
 def check_path(name: str, value) -> Path:
     """Path of a file, in a folder that is there."""
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"{name} must be the path of a file; found {shown(value)}.")
+    require(isinstance(value, str | os.PathLike), f"{name} must be the path of a file", value, TypeError)
     path = Path(value)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"{name} must be the path of a file in a folder that is there; found {shown(str(path))}.")
+    fine = path.parent.is_dir() and not path.is_dir()
+    require(fine, f"{name} must be the path of a file in a folder that is there", str(path))
     return path
 
 
 def check_count(name: str, value) -> int:
     """A whole number of at least one, and not an absurd one."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1; found {shown(value)}.")
-    if value > MOST:
-        raise ValueError(f"{name} must be a whole number of at most {MOST:,}; found {shown(value)}.")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    require(whole and value >= 1, f"{name} must be a whole number of at least 1", value)
+    require(value <= MOST, f"{name} must be a whole number of at most {MOST:,}", value)
     return int(value)
 
 
@@ -136,8 +140,9 @@ def check_seed(value) -> int | None:
     """None, or a whole number that seeds a generator."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < 2**63:
-        raise ValueError(f"random_seed must be None or a whole number from 0 to 2^63 - 1; found {shown(value)}.")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    fine = whole and 0 <= value < 2**63
+    require(fine, "random_seed must be None or a whole number from 0 to 2^63 - 1", value)
     return int(value)
 
 
@@ -149,6 +154,15 @@ def shown(value, width: int = 200) -> str:
     """
     text = " ".join(repr(value).split())
     return text if len(text) <= width else text[:width] + "..."
+
+
+def listed(words: list[str], last: str = "and") -> str:
+    """Words as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]])
 
 
 def counted(count: int, noun: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 import pooch
 import pytest
 import requests
+from saeb_schools import make_saeb_schools
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.data import saeb
@@ -56,7 +57,6 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def forget():
     """A failed download and a given notice are remembered for the session: start another one."""
-    saeb._say_once.cache_clear()
     saeb._find_students.cache_clear()
 
 
@@ -77,14 +77,13 @@ def answer(monkeypatch, with_what):
 @pytest.fixture(scope="session")
 def real_file(saeb_students) -> bytes:
     """The real file's bytes, from wherever `load_saeb` found it (before any test looks elsewhere)."""
-    path, _ = saeb._find_students(str(saeb.data_folder()))
-    return path.read_bytes()
+    return saeb._find_students(str(saeb.data_folder())).read_bytes()
 
 
 def test_committed_summaries_are_those_of_the_students(saeb_students, tmp_path):
     """The script that wrote data/saeb_schools.csv, rerun, writes the same file, byte for byte."""
     again = tmp_path / "again.csv"
-    saeb.make_saeb_schools(saeb_students).to_csv(again)
+    make_saeb_schools(saeb_students).to_csv(again)
     assert again.read_bytes() == (DATA / "saeb_schools.csv").read_bytes()
     pd.testing.assert_frame_equal(pd.read_csv(again, index_col="school_id"), sm.load_saeb_schools(), check_exact=True)
 
@@ -114,7 +113,7 @@ def test_without_file_and_network_students_are_reconstructed(folder, capsys):
     schools = sm.load_saeb_schools()
     found = sm.summarise_schools(students, outcome="math_proficiency", school="school_id")
     pd.testing.assert_frame_equal(found, schools[["n", "mean", "sd"]], rtol=1e-12, atol=1e-13)
-    remade = saeb.make_saeb_schools(students)
+    remade = make_saeb_schools(students)
     # Two students correlate by 1 or -1 whatever their scores; rounding leaves that open in the last digit.
     pd.testing.assert_frame_equal(remade[schools.columns], schools, rtol=1e-9, atol=1e-12)
     assert capsys.readouterr().out == ""
@@ -183,4 +182,4 @@ def test_students_and_summary_cannot_disagree_on_a_schools_type(saeb_students):
     broken = saeb_students.copy()
     broken.loc[0, "public"] = 1 - broken.loc[0, "public"]
     with pytest.raises(ValueError, match="public differs between students of one school"):
-        saeb.make_saeb_schools(broken)
+        make_saeb_schools(broken)

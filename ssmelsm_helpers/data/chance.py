@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from ..arguments import check_numbers, check_probability, is_number, shown, whole_numbers
+from ..arguments import check_numbers, check_probability, is_number, require, whole_numbers
 from .schools import check_summary, sum_of_squares
 
 POSITIONS = ("above the band", "below the band", "inside")
@@ -73,8 +73,7 @@ def chance_band(n, sd: float, *, level: float = 0.95) -> tuple[np.ndarray, np.nd
     """
     check_probability("level", level)
     df = check_numbers("n", n, *whole_numbers(2)) - 1
-    if not is_number(sd) or sd <= 0:
-        raise ValueError(f"sd must be a positive finite number; found {shown(sd)}.")
+    require(is_number(sd) and sd > 0, "sd must be a positive finite number", sd)
     tail = (1 - level) / 2
     return sd * np.sqrt(chi2.ppf(tail, df) / df), sd * np.sqrt(chi2.ppf(1 - tail, df) / df)
 

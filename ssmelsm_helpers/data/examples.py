@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 import pandas as pd
 
 from ..arguments import check_one_of
 
-
-class _Kind(NamedTuple):
-    """How a data set is made: scores on a standard scale, then the units people measure in."""
-
-    group: str
-    outcome: str
-    groups: int
-    sizes: tuple[int, int]
-    tau_u: float
-    tau_t: float
-    inclusion: float
-    seed: int
-
-
+# How a data set is made: scores on a standard scale, then the outcome in the units people measure in.
+_Kind = namedtuple("_Kind", "group, groups, sizes, tau_u, tau_t, inclusion, seed, outcome, measured")
 _KINDS = {
-    "patients": _Kind("patient", "systolic", 60, (15, 45), 0.8, 0.5, 0.2, 44),
-    "teams": _Kind("team", "days", 45, (15, 60), 0.4, 0.3, 0.2, 42),
-    "wards": _Kind("ward", "wait", 30, (40, 200), 0.3, 0.25, 0.3, 43),
+    "patients": _Kind("patient", 60, (15, 45), 0.8, 0.5, 0.2, 44, "systolic", lambda z: np.round(135 + 9 * z)),
+    "teams": _Kind("team", 45, (15, 60), 0.4, 0.3, 0.2, 42, "days", lambda z: np.round(0.8 + 0.25 * z, 3)),
+    "wards": _Kind("ward", 30, (40, 200), 0.3, 0.25, 0.3, 43, "wait", lambda z: np.round(np.exp(3.2 + 0.6 * z), 1)),
 }
 
 
@@ -65,11 +53,7 @@ def load_example(name: str) -> pd.DataFrame:
     standard = u[group] + np.exp(t[group]) * rng.normal(size=len(group))
     labels = np.array([f"{kind.group[0].upper()}{at:02d}" for at in range(1, kind.groups + 1)])
     table = pd.DataFrame({kind.group: labels[group], "day": rng.integers(1, 91, size=len(group))})
-    if name == "patients":
-        table["systolic"] = np.round(135 + 9 * standard)
-    elif name == "teams":
-        table["days"] = np.round(0.8 + 0.25 * standard, 3)
-    else:
-        table["wait"] = np.round(np.exp(3.2 + 0.6 * standard), 1)
+    table[kind.outcome] = kind.measured(standard)
+    if name == "wards":
         table.loc[rng.random(len(table)) < 0.01, "wait"] = np.nan
     return table.sample(frac=1, random_state=kind.seed, ignore_index=True)

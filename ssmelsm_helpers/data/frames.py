@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 
@@ -9,7 +11,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from ..arguments import counted, shown
+from ..arguments import counted, listed, shown
 
 # Blanks of all kinds, and what takes no room in print.
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -21,17 +23,23 @@ def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
         return nw.from_native(data)
     except Exception as error:
         found = type(data).__name__
-        why = " ".join(str(error).split()).rstrip(" .") if hasattr(data, "columns") else ""
-        found += f" whose columns cannot be read: {why}" if why else ""
+        if hasattr(data, "columns"):
+            found += f" whose columns cannot be read: {' '.join(str(error).split()).rstrip(' .')}"
         raise TypeError(f"{argument} must be a data frame (pandas, Polars, ...); found {found}.") from None
 
 
-def require_columns(frame, wanted: dict[str, str]) -> None:
-    """Refuse column names that are not in the frame."""
-    names = list(frame.collect_schema().names())
-    for argument, column in wanted.items():
+def require_columns(names: Iterable, wanted: Iterable[tuple[str, Hashable]], argument: str = "data") -> None:
+    """Refuse column names that are not in a frame, or two that are one; `wanted` are pairs: who asks, and for which."""
+    names, wanted = list(names), list(wanted)
+    for asker, column in wanted:
         if column not in names:
-            raise ValueError(f"{argument}={column!r} is not a column of data; its columns are {names}.")
+            raise ValueError(
+                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are {shown(names, 1000)}."
+            )
+    if len({column for _, column in wanted}) < len(wanted):
+        raise ValueError(
+            f"{listed([name for name, _ in wanted])} must be different columns; found {column!r} for both."
+        )
 
 
 def collected(frame) -> nw.DataFrame:
@@ -39,53 +47,43 @@ def collected(frame) -> nw.DataFrame:
     return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
 
 
-def table_of(data, wanted: dict[str, str], argument: str = "data", outcome: str | None = None) -> pd.DataFrame:
+def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: str) -> pd.DataFrame:
     """The wanted columns as a pandas frame with a fresh index; `wanted` says who asks for each.
 
-    The outcome comes as floats, and is refused where it holds anything but numbers.
+    A column that an argument names (``outcome="score"``) comes as floats, and is refused if it holds anything else.
     """
     frame = data_frame(data, argument)
     schema = frame.collect_schema()
-    names = list(schema.names())
-    for column, asker in wanted.items():
-        if column not in names:
-            raise ValueError(
-                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are {shown(names, 1000)}."
-            )
-    if wanted:
-        frame = frame.select(list(wanted))
-    frame = collected(frame)
-    # Outside pandas the categories of a Categorical, unlike those of an Enum, stand in the order of the rows.
-    loose = [column for column in wanted if schema[column] == nw.Categorical]
+    require_columns(schema.names(), ((asker, column) for column, asker in wanted.items()), argument)
+    frame = collected(frame.select(list(wanted)) if wanted else frame)
     table = frame.to_native()
     if not isinstance(table, pd.DataFrame):
-        casts = [nw.col(name).cast(nw.String) for name in loose]
-        casts += [nw.col(name).cast(nw.Datetime) for name in wanted if schema[name] == nw.Date]
+        # The categories of a Categorical, unlike those of an Enum, stand in the order of the rows.
+        kinds = {nw.Categorical: nw.String, nw.Date: nw.Datetime}
+        casts = [nw.col(name).cast(kinds[schema[name]]) for name in wanted if schema[name] in kinds]
         table = frame.with_columns(*casts).to_pandas()
-    table = pd.DataFrame({name: _plain(table[name], name in loose) for name in wanted}, index=table.index)
-    if outcome is not None:
-        scores = numbers(table[outcome])
-        if scores is None:
-            raise not_numeric("outcome", data, outcome)
-        table[outcome] = scores
+    table = pd.DataFrame({name: _plain(table[name]) for name in wanted}, index=table.index)
+    for name, column in numeric.items():
+        values = numbers(table[column])
+        if values is None:
+            raise not_numeric(name, data, column)
+        table[column] = values
     return table.reset_index(drop=True)
 
 
-def _plain(column: pd.Series, loose: bool) -> pd.Series:
+def _plain(column: pd.Series) -> pd.Series:
     """A column that is neither sparse nor an Arrow dictionary, and without texts that have nothing in them."""
     if isinstance(column.dtype, pd.SparseDtype):
         column = column.sparse.to_dense()
     if isinstance(column.dtype, pd.CategoricalDtype):
         blank = list(filter(is_blank, column.cat.categories))
         return column.cat.remove_categories(blank) if blank else column
-    column = column.astype(object) if loose else column
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    try:
-        blank = list(filter(is_blank, column.unique()))
-    except TypeError:  # lists, which somebody else refuses
-        return column
-    return column.mask(column.isin(blank)) if blank else column
+    column = column.astype(object) if isinstance(column.dtype, pd.ArrowDtype) else column
+    with suppress(TypeError):  # lists, which somebody else refuses
+        return column.mask(column.isin([value for value in column.unique() if is_blank(value)]))
+    return column
 
 
 def is_blank(value) -> bool:
@@ -99,12 +97,9 @@ def numbers(column: pd.Series) -> pd.Series | None:
     >>> numbers(pd.Series([Decimal("1.5"), 2, None], dtype=object)).tolist(), numbers(pd.Series([True, 2]))
     ([1.5, 2.0, nan], None)
     """
-    types = pd.api.types
-    if types.is_object_dtype(column):
-        kinds = set(map(type, column[column.notna()]))
-        if not all(issubclass(kind, Real | Decimal) and kind is not bool for kind in kinds):
-            return None
-    elif not types.is_numeric_dtype(column) or types.is_bool_dtype(column) or types.is_complex_dtype(column):
+    possible = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_object_dtype(column)
+    kinds = set(map(type, column.dropna())) if possible else {str}
+    if not all(issubclass(kind, Real | Decimal) and kind is not bool for kind in kinds):
         return None
     try:
         values = column.to_numpy(dtype=float, na_value=np.nan)

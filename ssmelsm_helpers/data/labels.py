@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from unicodedata import normalize
@@ -12,8 +13,8 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from ..arguments import PACKAGE, counted, shown
-from .frames import BLANKS, is_blank
+from ..arguments import PACKAGE, counted, listed, shown
+from .frames import BLANKS
 
 _MOST = 5
 _NOTHING = dict.fromkeys(map(ord, BLANKS))
@@ -21,83 +22,76 @@ _NOTHING = dict.fromkeys(map(ord, BLANKS))
 
 def label_index(labels, name: Hashable = None) -> pd.Index:
     """An index that keeps every label as it came, tuples included; Decimals become plain numbers."""
-    labels = _without_decimals(list(labels))
-    if any(isinstance(label, tuple) for label in labels):
-        return pd.Index(labels, dtype=object, tupleize_cols=False, name=name)
-    return pd.Index(labels, name=name)
+    if _is_plain(getattr(labels, "dtype", None)):
+        return pd.Index(labels, name=name)
+    labels = list(labels)
+    # No file of ours holds Decimals. They stay where two of them would become one.
+    if any(isinstance(label, Decimal) for label in labels) and all(map(_is_number, labels)):
+        values = [int(label) if label == int(label) else float(label) for label in labels]
+        labels = values if len(set(values)) == len(set(labels)) else labels
+    return pd.Index(labels, tupleize_cols=False, name=name)
 
 
-def _without_decimals(labels: list) -> list:
-    """Decimals, which no file of ours holds, as the numbers they are, unless two of them became one."""
-    if not any(isinstance(label, Decimal) for label in labels) or not all(map(_is_number, labels)):
-        return labels
-    values = [int(label) if label == int(label) else float(label) for label in labels]
-    return values if len(set(values)) == len(set(labels)) else labels
+def _is_plain(dtype) -> bool:
+    """Whether these are NumPy's numbers, truth values or times, which are all of one kind."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biufmM"
 
 
 def _is_number(label) -> bool:
     return isinstance(label, Real | Decimal) and not isinstance(label, bool) and np.isfinite(float(label))
 
 
-def coded(column: pd.Series, argument: str, name) -> tuple[np.ndarray, list]:
-    """Each row's place among the labels, and the labels in the order in which they came."""
+def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Index]:
+    """Each row's place among the labels, and the labels: sorted, or as they came where they cannot be compared."""
     try:
-        values = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
-        codes, found = pd.factorize(values.array)
+        codes, found = pd.factorize(column.array)
     except TypeError:
-        raise changing_labels(argument, name) from None
-    return codes, pd.Series(found).to_list()
+        raise ValueError(
+            f"{argument}={name!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
+        ) from None
+    labels = pd.Series(found).to_list()
+    order = range(len(labels))
+    with suppress(TypeError):
+        order = sorted(order, key=labels.__getitem__)
+    return np.argsort(order)[codes], label_index([labels[at] for at in order], name=name)
 
 
-def sorted_places(labels: list) -> list[int]:
-    """The labels' places in their order; labels that cannot be compared keep the one in which they came."""
-    try:
-        return sorted(range(len(labels)), key=lambda at: labels[at])
-    except TypeError:
-        return list(range(len(labels)))
-
-
-def changing_labels(argument: str, column) -> ValueError:
-    """For labels that cannot be looked up."""
-    return ValueError(
-        f"{argument}={column!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-    )
-
-
-def report_unused(name, categories, found) -> None:
+def report_unused(name, column: pd.Series) -> None:
     """Say which levels of a category no student has."""
-    levels = [level for level in pd.Index(categories).difference(pd.Index(found), sort=False) if not is_blank(level)]
-    if levels:
-        print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.categories[~column.cat.categories.isin(column.unique())].to_list()
+        if levels:
+            print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
 
 
 def tell_alike(labels: Sequence, counts: Sequence[int], column: pd.Series | None = None) -> None:
-    """Warn, once, of labels that look alike and of equal ones that do not; `column` holds the students' labels.
-
-    Labels look alike that differ in nothing but blanks, case, the form of their letters, or their types.
-    """
-    said = []
-    dtype = getattr(labels, "dtype", None)
-    if not (isinstance(dtype, np.dtype) and dtype.kind in "biufmM"):  # of one kind, and no texts: all print differently
-        labels, places = list(labels), defaultdict(list)
-        for at, key in enumerate(map(_key, labels)):
-            places[key].append(at)
-        groups = [[(labels[at], counts[at]) for at in group] for group in places.values() if len(group) > 1]
-        said += [f"school labels that look alike are kept apart: {_listed(groups)}"] if groups else []
-    groups = [] if column is None else _equal(column)
-    said += [f"school labels that are equal are taken as one: {_listed(groups)}"] if groups else []
+    """Warn, once, of labels that look alike and of equal ones that do not; `column` holds the students' labels."""
+    found = {
+        "that look alike are kept apart": alike(zip(labels, counts, strict=True), bare),
+        "that are equal are taken as one": [] if column is None else _equal(column),
+    }
+    said = [f"school labels {what}: {_in_words(groups)}" for what, groups in found.items() if groups]
     if said:
         warnings.warn("; ".join(said) + ".", UserWarning, skip_file_prefixes=(PACKAGE,))
 
 
-def _key(label):
-    """What is left of a label where nothing counts but its letters."""
+def alike(counted_labels: Iterable[tuple], key: Callable) -> list[list[tuple]]:
+    """Groups of two or more labels, each with its count, that have the same key."""
+    groups = defaultdict(list)
+    for label, count in counted_labels:
+        groups[key(label)].append((label, count))
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def bare(label):
+    """What is left of a label without blanks, case, type, and the form of its letters.
+
+    >>> bare("Caf\u00e9 1 ") == bare("CAFE\u0301 1"), bare(("a", 1))
+    (True, ('a', '1'))
+    """
     if isinstance(label, tuple):
-        return tuple(map(_key, label))
-    text = str(label)
-    if text.isascii():  # nearly all are, and this is quick
-        return "".join(text.replace("\0", "").split()).lower()
-    return normalize("NFKC", text.translate(_NOTHING).casefold())
+        return tuple(map(bare, label))
+    return normalize("NFKC", str(label).translate(_NOTHING).casefold())
 
 
 def _equal(column: pd.Series) -> list[list[tuple]]:
@@ -105,14 +99,10 @@ def _equal(column: pd.Series) -> list[list[tuple]]:
     one_kind = ("string", "integer", "floating", "boolean", "bytes", "date", "datetime")
     if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in one_kind:
         return []
-    kinds: dict = defaultdict(Counter)
-    shapes: dict = {}
-    for label in column:
-        plain = _plain(label)
-        shape = type(plain), str(plain)
-        kinds[label][shape] += 1
-        shapes.setdefault(shape, plain)
-    return [[(shapes[shape], count) for shape, count in found.items()] for found in kinds.values() if len(found) > 1]
+    labels = list(map(_plain, column))
+    spelled = [(type(label), str(label)) for label in labels]
+    label_of = dict(zip(spelled, labels, strict=True))
+    return alike(((label_of[shape], count) for shape, count in Counter(spelled).items()), lambda label: label)
 
 
 def _plain(label):
@@ -120,22 +110,18 @@ def _plain(label):
     return label.item() if isinstance(label, np.generic) else label
 
 
-def _listed(groups: list[list[tuple]]) -> str:
-    """The first groups in words, and how many more there are."""
+def _in_words(groups: list[list[tuple]]) -> str:
+    """The first groups, and how many more there are."""
     words = []
     for group in groups[:_MOST]:
         names = [shown(label, 60) for label, _ in group]
         if len({normalize("NFC", name) for name in names}) < len(names):  # the same letters, differently put together
             names = [ascii(label) for label, _ in group]
         students = [f"{name} ({counted(int(n), 'student')})" for name, (_, n) in zip(names, group, strict=True)]
-        rest = len(students) - _MOST
-        words.append(", ".join(students[:_MOST]) + f" and {rest} more" if rest > 0 else _and(students))
+        rest = [f"{len(students) - _MOST} more"] if len(students) > _MOST else []
+        words.append(listed(students[:_MOST] + rest))
     rest = len(groups) - _MOST
     return "; ".join(words) + (f"; and {counted(rest, 'more group')}" if rest > 0 else "")
-
-
-def _and(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]])
 
 
 def texts(labels) -> list[str]:
@@ -163,16 +149,15 @@ def place_of(school, labels) -> int:
 
 def refuse_unsaved(labels: pd.Index) -> None:
     """Refuse labels that no file holds, before anything is sampled; tuples, and labels of several kinds, are a choice."""
-    dtype, kinds = labels.dtype, set(map(type, labels))
-    if pd.api.types.is_object_dtype(dtype):
+    kinds = set(map(type, labels))
+    if pd.api.types.is_object_dtype(labels.dtype):
         fine = kinds <= {str} or kinds <= {bytes} or len(kinds) > 1 or tuple in kinds
     else:
-        fine = isinstance(dtype, pd.StringDtype) or (isinstance(dtype, np.dtype) and dtype.kind in "biufmM")
+        fine = isinstance(labels.dtype, pd.StringDtype) or _is_plain(labels.dtype)
     if not fine:
         example = max(labels, key=lambda label: len(str(label)))  # of whole numbers the one that is too large
         who = "the index of schools" if labels.name is None else f"school={labels.name!r}"
-        fix = "schools.index" if labels.name is None else f"data[{labels.name!r}]"
         raise ValueError(
             f"{who} must hold labels that a saved fit can hold, such as texts or numbers; found "
-            f"{type(example).__name__}, such as {shown(str(example), 60)}; make texts of them by {fix}.astype(str)."
+            f"{type(example).__name__}, such as {shown(str(example), 60)}; make texts of them by .astype(str)."
         )

@@ -1,11 +1,7 @@
-"""The Saeb data: 11,386 students of 160 Brazilian schools, and what remains of them offline.
-
-``python -m ssmelsm_helpers.data.saeb`` writes ``data/saeb_schools.csv`` from the students.
-"""
+"""The Saeb data: 11,386 students of 160 Brazilian schools, and what remains of them offline."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from functools import cache
@@ -14,24 +10,20 @@ from pathlib import Path
 import pandas as pd
 
 from .schools import students_from_summary
-from .summaries import summarise_schools
 
 SHA256 = "3e9b6eedc8343f3d01d5e9f6f47bf603d9efecffac6d1892fc53ce98a5bf83f9"
 URL = "https://raw.githubusercontent.com/consistentlyBetter/ivd/bbfedafcb007f60d980f8afce1d5903ef0a0c3a6/data/saeb.rda"
 _PACKAGE = Path(__file__).resolve().parents[1]
-_COLUMNS = ["school_id", "public", "student_ses", "math_proficiency", "location"]
+_COLUMNS = {"school_id": int, "public": int, "student_ses": float, "math_proficiency": float, "location": int}
 
 
 def data_folder() -> Path:
     """The repository's ``data/``, or, in an installed package, a cache of the user's."""
-    if chosen := os.environ.get("SSMELSM_DATA"):
-        return Path(chosen)
-    checkout = _PACKAGE.parent / "data"
-    if (_PACKAGE.parent / "pyproject.toml").is_file() and os.access(checkout, os.W_OK):
-        return checkout
     import pooch
 
-    return Path(pooch.os_cache("ssmelsm_helpers"))
+    checkout = _PACKAGE.parent / "data"
+    ours = (_PACKAGE.parent / "pyproject.toml").is_file() and os.access(checkout, os.W_OK)
+    return Path(os.environ.get("SSMELSM_DATA") or (checkout if ours else pooch.os_cache("ssmelsm_helpers")))
 
 
 def committed_table(folder: str, name: str) -> Path:
@@ -85,86 +77,43 @@ def load_saeb() -> pd.DataFrame:
     >>> students.attrs["source"]  # doctest: +SKIP
     'the 11,386 students of saeb.rda'
     """
-    path, problem = _find_students(str(data_folder()))
+    path = _find_students(str(data_folder()))
     if path is None:
-        students = _reconstruct()
-        students.attrs |= {"reconstructed": True, "source": "a reconstruction from the school summaries"}
-        _say_once(problem)
+        students = students_from_summary(load_saeb_schools(), outcome="math_proficiency", covariate="student_ses")
+        source = "a reconstruction from the school summaries"
     else:
-        students = _read(path)
-        students.attrs |= {"reconstructed": False, "source": f"the {len(students):,} students of {path.name}"}
+        import rdata
+
+        with warnings.catch_warnings():
+            # The file holds a data.table; rdata reads it as the data frame it also is, and warns.
+            warnings.filterwarnings("ignore", message="Missing constructor", category=UserWarning)
+            students = rdata.read_rda(path)["saeb"].reset_index(drop=True)
+        source = f"the {len(students):,} students of {path.name}"
+    students = students[list(_COLUMNS)].astype(_COLUMNS)
+    students.attrs |= {"reconstructed": path is None, "source": source}
     return students
 
 
 @cache
-def _say_once(problem: str) -> None:
+def _find_students(folder: str) -> Path | None:
+    """Path of a checked file, or None, and why is printed; a failed download is not tried again."""
+    import pooch
+    import requests
+
+    path = Path(folder) / "saeb.rda"
+    if path.exists() and (found := pooch.file_hash(path)) != SHA256:
+        raise ValueError(f"{path} is not the expected file: its SHA-256 is {found}, expected {SHA256}. Remove it.")
+    pooch.get_logger().setLevel("WARNING")  # it would announce the download on stderr
+    try:
+        # pooch checks a temporary file and moves it only when the checksum is right; a file that is there, it takes.
+        downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
+        return Path(pooch.retrieve(URL, f"sha256:{SHA256}", path.name, folder, downloader=downloader))
+    except (requests.RequestException, OSError) as error:
+        problem = f"no download: {type(error).__name__}"
+    except ValueError:
+        problem = "what was downloaded is not the expected file; a Wi-Fi's login page, perhaps"
     print(
         f"load_saeb: the students' file is not here ({problem}). These are made-up students with the school summaries "
         "of the real ones: exact for the intercept-only model, approximate for models with SES."
     )
-
-
-@cache
-def _find_students(folder: str) -> tuple[Path | None, str]:
-    """Path of a checked file, or None and the reason; a failed download is not tried again."""
-    path = Path(folder) / "saeb.rda"
-    if path.exists():
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != SHA256:
-            raise ValueError(f"{path} is not the expected file: its SHA-256 is {found}, expected {SHA256}. Remove it.")
-        return path, ""
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel("WARNING")  # it would announce the download on stderr
-    try:
-        # pooch checks a temporary file and moves it only when the checksum is right.
-        downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
-        got = pooch.retrieve(URL, f"sha256:{SHA256}", fname=path.name, path=folder, downloader=downloader)
-    except (requests.RequestException, OSError) as error:
-        return None, f"no download: {type(error).__name__}"
-    except ValueError:
-        return None, "what was downloaded is not the expected file; a Wi-Fi's login page, perhaps"
-    return Path(got), ""
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import rdata
-
-    with warnings.catch_warnings():
-        # The file holds a data.table; rdata reads it as the data frame it also is, and warns.
-        warnings.filterwarnings("ignore", message="Missing constructor", category=UserWarning)
-        table = rdata.read_rda(path)["saeb"]
-    integers = dict.fromkeys(("school_id", "public", "location"), int)
-    return table[_COLUMNS].astype(integers | {"student_ses": float, "math_proficiency": float}).reset_index(drop=True)
-
-
-def _reconstruct() -> pd.DataFrame:
-    students = students_from_summary(load_saeb_schools(), outcome="math_proficiency", covariate="student_ses")
-    return students[_COLUMNS]
-
-
-def make_saeb_schools(students: pd.DataFrame) -> pd.DataFrame:
-    """The committed table of school summaries, from the students."""
-    by_school = students.groupby("school_id")
-    schools = summarise_schools(students, outcome="math_proficiency", school="school_id")
-    schools["student_ses_mean"] = by_school["student_ses"].mean()
-    schools["student_ses_sd"] = by_school["student_ses"].std()
-    columns = ["student_ses", "math_proficiency"]
-    # A school of one student has no correlation.
-    cor = {label: group[columns].corr().iloc[0, 1] for label, group in by_school if len(group) > 1}
-    schools["student_ses_cor"] = pd.Series(cor).reindex(schools.index)
-    for name in ("public", "location"):
-        if (by_school[name].nunique() != 1).any():
-            raise ValueError(f"{name} differs between students of one school; it is expected to be a school's.")
-        schools[name] = by_school[name].first()
-    return schools
-
-
-if __name__ == "__main__":
-    students = load_saeb()
-    if students.attrs["reconstructed"]:
-        raise SystemExit("saeb.rda is needed to write the summaries: put it into data/.")
-    target = _PACKAGE.parent / "data" / "saeb_schools.csv"
-    make_saeb_schools(students).to_csv(target)
-    print(f"wrote {target}")
+    return None

@@ -12,9 +12,9 @@ from types import EllipsisType
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_seed, check_squares, check_text, counted, shown
-from .frames import data_frame, is_blank, not_numeric, numbers, require_columns, table_of
-from .labels import changing_labels, label_index, refuse_unsaved, tell_alike
+from ..arguments import check_seed, check_squares, check_text, counted, require
+from .frames import data_frame, is_blank, numbers, refuse_missing, require_columns, table_of
+from .labels import by_label, label_index, refuse_unsaved, tell_alike
 
 SUMMARY_COLUMNS = ("n", "mean", "sd")
 
@@ -27,40 +27,32 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     """
     if not isinstance(schools, pd.DataFrame):
         raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
-    _check_axes(schools)
+    twice = schools.columns[schools.columns.duplicated()].unique().to_list()
+    require(not twice, "schools must have each column once", twice)
+    levels = list(schools.index.names)
+    require(len(levels) == 1, "schools must have one label per school in its index", levels)
     if school is not None and school is not ...:
-        if school not in list(schools.columns):
-            raise ValueError(f"school={school!r} is not a column of schools; its columns are {list(schools.columns)}.")
+        require_columns(schools.columns, [("school", school)], "schools")
         schools = schools.set_axis(label_index(schools[school], name=school))
-    absent = [name for name in SUMMARY_COLUMNS if name not in schools.columns]
-    if absent:
-        raise ValueError(f"schools lacks the columns {absent}; its columns are {list(schools.columns)}.")
-    table = schools.loc[:, list(SUMMARY_COLUMNS)]
-    index = table.index
-    columns = {name: numbers(table[name]) for name in SUMMARY_COLUMNS}
-    for name, values in columns.items():
-        if values is None:
-            raise ValueError(f"schools[{name!r}] must be numeric; found {table[name].dtype}.")
-    _refuse(
-        [blank or is_blank(label) for label, blank in zip(index, index.isna(), strict=True)], table, "without a label"
-    )
-    _refuse(table.index.duplicated(), table, "with a label that occurred before")
-    n, mean, sd = (values.to_numpy() for values in columns.values())
-    _refuse(~np.isfinite(n) | (n < 1) | (n != np.floor(n)), table, "with an n that is not a positive whole number", "n")
-    _refuse(~np.isfinite(mean), table, "with a mean that is missing or infinite", "mean")
-    _refuse((n > 1) & ~np.isfinite(sd), table, "with more than one student but no finite sd", "sd")
-    _refuse(sd < 0, table, "with a negative sd", "sd")
-    _refuse((n == 1) & ~np.isnan(sd), table, "with one student and yet an sd (expected NaN)", "sd")
-    if len(table) < 2:
-        raise ValueError(f"schools must hold at least two schools; found {len(table)}.")
+    n, mean, sd = _columns(schools, dict.fromkeys(SUMMARY_COLUMNS, "a school summary"))
+    index = schools.index
+    nameless = [missing or is_blank(label) for label, missing in zip(index, index.isna(), strict=True)]
+    _refuse(nameless, schools, "without a label")
+    _refuse(index.duplicated(), schools, "with a label that occurred before")
+    whole = np.isfinite(n) & (n >= 1) & (n == np.floor(n))
+    _refuse(~whole, schools, "with an n that is not a positive whole number", "n")
+    _refuse(~np.isfinite(mean), schools, "with a mean that is missing or infinite", "mean")
+    _refuse((n > 1) & ~np.isfinite(sd), schools, "with more than one student but no finite sd", "sd")
+    _refuse(sd < 0, schools, "with a negative sd", "sd")
+    _refuse((n == 1) & ~np.isnan(sd), schools, "with one student and yet an sd (expected NaN)", "sd")
+    require(len(schools) >= 2, "schools must hold at least two schools", len(schools))
     if (n == 1).all():
         raise ValueError("every school has a single student: there is no within-school spread to model.")
     if np.nansum(sd) == 0:
         same = " and all means are equal" if np.ptp(mean) == 0 else ""
         raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
     check_squares("schools", np.concatenate([mean, sd]))
-    if not (isinstance(index.dtype, np.dtype) and index.dtype.kind in "biufmM"):  # Decimals, categories and the like
-        index = label_index(index, name=index.name)
+    index = label_index(index, name=index.name)
     if school is ...:
         refuse_unsaved(index)
     else:
@@ -68,22 +60,21 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     return pd.DataFrame({"n": n.astype(int), "mean": mean, "sd": sd}, index=index)
 
 
-def _check_axes(schools: pd.DataFrame) -> None:
-    """Columns that can be told apart, and one label per school."""
-    twice = list(schools.columns[schools.columns.duplicated()].unique())
-    if twice:
-        raise ValueError(f"schools must have each column once; found {shown(twice)} more than once.")
-    if isinstance(schools.index, pd.MultiIndex):
-        raise ValueError(
-            f"schools must have one label per school in its index; found the levels {list(schools.index.names)}."
-        )
+def _columns(schools: pd.DataFrame, askers: dict[str, str]) -> list[np.ndarray]:
+    """Some columns as floats; `askers` says what each is needed for."""
+    require_columns(schools.columns, ((asker, name) for name, asker in askers.items()), "schools")
+    columns = {name: numbers(schools[name]) for name in askers}
+    for name, values in columns.items():
+        if values is None:
+            raise ValueError(f"schools[{name!r}] must be numeric; found {schools[name].dtype}.")
+    return [values.to_numpy() for values in columns.values()]
 
 
-def _refuse(bad, table, problem: str, column: str | None = None) -> None:
+def _refuse(bad, schools: pd.DataFrame, problem: str, column: str | None = None) -> None:
     bad = np.asarray(bad)
     if bad.any():
-        labels = [repr(label) for label in table.index[bad][:5]]
-        found = "" if column is None else f"; found {table[column].to_numpy()[bad][:5].tolist()}"
+        labels = [repr(label) for label in schools.index[bad][:5]]
+        found = "" if column is None else f"; found {schools[column].to_numpy()[bad][:5].tolist()}"
         raise ValueError(f"schools: {counted(bad.sum(), 'school')} {problem}: {', '.join(labels)}{found}.")
 
 
@@ -142,63 +133,45 @@ def students_from_summary(
     b       2   1.0  2.0
     """
     table = check_summary(schools, school=None)
-    used = list(SUMMARY_COLUMNS)
+    n, used, added = table["n"].to_numpy(), list(SUMMARY_COLUMNS), [outcome]
     if covariate is not None:
-        used += [f"{covariate}_{part}" for part in ("mean", "sd", "cor")]
-        absent = [name for name in used if name not in schools.columns]
-        if absent:
-            raise ValueError(f"covariate={covariate!r} needs the columns {absent}, which schools lacks.")
-        _check_covariate(schools[used[3:]].set_axis(["mean", "sd", "cor"], axis=1), table["n"].to_numpy(), covariate)
+        names = [f"{covariate}_mean", f"{covariate}_sd", f"{covariate}_cor"]
+        mean, sd, cor = of_covariate = _columns(schools, dict.fromkeys(names, f"covariate={covariate!r}"))
+        _refuse(~np.isfinite(mean), schools, f"with a {names[0]} that is missing or infinite", names[0])
+        wrong = (n > 1) & ~(np.isfinite(sd) & (sd >= 0))
+        _refuse(wrong, schools, f"with a {names[1]} that is missing, infinite or negative", names[1])
+        # Where one of the two does not vary they have no correlation.
+        _refuse((n > 1) & (abs(cor) > 1), schools, f"with a {names[2]} outside of -1 to 1", names[2])
+        used, added = used + names, [*added, covariate]
     label = table.index.name or "school"
-    names = [label, *schools.columns.difference(used, sort=False), outcome, *([] if covariate is None else [covariate])]
+    names = [label, *schools.columns.difference(used, sort=False), *added]
     for name in names:
         check_text("each column of the students", name)
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"outcome, covariate, label and other columns must have different names; found {shown(names)}."
-        )
+    different = len(set(names)) == len(names)
+    require(different, "outcome, covariate, label and other columns must have different names", names)
     rng = np.random.default_rng(check_seed(random_seed))
-    position = np.repeat(np.arange(len(table)), table["n"])
+    first, second = np.concatenate([_orthonormal_pair(rng, size) for size in n], axis=1)
+    position = np.repeat(np.arange(len(n)), n)
     students = schools.drop(columns=used).iloc[position].reset_index(names=label)
-    shapes = [_orthonormal_pair(rng, n) for n in table["n"]]
-    first = np.concatenate([pair[0] for pair in shapes])
-    spread = np.nan_to_num(table["sd"].to_numpy())
-    students[outcome] = table["mean"].to_numpy()[position] + spread[position] * first
+    mean, sd = table[["mean", "sd"]].fillna(0.0).to_numpy()[position].T
+    students[outcome] = mean + sd * first
     if covariate is not None:
-        mean, sd, cor = (np.nan_to_num(schools[name].to_numpy(dtype=float))[position] for name in used[3:])
-        second = np.concatenate([pair[1] for pair in shapes])
+        mean, sd, cor = np.nan_to_num(of_covariate)[:, position]
         students[covariate] = mean + sd * (cor * first + np.sqrt(np.clip(1 - cor**2, 0, None)) * second)
     return students
 
 
-def _check_covariate(columns: pd.DataFrame, n, covariate: str) -> None:
-    """Mean, SD and correlation with the outcome; single students have only the first."""
-    values = {name: numbers(columns[name]) for name in columns}
-    for name, found in values.items():
-        if found is None:
-            raise ValueError(f"schools['{covariate}_{name}'] must be numeric; found {columns[name].dtype}.")
-    mean, sd, cor = (found.to_numpy() for found in values.values())
-    _refuse(~np.isfinite(mean), columns, f"with a {covariate}_mean that is missing or infinite", "mean")
-    wrong = (n > 1) & ~(np.isfinite(sd) & (sd >= 0))
-    _refuse(wrong, columns, f"with a {covariate}_sd that is missing, infinite or negative", "sd")
-    # Where one of the two does not vary they have no correlation.
-    wrong = (n > 1) & ~((abs(cor) <= 1) | np.isnan(cor))
-    _refuse(wrong, columns, f"with a {covariate}_cor outside of -1 to 1", "cor")
-
-
-def _orthonormal_pair(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _orthonormal_pair(rng, n: int) -> np.ndarray:
     """Two centred vectors with SD 1 (ddof=1) and correlation 0, as far as n students allow."""
-    first, second = rng.normal(size=(2, n))
-    scale = np.sqrt(n - 1)
+    pair = rng.normal(size=(2, n))
     if n < 2:
-        return np.zeros(n), np.zeros(n)
-    first = first - first.mean()
+        return np.zeros_like(pair)
+    first, second = pair = pair - pair.mean(axis=1, keepdims=True)
+    scale = np.sqrt(n - 1)
     first *= scale / np.linalg.norm(first)
-    if n < 3:
-        return first, np.zeros(n)
-    second = second - second.mean()
     second -= first * (first @ second) / (first @ first)
-    return first, second * scale / np.linalg.norm(second)
+    second *= scale / np.linalg.norm(second) if n > 2 else 0.0
+    return pair
 
 
 def within_between(data, column: str, *, group: str) -> pd.DataFrame:
@@ -232,24 +205,15 @@ def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     2         0.0          2.0
     """
     frame = data_frame(data)
-    require_columns(frame, {"column": column, "group": group})
-    if column == group:
-        raise ValueError(f"column and group must be different columns; found {column!r} for both.")
-    table = table_of(data, {column: "column", group: "group"})
-    values, labels = numbers(table[column]), table[group]
-    if values is None:
-        raise not_numeric("column", data, column)
-    missing = int(values.isna().sum() + labels.isna().sum())
-    if missing:
-        raise ValueError(f"data has {missing} missing values in {column!r} or {group!r}; remove those rows first.")
-    if np.isinf(values).any():
-        raise ValueError(f"column={column!r} must be finite; found {int(np.isinf(values).sum())} infinite values.")
-    try:
-        by_school = values.groupby(labels, observed=True)
-        school_mean = by_school.transform("mean")
-    except TypeError:
-        raise changing_labels("group", group) from None
-    tell_alike(by_school.size().index, by_school.size().to_numpy(), labels)
+    require_columns(frame.collect_schema().names(), [("column", column), ("group", group)])
+    table = table_of(frame, {column: "column", group: "group"}, column=column)
+    values, labels = table[column], table[group]
+    refuse_missing(table, table.isna().any(axis=1), "data", "; remove them first")
+    infinite = values[np.isinf(values)].tolist()
+    require(not infinite, f"column={column!r} must be finite", infinite)
+    codes, index = by_label(labels, "group", group)
+    tell_alike(index, np.bincount(codes), labels)
+    school_mean = values.groupby(codes).transform("mean")
     parts = {f"{column}_within": values - school_mean, f"{column}_between": school_mean - values.mean()}
     native = frame.to_native()
     return pd.DataFrame(parts).set_axis(native.index if isinstance(native, pd.DataFrame) else values.index)

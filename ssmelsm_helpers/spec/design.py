@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..arguments import check_squares, counted
 from ..data.frames import first_rows, refuse_missing, table_of
-from ..data.labels import coded, label_index, report_unused, sorted_places, tell_alike
+from ..data.labels import by_label, report_unused, tell_alike
 from .columns import check_columns, evaluate, prepared
 from .constant import in_design, refuse_or_drop
 from .expressions import variables
@@ -132,7 +132,8 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     wanted = {formulas.outcome: "location", formulas.school: "location"} | askers
     frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
     school, labels = _by_school(frame[formulas.school], formulas.school)
-    _report_unused(frame)
+    for name in frame:
+        report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)
     bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
     if not bad.any():
@@ -215,24 +216,13 @@ def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.
     return (frame if kept.all() else frame[kept].reset_index(drop=True)), np.flatnonzero(kept)
 
 
-def _report_unused(frame: pd.DataFrame) -> None:
-    """Levels of categories that no student has."""
-    for name in frame:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            report_unused(name, frame[name].cat.categories, frame[name].unique())
-
-
 def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
     """Each row's school, and the schools' labels, sorted where they can be."""
-    codes, labels = coded(column, "school", name)
-    order = sorted_places(labels)
+    school, labels = by_label(column, "school", name)
     if len(labels) < 2:
         raise ValueError(f"data must hold at least two schools; found {len(labels)} in {name!r}.")
-    position = np.empty(len(labels), dtype=int)
-    position[order] = np.arange(len(labels))
-    index = label_index([labels[i] for i in order], name=name)
-    tell_alike(index, np.bincount(position[codes]), column)
-    return position[codes], index
+    tell_alike(labels, np.bincount(school), column)
+    return school, labels
 
 
 def _check_outcome(y: np.ndarray, school: np.ndarray) -> None:
