@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..arguments import PACKAGE, check_count, check_path, check_seed, check_text, shown
-from .records import Records
+from . import records
 
-# Replications handed to an executor at once: enough to keep many workers busy, few enough to be cancelled quickly.
-_WINDOW = 256
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
 
 
@@ -63,8 +60,7 @@ class Design:
 
     def condition(self, at: int) -> dict:
         """The row as a dict of plain Python values."""
-        # Column by column: a row of whole numbers and fractions would make all of them fractions.
-        return {str(name): _plain(column.iloc[at]) for name, column in self.conditions.items()}
+        return self.conditions.iloc[[at]].rename(columns=str).to_dict("records")[0]
 
 
 def seed_of(random_seed: int, condition: int, replication: int) -> int:
@@ -142,20 +138,35 @@ def run(
         raise ValueError("random_seed must be a whole number, so that the study can be repeated; found None.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have the interface of concurrent.futures; found {shown(executor)}.")
-    resume = None if resume is None else check_path("resume", resume)
-    jobs = [(c, r) for r in range(replications) for c in range(len(design.conditions))]
-    with Records(design.name, design.conditions, random_seed, resume) as records:
-        missing = [job for job in jobs if job not in records.found]
-        show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
-        bar = {"desc": design.name, "delay": 2, "disable": not show, "initial": len(jobs) - len(missing)}
-        for job, outcome in tqdm(_outcomes(design, missing, random_seed, executor), total=len(jobs), **bar):
-            records.add(job, outcome)
-        table = _table(design, sorted(jobs), records.found, random_seed)
-    failed = int(table["error"].notna().sum())
-    if failed:
-        first = table.loc[table["error"].notna(), ["seed", "error"]].iloc[0]
+    path = None if resume is None else check_path("resume", resume)
+    found = {} if path is None else records.finished(path, design.name, design.conditions, random_seed)
+    conditions = [design.condition(at) for at in range(len(design.conditions))]
+    jobs = {
+        (at, replication): (condition, seed_of(random_seed, at, replication))
+        for replication in range(replications)
+        for at, condition in enumerate(conditions)
+    }
+    missing = {job: arguments for job, arguments in jobs.items() if job not in found}
+    hidden = not progressbar or bool(os.environ.get("SSMELSM_STATIC"))
+    outcomes, known = _outcomes(design.replicate, missing, executor), len(jobs) - len(missing)
+    with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
+        for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
+            found[job] = outcome
+            file.write(records.line({"condition": job[0], "replication": job[1], **outcome}))
+            file.flush()
+    rows = []
+    for at, replication in sorted(jobs):
+        condition, seed = jobs[at, replication]
+        outcome = found[at, replication]
+        row = {"condition": at, **condition, "replication": replication, "seed": seed, **outcome.get("outcome", {})}
+        rows.append(row | {"error": outcome.get("error")})
+    table = pd.DataFrame(rows)
+    table["error"] = table.pop("error")  # the last column, also where a failure came first
+    failed = table[table["error"].notna()]
+    if len(failed):
+        first = failed.iloc[0]
         warnings.warn(
-            f"{failed} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}",
+            f"{len(failed)} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}",
             RuntimeWarning,
             skip_file_prefixes=(PACKAGE,),
         )
@@ -172,16 +183,14 @@ def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
 
 def _checked_result(result, taken: set[str]) -> dict:
     """What a replication returned, as it stands in a row of the table and of the resume file."""
-    if not isinstance(result, Mapping):
+    if not isinstance(result, Mapping) or not all(
+        isinstance(_plain(value), int | float | str | None) for value in result.values()
+    ):
         raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
-    result = {name: _plain(value) for name, value in result.items()}
     names = [name for name in result if not isinstance(name, str) or name in taken]
     if names:
         raise ValueError(f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}")
-    others = {name: value for name, value in result.items() if not isinstance(value, int | float | str | None)}
-    if others:
-        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(others)}")
-    return result
+    return {name: _plain(value) for name, value in result.items()}
 
 
 def _plain(value):
@@ -189,22 +198,18 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tuple[tuple[int, int], dict]]:
+def _outcomes(replicate: Callable, jobs: dict, executor) -> Iterator[tuple[tuple[int, int], dict]]:
     """(job, outcome), as they are finished."""
-    arguments = ((job, design.condition(job[0]), seed_of(random_seed, *job)) for job in jobs)
     if executor is None:
-        for job, condition, seed in arguments:
-            yield job, _attempt(design.replicate, condition, seed)
+        for job, arguments in jobs.items():
+            yield job, _attempt(replicate, *arguments)
         return
-    pending: dict = {}
+    futures: dict = {}
     try:
-        while True:
-            for job, condition, seed in islice(arguments, _WINDOW - len(pending)):
-                pending[executor.submit(_attempt, design.replicate, condition, seed)] = job
-            if not pending:
-                return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
+        for job, arguments in jobs.items():
+            futures[executor.submit(_attempt, replicate, *arguments)] = job
+        for future in as_completed(futures):
+            yield futures[future], future.result()
     except Exception as error:
         # A replication's own failure is a result, so this is the executor's: killed workers, or what it cannot send.
         raise RuntimeError(
@@ -212,16 +217,5 @@ def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tupl
             "was given; run the study again with a new executor."
         ) from error
     finally:
-        for future in pending:
+        for future in futures:
             future.cancel()
-
-
-def _table(design: Design, jobs, found, random_seed: int) -> pd.DataFrame:
-    rows = []
-    for condition, replication in jobs:
-        record = found[condition, replication]
-        seed = seed_of(random_seed, condition, replication)
-        row = {"condition": condition} | design.condition(condition) | {"replication": replication, "seed": seed}
-        rows.append(row | record.get("outcome", {}) | {"error": record.get("error")})
-    table = pd.DataFrame(rows)
-    return table[[*(name for name in table if name != "error"), "error"]]
