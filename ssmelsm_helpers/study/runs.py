@@ -49,18 +49,19 @@ class Design:
         if not isinstance(self.conditions, pd.DataFrame) or not len(self.conditions):
             raise ValueError(f"conditions must be a data frame with at least one row; found {shown(self.conditions)}.")
         check_text("name", self.name)
-        names = [str(name) for name in self.conditions]
+        names = [*_OWN_COLUMNS, *map(str, self.conditions)]
         if len(set(names)) < len(names):
-            raise ValueError(f"conditions must have columns of different names; found {shown(names)}.")
-        taken = [name for name in names if name in _OWN_COLUMNS]
-        if taken:
-            raise ValueError(f"conditions must not have the columns {list(_OWN_COLUMNS)}; found {taken}.")
+            raise ValueError(
+                f"conditions must have columns of different names, none of them among {list(_OWN_COLUMNS)}; "
+                f"found {shown(list(self.conditions))}."
+            )
         if not callable(self.replicate):
             raise TypeError(f"replicate must be a function of a condition and a seed; found {shown(self.replicate)}.")
 
     def condition(self, at: int) -> dict:
         """The row as a dict of plain Python values."""
-        return self.conditions.iloc[[at]].rename(columns=str).to_dict("records")[0]
+        # Column by column: a row of whole numbers and fractions would make all of them fractions.
+        return {str(name): _plain(column.iloc[at]) for name, column in self.conditions.items()}
 
 
 def seed_of(random_seed: int, condition: int, replication: int) -> int:
@@ -139,29 +140,21 @@ def run(
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have the interface of concurrent.futures; found {shown(executor)}.")
     path = None if resume is None else check_path("resume", resume)
+    table = design.conditions.rename(columns=str).reset_index(drop=True).rename_axis("condition").reset_index()
+    table = table.merge(pd.DataFrame({"replication": range(replications)}), how="cross")
+    jobs = list(table[["condition", "replication"]].itertuples(index=False, name=None))
+    table["seed"] = [seed_of(random_seed, *job) for job in jobs]
     found = {} if path is None else records.finished(path, design.name, design.conditions, random_seed)
-    conditions = [design.condition(at) for at in range(len(design.conditions))]
-    jobs = {
-        (at, replication): (condition, seed_of(random_seed, at, replication))
-        for replication in range(replications)
-        for at, condition in enumerate(conditions)
-    }
-    missing = {job: arguments for job, arguments in jobs.items() if job not in found}
+    missing = sorted({*jobs} - {*found}, key=lambda job: job[::-1])  # all conditions once, then all of them again
+    outcomes, known = _outcomes(design, missing, random_seed, executor), len(jobs) - len(missing)
     hidden = not progressbar or bool(os.environ.get("SSMELSM_STATIC"))
-    outcomes, known = _outcomes(design.replicate, missing, executor), len(jobs) - len(missing)
     with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
         for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
             found[job] = outcome
             file.write(records.line({"condition": job[0], "replication": job[1], **outcome}))
             file.flush()
-    rows = []
-    for at, replication in sorted(jobs):
-        condition, seed = jobs[at, replication]
-        outcome = found[at, replication]
-        row = {"condition": at, **condition, "replication": replication, "seed": seed, **outcome.get("outcome", {})}
-        rows.append(row | {"error": outcome.get("error")})
-    table = pd.DataFrame(rows)
-    table["error"] = table.pop("error")  # the last column, also where a failure came first
+    table = table.join(pd.DataFrame([found[job].get("outcome", {}) for job in jobs]))
+    table["error"] = [found[job].get("error") for job in jobs]
     failed = table[table["error"].notna()]
     if len(failed):
         first = failed.iloc[0]
@@ -198,16 +191,16 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _outcomes(replicate: Callable, jobs: dict, executor) -> Iterator[tuple[tuple[int, int], dict]]:
+def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tuple[tuple[int, int], dict]]:
     """(job, outcome), as they are finished."""
+    calls = ((job, (design.replicate, design.condition(job[0]), seed_of(random_seed, *job))) for job in jobs)
     if executor is None:
-        for job, arguments in jobs.items():
-            yield job, _attempt(replicate, *arguments)
+        yield from ((job, _attempt(*call)) for job, call in calls)
         return
     futures: dict = {}
     try:
-        for job, arguments in jobs.items():
-            futures[executor.submit(_attempt, replicate, *arguments)] = job
+        for job, call in calls:
+            futures[executor.submit(_attempt, *call)] = job
         for future in as_completed(futures):
             yield futures[future], future.result()
     except Exception as error:

@@ -23,14 +23,8 @@ from .runs import Design
 
 #: Proper and rather narrow, so that every data set can be fitted; the small schools feel them. All are given, because a
 #: default that looks at the data is no prior that truths could be drawn from; and in points, far from the standard scale.
-_INTERCEPTS = {
-    "gamma_intercept_mean": 530.0,
-    "gamma_intercept_sd": 50.0,
-    "eta_intercept_mean": 4.6,
-    "eta_intercept_sd": 0.4,
-}
-_EFFECTS = {"tau_df": 5.0, "tau_u_scale": 40.0, "tau_t_scale": 0.4, "omega_shape": 2.0}
-PRIORS = Priors(**_INTERCEPTS, **_EFFECTS)
+_LEVELS = Priors(gamma_intercept_mean=530.0, gamma_intercept_sd=50.0, eta_intercept_mean=4.6, eta_intercept_sd=0.4)
+PRIORS = replace(_LEVELS, tau_df=5.0, tau_u_scale=40.0, tau_t_scale=0.4, omega_shape=2.0)
 WRONG_TAU_T_SCALE = 0.1
 INCLUSION = 0.4
 COUNTS = (3, 5, 8, 12, 20, 30, 40, 60, 80, 1)
