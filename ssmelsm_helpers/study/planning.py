@@ -18,7 +18,7 @@ from ..arguments import POSITIVE, check_count, check_number, check_numbers, chec
 from ..results.evidence import school_evidence
 
 # The school's mean matters little: few Gauss-Hermite nodes do.
-_MEAN_NODES = 9
+_MEAN_NODES, _MEAN_WEIGHTS = hermegauss(9)
 _STUDENTS = whole_numbers(2)
 _SHARE = (lambda v: (v > 0) & (v < 1), "a number between 0 and 1, both excluded")
 # t matters much, and detection changes within a standard error of log SD: a fine grid, in SDs of t. The SDs that the
@@ -86,30 +86,28 @@ def detection_probability(
         shapes = ", ".join(str(array.shape) for array in checked)
         raise ValueError(f"n, sd_ratio and tau_t must broadcast; found the shapes {shapes}.") from None
     least_bf = logit(threshold) - logit(inclusion_prior)
-    roots = _roots(n, _means(n, sd_ratio, tau_u), tau_t, tau_u, least_bf)
-    probability = _outside(n, sd_ratio, *roots)
+    probability = _outside(n, sd_ratio, *_roots(n, sd_ratio, tau_t, tau_u, least_bf))
     return probability if probability.ndim else float(probability)
-
-
-def _means(n, sd_ratio, tau_u: float) -> np.ndarray:
-    """Nodes of the school's mean, on a last axis."""
-    return hermegauss(_MEAN_NODES)[0] * np.sqrt(tau_u**2 + sd_ratio**2 / n)
 
 
 def _outside(n, sd_ratio, below, above) -> np.ndarray:
     """P(log SD of n scores is below one root or above the other), averaged over the nodes of the mean."""
-    weights, df = hermegauss(_MEAN_NODES)[1], n - 1
+    df = n - 1
     low, high = (df * (np.exp(root) / sd_ratio) ** 2 for root in (below, above))
-    return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (weights / weights.sum())
+    return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (_MEAN_WEIGHTS / _MEAN_WEIGHTS.sum())
 
 
-def _roots(n, mean, tau_t, tau_u, least_bf) -> np.ndarray:
-    """Log SDs below and above which the log Bayes factor is at least `least_bf`; where it never is, out of reach."""
+def _roots(n, sd_ratio, tau_t, tau_u, least_bf) -> np.ndarray:
+    """Log SDs below and above which the log Bayes factor is at least `least_bf`; where it never is, out of reach.
+
+    By nodes of the school's mean, on the last axis.
+    """
+    mean = _MEAN_NODES * np.sqrt(tau_u**2 + sd_ratio**2 / n)
 
     def surplus(log_sd):
         return school_evidence(n, mean, np.exp(log_sd), tau_u=tau_u, tau_t=tau_t).log_bf - least_bf
 
-    lowest = _lowest(surplus, np.broadcast_shapes(n.shape, mean.shape, tau_t.shape))
+    lowest = _lowest(surplus, mean.shape)
     inside = np.stack([lowest, lowest])
     outside = np.full_like(inside, _FARTHEST)
     outside[0] = -_FARTHEST
@@ -199,7 +197,7 @@ def design_table(
 def _rates(n: int, size: float, tau_t: float, least_bf: float) -> tuple[float, float]:
     """P(flagged) of a school with t ~ Normal(0, size), and of one with t = 0."""
     coarse = size * _COARSE[:, None]
-    roots = _roots(np.array([[n]]), _means(n, np.exp(coarse), _TAU_U), np.array([[tau_t]]), _TAU_U, least_bf)
+    roots = _roots(n, np.exp(coarse), tau_t, _TAU_U, least_bf)
     t = np.append(size * _T_GRID, 0.0)
     fine = [np.stack([np.interp(t, coarse[:, 0], column) for column in root.T], axis=1) for root in roots]
     probability = _outside(n, np.exp(t)[:, None], *fine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +16,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..arguments import PACKAGE, check_count, check_path, check_seed, check_text, shown
-from . import records
 
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
+_SCALARS = (int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,9 @@ class Design:
         if not isinstance(self.conditions, pd.DataFrame) or not len(self.conditions):
             raise ValueError(f"conditions must be a data frame with at least one row; found {shown(self.conditions)}.")
         check_text("name", self.name)
-        names = [*_OWN_COLUMNS, *map(str, self.conditions)]
-        if len(set(names)) < len(names):
-            raise ValueError(
-                f"conditions must have columns of different names, none of them among {list(_OWN_COLUMNS)}; "
-                f"found {shown(list(self.conditions))}."
-            )
+        names = list(map(str, self.conditions))
+        if len({*names, *_OWN_COLUMNS}) < len(names) + len(_OWN_COLUMNS):
+            raise ValueError(f"conditions must have columns of different names, none in {_OWN_COLUMNS}; found {names}.")
         if not callable(self.replicate):
             raise TypeError(f"replicate must be a function of a condition and a seed; found {shown(self.replicate)}.")
 
@@ -144,46 +143,68 @@ def run(
     table = table.merge(pd.DataFrame({"replication": range(replications)}), how="cross")
     jobs = list(table[["condition", "replication"]].itertuples(index=False, name=None))
     table["seed"] = [seed_of(random_seed, *job) for job in jobs]
-    found = {} if path is None else records.finished(path, design.name, design.conditions, random_seed)
+    found = {} if path is None else _finished(path, design, random_seed)
     missing = sorted({*jobs} - {*found}, key=lambda job: job[::-1])  # all conditions once, then all of them again
     outcomes, known = _outcomes(design, missing, random_seed, executor), len(jobs) - len(missing)
     hidden = not progressbar or bool(os.environ.get("SSMELSM_STATIC"))
     with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
         for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
             found[job] = outcome
-            file.write(records.line({"condition": job[0], "replication": job[1], **outcome}))
+            file.write(_line({"condition": job[0], "replication": job[1], **outcome}))
             file.flush()
     table = table.join(pd.DataFrame([found[job].get("outcome", {}) for job in jobs]))
     table["error"] = [found[job].get("error") for job in jobs]
     failed = table[table["error"].notna()]
     if len(failed):
         first = failed.iloc[0]
-        warnings.warn(
-            f"{len(failed)} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}",
-            RuntimeWarning,
-            skip_file_prefixes=(PACKAGE,),
+        text = (
+            f"{len(failed)} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}"
         )
+        warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
     return table
 
 
+def _finished(path: Path, design: Design, random_seed: int) -> dict[tuple[int, int], dict]:
+    """Outcomes by condition and replication in the file of a study, which is begun where there is none.
+
+    Its first line says whose results these are. A kill in the middle of a line leaves half a line: the study is then not
+    begun, or that replication not finished.
+    """
+    study = [design.name, design.conditions.to_json(orient="split", double_precision=15), random_seed]
+    fingerprint = hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16]
+    header = {"study": design.name, "random_seed": random_seed, "fingerprint": fingerprint}
+    found, first = path.read_bytes() if path.exists() else b"", _line(header).encode()
+    if first.startswith(found):
+        path.write_bytes(first)
+        return {}
+    if not found.startswith(first):
+        start = shown(found[:120].decode(errors="replace"))
+        raise ValueError(f"resume={str(path)!r} must be a file of this study and this seed, {header}; found {start}.")
+    end = found.rfind(b"\n") + 1
+    os.truncate(path, end)
+    records = [json.loads(line) for line in found[:end].splitlines()[1:]]
+    return {(record.pop("condition"), record.pop("replication")): record for record in records}
+
+
+def _line(record: dict) -> str:
+    return json.dumps(record) + "\n"
+
+
 def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
-    """One replication; a failure is a result, with its reason."""
+    """One replication, as it stands in the file and in the table; a failure is a result, with its reason."""
+    taken = {*_OWN_COLUMNS, *condition}
     try:
-        return {"outcome": _checked_result(replicate(condition, seed), {*_OWN_COLUMNS, *condition})}
+        result = replicate(condition, seed)
+        if not isinstance(result, Mapping) or not all(isinstance(_plain(v), _SCALARS) for v in result.values()):
+            raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
+        names = [name for name in result if not isinstance(name, str) or name in taken]
+        if names:
+            raise ValueError(
+                f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}"
+            )
+        return {"outcome": {name: _plain(value) for name, value in result.items()}}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-
-
-def _checked_result(result, taken: set[str]) -> dict:
-    """What a replication returned, as it stands in a row of the table and of the resume file."""
-    if not isinstance(result, Mapping) or not all(
-        isinstance(_plain(value), int | float | str | None) for value in result.values()
-    ):
-        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
-    names = [name for name in result if not isinstance(name, str) or name in taken]
-    if names:
-        raise ValueError(f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}")
-    return {name: _plain(value) for name, value in result.items()}
 
 
 def _plain(value):
@@ -205,10 +226,8 @@ def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tupl
             yield futures[future], future.result()
     except Exception as error:
         # A replication's own failure is a result, so this is the executor's: killed workers, or what it cannot send.
-        raise RuntimeError(
-            f"the executor failed ({type(error).__name__}: {error}). What was finished stands in the resume file, if one "
-            "was given; run the study again with a new executor."
-        ) from error
+        text = f"the executor failed ({type(error).__name__}: {error}). Run the study again with a new one"
+        raise RuntimeError(f"{text}; what was finished stands in the resume file, if one was given.") from error
     finally:
         for future in futures:
             future.cancel()

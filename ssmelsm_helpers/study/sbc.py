@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..arguments import check_one_of, check_probability
+from ..arguments import check_probability, shown
 from ..fitting.fit import fit
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import simulate_schools
@@ -74,10 +74,10 @@ def calibration(*, formulation: str = "collapsed", sampler: str = "importance", 
     >>> sm.study.calibration(sampler="nuts").conditions.to_dict("records")
     [{'formulation': 'collapsed', 'sampler': 'nuts', 'wrong_prior': False}]
     """
-    check_one_of("formulation", formulation, ("collapsed", "marginal", "sampled"))
-    check_one_of("sampler", sampler, ("importance", "nuts"))
-    if (formulation, sampler) not in _LENGTHS:
-        raise ValueError(f"sampler must be 'nuts' for formulation={formulation!r}; found {sampler!r}.")
+    if (formulation, sampler) not in [*_LENGTHS]:
+        raise ValueError(
+            f"formulation and sampler must be one of {[*_LENGTHS]}; found {shown((formulation, sampler))}."
+        )
     condition = {"formulation": formulation, "sampler": sampler, "wrong_prior": bool(wrong_prior)}
     return Design(f"calibration, {formulation}, {sampler}", pd.DataFrame([condition]), replicate_calibration)
 
