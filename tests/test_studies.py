@@ -238,7 +238,7 @@ def test_a_resume_file_of_something_else_is_refused_and_kept(tmp_path):
     [
         (pd.DataFrame(), "conditions must be a data frame with at least one row"),
         ([1, 2], "conditions must be a data frame"),
-        (pd.DataFrame({"seed": [1]}), "conditions must not have the columns"),
+        (pd.DataFrame({"seed": [1]}), "conditions must have columns of different names"),
         (pd.DataFrame([[1, 2]], columns=["p", "p"]), "conditions must have columns of different names"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), "conditions must have columns of different names"),
     ],

@@ -55,9 +55,9 @@ def two_stage(schools: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     several = table[table["n"] > 1]
     if len(several) < 3:
         raise ValueError(f"schools must hold at least three schools with an SD; found {len(several)}.")
-    if (several["sd"] == 0).any():
-        found = several.index[several["sd"] == 0][:5].tolist()
-        raise ValueError(f"schools must have SDs above 0, whose logarithm is taken; found an SD of 0 in {found}.")
+    zero = several.index[several["sd"] == 0].tolist()
+    if zero:
+        raise ValueError(f"schools must have SDs above 0, whose logarithm is taken; found an SD of 0 in {zero[:5]}.")
     df = several["n"].to_numpy() - 1
     d, variance = np.log(several["sd"].to_numpy()) + 1 / (2 * df), 1 / (2 * df)
     mu, tau = _second_stage(d, variance)

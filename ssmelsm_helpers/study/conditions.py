@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 
@@ -16,8 +14,7 @@ THRESHOLD = 0.75
 # Bounds of the PIPs' classes, for their calibration.
 PIP_CLASSES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 _PLANTED = {"gamma": 0.0, "eta": -0.25, "tau_u": 0.33, "rho": 0.0}
-_SD_SLAB = (0.312, 0.437, 0.668, 0.901)
-_P_SLAB = (0.0, 0.05, 0.10, 0.25)
+_DEVIATIONS = {"p_slab": (0.0, 0.05, 0.10, 0.25), "sd_slab": (0.312, 0.437, 0.668, 0.901)}
 _LEAST_STUDENTS = 2
 
 
@@ -31,10 +28,16 @@ def published() -> Design:
     Returns
     -------
     Design
-        For `sm.study.run`. Per replication: numbers of schools that deviate and do not; hits and false flags of the
-        SS-MELSM and of the two-stage method by their own rules (PIP >= .75, 95 %), and hits of both by the lowest
-        cut-off that has no more false flags than the SS-MELSM; areas under the ROC curves; sums of PIPs and of deviating schools in classes of the PIP;
-        tau_t, k-hat and ESS of the fit.
+        For `sm.study.run`. Per replication, of the SS-MELSM and, with the prefix ``two_stage_``, of the two-stage method:
+
+        - ``hits``, ``false_flags``: schools that deviate, and that do not, flagged by the method's own rule (PIP >= .75,
+          95 %);
+        - ``matched_hits``: hits by the lowest cut-off that has no more false flags than the SS-MELSM;
+        - ``auc``: area under the ROC curve, missing where all schools deviate or none.
+
+        Of the schools: ``deviating`` and ``ordinary``, how many do and do not. In classes of the PIP, 0 to 4 (bounds 0,
+        .25, .5, .75, .9, 1): ``class0_schools``, ``class0_pips`` (their sum), ``class0_deviating``, and so on. Of the
+        fit: ``tau_t`` (posterior mean, log-SD units), ``pareto_k`` and ``ess``.
 
     References
     ----------
@@ -47,9 +50,7 @@ def published() -> Design:
     >>> len(sm.study.published().conditions)
     144
     """
-    grid = product((50, 75, 150), (50, 150, 300), _P_SLAB, _SD_SLAB)
-    conditions = pd.DataFrame(grid, columns=["n_students", "n_schools", "p_slab", "sd_slab"])
-    return Design("published study", conditions, replicate_published)
+    return _crossed("published study", n_students=(50, 75, 150), n_schools=(50, 150, 300))
 
 
 def unbalanced() -> Design:
@@ -68,54 +69,49 @@ def unbalanced() -> Design:
     >>> len(sm.study.unbalanced().conditions)
     64
     """
-    grid = product((10, 30), (25, 50), _P_SLAB, _SD_SLAB)
-    conditions = pd.DataFrame(grid, columns=["mean_students", "n_schools", "p_slab", "sd_slab"])
-    return Design("unbalanced study", conditions, replicate_unbalanced)
+    return _crossed("unbalanced study", mean_students=(10, 30), n_schools=(25, 50))
 
 
-def replicate_published(condition: dict, seed: int) -> dict:
-    """One replication of Study 1."""
-    return _replicate(condition, condition["n_students"], seed)
+def _crossed(name: str, **sizes) -> Design:
+    factors = sizes | _DEVIATIONS
+    conditions = pd.MultiIndex.from_product(factors.values(), names=factors).to_frame(index=False)
+    return Design(name, conditions, replicate)
 
 
-def replicate_unbalanced(condition: dict, seed: int) -> dict:
-    """One replication of Study 2."""
-    counts = np.random.default_rng([seed, 1]).poisson(condition["mean_students"], size=condition["n_schools"])
-    return _replicate(condition, np.maximum(counts, _LEAST_STUDENTS), seed)
-
-
-def _replicate(condition: dict, n_students, seed: int) -> dict:
-    simulation = simulate_schools(
-        n_schools=condition["n_schools"],
-        n_students=n_students,
-        tau_t=condition["sd_slab"],
-        inclusion=condition["p_slab"],
-        random_seed=seed,
-        **_PLANTED,
-    )
+def replicate(condition: dict, seed: int) -> dict:
+    """One replication of either study: simulated, fitted by both methods, compared with what was planted."""
+    n_schools, n_students = condition["n_schools"], condition.get("n_students")
+    if n_students is None:
+        counts = np.random.default_rng([seed, 1]).poisson(condition["mean_students"], size=n_schools)
+        n_students = np.maximum(counts, _LEAST_STUDENTS)
+    planted = _PLANTED | {"tau_t": condition["sd_slab"], "inclusion": condition["p_slab"]}
+    simulation = simulate_schools(n_schools=n_schools, n_students=n_students, random_seed=seed, **planted)
     deviates = simulation.truth["delta"].to_numpy() == 1
-    fit = quick_fit(simulation.schools, random_seed=seed)
-    classical = two_stage(simulation.schools)
-    z, flagged = classical["z"].abs().to_numpy(), classical["flagged"].to_numpy()
-    false = int((fit.pip >= THRESHOLD)[~deviates].sum())
-    return {
-        "deviating": int(deviates.sum()),
-        "ordinary": int((~deviates).sum()),
-        "hits": int((fit.pip >= THRESHOLD)[deviates].sum()),
-        "false_flags": false,
-        "two_stage_hits": int(flagged[deviates].sum()),
-        "two_stage_false_flags": int(flagged[~deviates].sum()),
+    fit, classical = quick_fit(simulation.schools, random_seed=seed), two_stage(simulation.schools)
+    flagged, two_stage_flagged = fit.pip >= THRESHOLD, classical["flagged"].to_numpy()
+    z = classical["z"].abs().to_numpy()
+    false_flags = flagged[~deviates].sum()
+    report = {
+        "deviating": deviates.sum(),
+        "ordinary": (~deviates).sum(),
+        "hits": flagged[deviates].sum(),
+        "false_flags": false_flags,
+        "two_stage_hits": two_stage_flagged[deviates].sum(),
+        "two_stage_false_flags": two_stage_flagged[~deviates].sum(),
         # Both by the most generous cut-off with so many false flags: a cut-off chosen with the truth at hand finds a
         # little more than the rule itself, and the two methods should have the same advantage.
-        "matched_hits": hits_at(fit.pip, deviates, false),
-        "two_stage_matched_hits": hits_at(z, deviates, false),
+        "matched_hits": hits_at(fit.pip, deviates, false_flags),
+        "two_stage_matched_hits": hits_at(z, deviates, false_flags),
         "auc": area_under_roc(fit.pip, deviates),
         "two_stage_auc": area_under_roc(z, deviates),
-        **_calibration(fit.pip, deviates),
-        "tau_t": fit.tau_t,
-        "pareto_k": fit.pareto_k,
-        "ess": fit.ess,
     }
+    classes = np.digitize(fit.pip, PIP_CLASSES[1:-1])
+    for at in range(len(PIP_CLASSES) - 1):
+        inside = classes == at
+        report[f"class{at}_schools"] = inside.sum()
+        report[f"class{at}_pips"] = fit.pip[inside].sum()
+        report[f"class{at}_deviating"] = deviates[inside].sum()
+    return report | {"tau_t": fit.tau_t, "pareto_k": fit.pareto_k, "ess": fit.ess}
 
 
 def hits_at(score, deviates, false_flags: int) -> int:
@@ -124,9 +120,8 @@ def hits_at(score, deviates, false_flags: int) -> int:
     >>> hits_at(np.array([5.0, 4.0, 3.0, 2.0]), np.array([True, False, True, False]), 0)
     1
     """
-    others = np.sort(score[~deviates])[::-1]
-    cutoff = others[false_flags] if false_flags < len(others) else -np.inf
-    return int((score[deviates] > cutoff).sum())
+    others = np.sort(np.append(score[~deviates], -np.inf))[::-1]
+    return int((score[deviates] > others[false_flags]).sum())
 
 
 def area_under_roc(score, deviates) -> float:
@@ -135,22 +130,5 @@ def area_under_roc(score, deviates) -> float:
     >>> area_under_roc(np.array([5.0, 4.0, 3.0, 2.0]), np.array([True, False, True, False]))
     0.75
     """
-    if deviates.all() or not deviates.any():
-        return float("nan")
-    ranks = pd.Series(score).rank().to_numpy()
-    ones, zeros = deviates.sum(), (~deviates).sum()
-    return float((ranks[deviates].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
-def _calibration(pip, deviates) -> dict:
-    """Per class of the PIP: number of schools, sum of their PIPs, and how many deviate."""
-    which = np.clip(np.searchsorted(PIP_CLASSES, pip, side="right") - 1, 0, len(PIP_CLASSES) - 2)
-    result = {}
-    for at in range(len(PIP_CLASSES) - 1):
-        inside = which == at
-        result |= {
-            f"class{at}_schools": int(inside.sum()),
-            f"class{at}_pips": float(pip[inside].sum()),
-            f"class{at}_deviating": int(deviates[inside].sum()),
-        }
-    return result
+    higher = np.heaviside(np.subtract.outer(score[deviates], score[~deviates]), 0.5)
+    return float(higher.mean()) if higher.size else float("nan")

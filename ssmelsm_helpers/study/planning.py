@@ -18,7 +18,7 @@ from ..arguments import POSITIVE, check_count, check_number, check_numbers, chec
 from ..results.evidence import school_evidence
 
 # The school's mean matters little: few Gauss-Hermite nodes do.
-_MEAN_NODES = 9
+_MEAN_NODES, _MEAN_WEIGHTS = hermegauss(9)
 _STUDENTS = whole_numbers(2)
 _SHARE = (lambda v: (v > 0) & (v < 1), "a number between 0 and 1, both excluded")
 # t matters much, and detection changes within a standard error of log SD: a fine grid, in SDs of t. The SDs that the
@@ -78,50 +78,44 @@ def detection_probability(
     check_probability("inclusion_prior", inclusion_prior)
     check_probability("threshold", threshold)
     check_number("tau_u", tau_u, low=0.0)
-    checked = [check_numbers("n", n, *_STUDENTS), check_numbers("sd_ratio", sd_ratio, *POSITIVE)]
-    checked.append(check_numbers("tau_t", tau_t, *POSITIVE))
+    values = {"n": (n, _STUDENTS), "sd_ratio": (sd_ratio, POSITIVE), "tau_t": (tau_t, POSITIVE)}
+    checked = [check_numbers(name, value, *kind) for name, (value, kind) in values.items()]
     try:
-        arrays = np.broadcast_arrays(*checked)
+        n, sd_ratio, tau_t = (array[..., None] for array in np.broadcast_arrays(*checked))
     except ValueError:
         shapes = ", ".join(str(array.shape) for array in checked)
         raise ValueError(f"n, sd_ratio and tau_t must broadcast; found the shapes {shapes}.") from None
-    n, sd_ratio, tau_t = (array[..., None] for array in arrays)
     least_bf = logit(threshold) - logit(inclusion_prior)
-    below, above = _roots(n, _means(n, sd_ratio, tau_u), tau_t, tau_u, least_bf)
-    probability = _outside(n, sd_ratio, below, above)
+    probability = _outside(n, sd_ratio, *_roots(n, sd_ratio, tau_t, tau_u, least_bf))
     return probability if probability.ndim else float(probability)
-
-
-def _means(n, sd_ratio, tau_u: float) -> np.ndarray:
-    """Nodes of the school's mean, on a last axis."""
-    return hermegauss(_MEAN_NODES)[0] * np.sqrt(tau_u**2 + sd_ratio**2 / n)
 
 
 def _outside(n, sd_ratio, below, above) -> np.ndarray:
     """P(log SD of n scores is below one root or above the other), averaged over the nodes of the mean."""
-    weights, df = hermegauss(_MEAN_NODES)[1], n - 1
+    df = n - 1
     low, high = (df * (np.exp(root) / sd_ratio) ** 2 for root in (below, above))
-    return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (weights / weights.sum())
+    return np.minimum(chi2.cdf(low, df) + chi2.sf(high, df), 1.0) @ (_MEAN_WEIGHTS / _MEAN_WEIGHTS.sum())
 
 
-def _roots(n, mean, tau_t, tau_u, least_bf) -> tuple[np.ndarray, np.ndarray]:
-    """Log SDs below and above which the log Bayes factor is at least `least_bf`; where it never is, out of reach."""
+def _roots(n, sd_ratio, tau_t, tau_u, least_bf) -> np.ndarray:
+    """Log SDs below and above which the log Bayes factor is at least `least_bf`; where it never is, out of reach.
+
+    By nodes of the school's mean, on the last axis.
+    """
+    mean = _MEAN_NODES * np.sqrt(tau_u**2 + sd_ratio**2 / n)
 
     def surplus(log_sd):
         return school_evidence(n, mean, np.exp(log_sd), tau_u=tau_u, tau_t=tau_t).log_bf - least_bf
 
-    shape = np.broadcast_shapes(n.shape, mean.shape, tau_t.shape)
-    lowest = _lowest(surplus, shape)
-    always = surplus(lowest) >= 0
-    found = []
-    for end in (-_FARTHEST, _FARTHEST):
-        inside, outside = lowest, np.full(shape, end)
-        for _ in range(_BISECTIONS):
-            middle = (inside + outside) / 2
-            enough = surplus(middle) >= 0
-            inside, outside = np.where(enough, inside, middle), np.where(enough, middle, outside)
-        found.append(np.where(always, lowest, outside))
-    return found[0], found[1]
+    lowest = _lowest(surplus, mean.shape)
+    inside = np.stack([lowest, lowest])
+    outside = np.full_like(inside, _FARTHEST)
+    outside[0] = -_FARTHEST
+    for _ in range(_BISECTIONS):
+        middle = (inside + outside) / 2
+        enough = surplus(middle) >= 0
+        inside, outside = np.where(enough, inside, middle), np.where(enough, middle, outside)
+    return np.where(surplus(lowest) >= 0, lowest, outside)
 
 
 def _lowest(function, shape) -> np.ndarray:
@@ -188,23 +182,22 @@ def design_table(
     check_probability("inclusion_prior", inclusion_prior)
     if tau_t is not None:
         check_number("tau_t", tau_t, low=0.0)
-    combinations = pd.MultiIndex.from_product(lists.values(), names=lists).to_frame(index=False)
     least_bf = logit(check_probability("threshold", threshold)) - logit(inclusion_prior)
-    rows = []
-    for n, p, sd in combinations.itertuples(index=False):
+    table = pd.MultiIndex.from_product(lists.values(), names=lists).to_frame(index=False)
+    found = []
+    for n, p, sd in table.itertuples(index=False):
         slab = learned_tau_t(n, size=sd, share=p, inclusion_prior=inclusion_prior) if tau_t is None else tau_t
-        tpr, fpr = _rates(n, sd, slab, least_bf)
-        rows.append(
-            {"n_students": n, "n_schools": n_schools, "share": p, "size": sd, "tau_t": slab, "tpr": tpr, "fpr": fpr}
-            | {"hits": n_schools * p * tpr, "false_flags": n_schools * (1 - p) * fpr}
-        )
-    return pd.DataFrame(rows)
+        found.append((slab, *_rates(n, sd, slab, least_bf)))
+    table.insert(1, "n_schools", n_schools)
+    table = table.join(pd.DataFrame(found, columns=["tau_t", "tpr", "fpr"]))
+    deviating = n_schools * table["share"]
+    return table.assign(hits=deviating * table["tpr"], false_flags=n_schools * (1 - table["share"]) * table["fpr"])
 
 
 def _rates(n: int, size: float, tau_t: float, least_bf: float) -> tuple[float, float]:
     """P(flagged) of a school with t ~ Normal(0, size), and of one with t = 0."""
     coarse = size * _COARSE[:, None]
-    roots = _roots(np.array([[n]]), _means(n, np.exp(coarse), _TAU_U), np.array([[tau_t]]), _TAU_U, least_bf)
+    roots = _roots(n, np.exp(coarse), tau_t, _TAU_U, least_bf)
     t = np.append(size * _T_GRID, 0.0)
     fine = [np.stack([np.interp(t, coarse[:, 0], column) for column in root.T], axis=1) for root in roots]
     probability = _outside(n, np.exp(t)[:, None], *fine)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..arguments import PACKAGE, check_count, check_path, check_seed, check_text, shown
-from .records import Records
 
-# Replications handed to an executor at once: enough to keep many workers busy, few enough to be cancelled quickly.
-_WINDOW = 256
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
+_SCALARS = (int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,9 @@ class Design:
         if not isinstance(self.conditions, pd.DataFrame) or not len(self.conditions):
             raise ValueError(f"conditions must be a data frame with at least one row; found {shown(self.conditions)}.")
         check_text("name", self.name)
-        names = [str(name) for name in self.conditions]
-        if len(set(names)) < len(names):
-            raise ValueError(f"conditions must have columns of different names; found {shown(names)}.")
-        taken = [name for name in names if name in _OWN_COLUMNS]
-        if taken:
-            raise ValueError(f"conditions must not have the columns {list(_OWN_COLUMNS)}; found {taken}.")
+        names = list(map(str, self.conditions))
+        if len({*names, *_OWN_COLUMNS}) < len(names) + len(_OWN_COLUMNS):
+            raise ValueError(f"conditions must have columns of different names, none in {_OWN_COLUMNS}; found {names}.")
         if not callable(self.replicate):
             raise TypeError(f"replicate must be a function of a condition and a seed; found {shown(self.replicate)}.")
 
@@ -142,46 +138,73 @@ def run(
         raise ValueError("random_seed must be a whole number, so that the study can be repeated; found None.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have the interface of concurrent.futures; found {shown(executor)}.")
-    resume = None if resume is None else check_path("resume", resume)
-    jobs = [(c, r) for r in range(replications) for c in range(len(design.conditions))]
-    with Records(design.name, design.conditions, random_seed, resume) as records:
-        missing = [job for job in jobs if job not in records.found]
-        show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
-        bar = {"desc": design.name, "delay": 2, "disable": not show, "initial": len(jobs) - len(missing)}
-        for job, outcome in tqdm(_outcomes(design, missing, random_seed, executor), total=len(jobs), **bar):
-            records.add(job, outcome)
-        table = _table(design, sorted(jobs), records.found, random_seed)
-    failed = int(table["error"].notna().sum())
-    if failed:
-        first = table.loc[table["error"].notna(), ["seed", "error"]].iloc[0]
-        warnings.warn(
-            f"{failed} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}",
-            RuntimeWarning,
-            skip_file_prefixes=(PACKAGE,),
+    path = None if resume is None else check_path("resume", resume)
+    table = design.conditions.rename(columns=str).reset_index(drop=True).rename_axis("condition").reset_index()
+    table = table.merge(pd.DataFrame({"replication": range(replications)}), how="cross")
+    jobs = list(table[["condition", "replication"]].itertuples(index=False, name=None))
+    table["seed"] = [seed_of(random_seed, *job) for job in jobs]
+    found = {} if path is None else _finished(path, design, random_seed)
+    missing = sorted({*jobs} - {*found}, key=lambda job: job[::-1])  # all conditions once, then all of them again
+    outcomes, known = _outcomes(design, missing, random_seed, executor), len(jobs) - len(missing)
+    hidden = not progressbar or bool(os.environ.get("SSMELSM_STATIC"))
+    with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
+        for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
+            found[job] = outcome
+            file.write(_line({"condition": job[0], "replication": job[1], **outcome}))
+            file.flush()
+    table = table.join(pd.DataFrame([found[job].get("outcome", {}) for job in jobs]))
+    table["error"] = [found[job].get("error") for job in jobs]
+    failed = table[table["error"].notna()]
+    if len(failed):
+        first = failed.iloc[0]
+        text = (
+            f"{len(failed)} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}"
         )
+        warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
     return table
 
 
+def _finished(path: Path, design: Design, random_seed: int) -> dict[tuple[int, int], dict]:
+    """Outcomes by condition and replication in the file of a study, which is begun where there is none.
+
+    Its first line says whose results these are. A kill in the middle of a line leaves half a line: the study is then not
+    begun, or that replication not finished.
+    """
+    study = [design.name, design.conditions.to_json(orient="split", double_precision=15), random_seed]
+    fingerprint = hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16]
+    header = {"study": design.name, "random_seed": random_seed, "fingerprint": fingerprint}
+    found, first = path.read_bytes() if path.exists() else b"", _line(header).encode()
+    if first.startswith(found):
+        path.write_bytes(first)
+        return {}
+    if not found.startswith(first):
+        start = shown(found[:120].decode(errors="replace"))
+        raise ValueError(f"resume={str(path)!r} must be a file of this study and this seed, {header}; found {start}.")
+    end = found.rfind(b"\n") + 1
+    os.truncate(path, end)
+    records = [json.loads(line) for line in found[:end].splitlines()[1:]]
+    return {(record.pop("condition"), record.pop("replication")): record for record in records}
+
+
+def _line(record: dict) -> str:
+    return json.dumps(record) + "\n"
+
+
 def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
-    """One replication; a failure is a result, with its reason."""
+    """One replication, as it stands in the file and in the table; a failure is a result, with its reason."""
+    taken = {*_OWN_COLUMNS, *condition}
     try:
-        return {"outcome": _checked_result(replicate(condition, seed), {*_OWN_COLUMNS, *condition})}
+        result = replicate(condition, seed)
+        if not isinstance(result, Mapping) or not all(isinstance(_plain(v), _SCALARS) for v in result.values()):
+            raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
+        names = [name for name in result if not isinstance(name, str) or name in taken]
+        if names:
+            raise ValueError(
+                f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}"
+            )
+        return {"outcome": {name: _plain(value) for name, value in result.items()}}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-
-
-def _checked_result(result, taken: set[str]) -> dict:
-    """What a replication returned, as it stands in a row of the table and of the resume file."""
-    if not isinstance(result, Mapping):
-        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
-    result = {name: _plain(value) for name, value in result.items()}
-    names = [name for name in result if not isinstance(name, str) or name in taken]
-    if names:
-        raise ValueError(f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}")
-    others = {name: value for name, value in result.items() if not isinstance(value, int | float | str | None)}
-    if others:
-        raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(others)}")
-    return result
 
 
 def _plain(value):
@@ -191,37 +214,20 @@ def _plain(value):
 
 def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tuple[tuple[int, int], dict]]:
     """(job, outcome), as they are finished."""
-    arguments = ((job, design.condition(job[0]), seed_of(random_seed, *job)) for job in jobs)
+    calls = ((job, (design.replicate, design.condition(job[0]), seed_of(random_seed, *job))) for job in jobs)
     if executor is None:
-        for job, condition, seed in arguments:
-            yield job, _attempt(design.replicate, condition, seed)
+        yield from ((job, _attempt(*call)) for job, call in calls)
         return
-    pending: dict = {}
+    futures: dict = {}
     try:
-        while True:
-            for job, condition, seed in islice(arguments, _WINDOW - len(pending)):
-                pending[executor.submit(_attempt, design.replicate, condition, seed)] = job
-            if not pending:
-                return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
+        for job, call in calls:
+            futures[executor.submit(_attempt, *call)] = job
+        for future in as_completed(futures):
+            yield futures[future], future.result()
     except Exception as error:
         # A replication's own failure is a result, so this is the executor's: killed workers, or what it cannot send.
-        raise RuntimeError(
-            f"the executor failed ({type(error).__name__}: {error}). What was finished stands in the resume file, if one "
-            "was given; run the study again with a new executor."
-        ) from error
+        text = f"the executor failed ({type(error).__name__}: {error}). Run the study again with a new one"
+        raise RuntimeError(f"{text}; what was finished stands in the resume file, if one was given.") from error
     finally:
-        for future in pending:
+        for future in futures:
             future.cancel()
-
-
-def _table(design: Design, jobs, found, random_seed: int) -> pd.DataFrame:
-    rows = []
-    for condition, replication in jobs:
-        record = found[condition, replication]
-        seed = seed_of(random_seed, condition, replication)
-        row = {"condition": condition} | design.condition(condition) | {"replication": replication, "seed": seed}
-        rows.append(row | record.get("outcome", {}) | {"error": record.get("error")})
-    table = pd.DataFrame(rows)
-    return table[[*(name for name in table if name != "error"), "error"]]

@@ -7,12 +7,13 @@ truth among the draws is uniform. An error anywhere between the prior and the re
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..arguments import check_one_of, check_probability
+from ..arguments import check_probability, shown
 from ..fitting.fit import fit
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import simulate_schools
@@ -22,28 +23,20 @@ from .runs import Design
 
 #: Proper and rather narrow, so that every data set can be fitted; the small schools feel them. All are given, because a
 #: default that looks at the data is no prior that truths could be drawn from; and in points, far from the standard scale.
-PRIORS = Priors(
-    gamma_intercept_mean=530.0,
-    gamma_intercept_sd=50.0,
-    eta_intercept_mean=4.6,
-    eta_intercept_sd=0.4,
-    tau_df=5.0,
-    tau_u_scale=40.0,
-    tau_t_scale=0.4,
-    omega_shape=2.0,
-)
+_LEVELS = Priors(gamma_intercept_mean=530.0, gamma_intercept_sd=50.0, eta_intercept_mean=4.6, eta_intercept_sd=0.4)
+PRIORS = replace(_LEVELS, tau_df=5.0, tau_u_scale=40.0, tau_t_scale=0.4, omega_shape=2.0)
 WRONG_TAU_T_SCALE = 0.1
 INCLUSION = 0.4
 COUNTS = (3, 5, 8, 12, 20, 30, 40, 60, 80, 1)
 RANKED_SCHOOLS = (0, 4, 8)  # of 3, 20 and 80 students
 KEPT = 99  # draws whose order with the truth is looked at: ranks 0 to 99
 PIP_CLASSES = ((0.0, 1.0), (0.0, 0.3), (0.3, 0.6), (0.6, 1.0))
-# Draws that leave KEPT nearly independent ones.
-_DRAWS = {
-    ("collapsed", "importance"): 700,
-    ("collapsed", "nuts"): 297,
-    ("marginal", "nuts"): 495,
-    ("sampled", "nuts"): 1980,
+# As many draws as leave KEPT nearly independent ones.
+_LENGTHS = {
+    ("collapsed", "importance"): {"draws": 700, "keep": KEPT},
+    ("collapsed", "nuts"): {"draws": 297},
+    ("marginal", "nuts"): {"draws": 495},
+    ("sampled", "nuts"): {"draws": 1980, "tune": 1000},
 }
 
 
@@ -81,85 +74,51 @@ def calibration(*, formulation: str = "collapsed", sampler: str = "importance", 
     >>> sm.study.calibration(sampler="nuts").conditions.to_dict("records")
     [{'formulation': 'collapsed', 'sampler': 'nuts', 'wrong_prior': False}]
     """
-    check_one_of("formulation", formulation, ("collapsed", "marginal", "sampled"))
-    check_one_of("sampler", sampler, ("importance", "nuts"))
-    if (formulation, sampler) not in _DRAWS:
-        raise ValueError(f"sampler must be 'nuts' for formulation={formulation!r}; found {sampler!r}.")
+    if (formulation, sampler) not in [*_LENGTHS]:
+        raise ValueError(
+            f"formulation and sampler must be one of {[*_LENGTHS]}; found {shown((formulation, sampler))}."
+        )
     condition = {"formulation": formulation, "sampler": sampler, "wrong_prior": bool(wrong_prior)}
     return Design(f"calibration, {formulation}, {sampler}", pd.DataFrame([condition]), replicate_calibration)
 
 
 def replicate_calibration(condition: dict, seed: int) -> dict:
     """One data set: ranks of the truth, and how far the PIPs are off."""
-    rng = np.random.default_rng([seed, 1])
-    truth = draw_truth(rng)
-    data = simulate_schools(
-        n_schools=len(COUNTS), n_students=list(COUNTS), inclusion=INCLUSION, random_seed=seed, **truth
-    )
-    priors = PRIORS if not condition["wrong_prior"] else _with_wrong_prior()
-    kind = condition["formulation"], condition["sampler"]
+    truth = draw_truth(np.random.default_rng([seed, 1]))
+    data = simulate_schools(n_schools=len(COUNTS), n_students=COUNTS, inclusion=INCLUSION, random_seed=seed, **truth)
+    condition = dict(condition)
+    priors = replace(PRIORS, tau_t_scale=WRONG_TAU_T_SCALE) if condition.pop("wrong_prior") else PRIORS
+    options = condition | _LENGTHS[condition["formulation"], condition["sampler"]]
+    options |= {"inclusion_prior": INCLUSION, "priors": priors, "chains": 1, "progressbar": False}
     with warnings.catch_warnings():
         # A k-hat above 0.7 warns, and a prior that counts for more than the data; among ten schools both happen, and the
         # ranks show whether it matters.
         warnings.simplefilter("ignore")
-        found = fit(
-            "score ~ 1 + (1 | school)",
-            "~ 1 + (1 | school)",
-            data.students,
-            formulation=kind[0],
-            sampler=kind[1],
-            inclusion_prior=INCLUSION,
-            priors=priors,
-            draws=_DRAWS[kind],
-            tune=1000 if kind[0] == "sampled" else None,
-            chains=1,
-            keep=KEPT if kind[1] == "importance" else None,
-            random_seed=seed % 2**31,
-            progressbar=False,
-        )
-    return _ranks(found, truth, data.truth) | _surplus(
-        pip_table(found)["pip"].to_numpy(), data.truth["delta"].to_numpy()
-    )
+        formulas = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
+        found = fit(*formulas, data.students, random_seed=seed % 2**31, **options)
+    posterior = found["posterior"].to_dataset().isel(chain=0)
+    # Only ranks need independent draws. PIPs want all: a noisy PIP that falls into a low class is too low on average.
+    draws = posterior.isel(draw=evenly_spaced(posterior.sizes["draw"], KEPT))
+    drawn = {"gamma": draws["gamma"][:, 0], "eta": draws["eta"][:, 0], "rho": draws["rho"]}
+    drawn |= {"tau_u": draws["tau"][:, 0], "tau_t": draws["tau"][:, 1]}
+    for at in RANKED_SCHOOLS:
+        names, school = (f"u_{COUNTS[at]}", f"sd_{COUNTS[at]}"), draws.isel(school=at)
+        truth |= zip(names, data.truth[["u", "sd"]].iloc[at], strict=True)
+        drawn |= zip(names, (school["u"], np.exp(drawn["eta"] + school["t"])), strict=True)
+    report = {f"rank_{name}": int((drawn[name] < value).sum()) for name, value in truth.items()}
+    pip, delta = pip_table(found)["pip"].to_numpy(), data.truth["delta"].to_numpy()
+    for low, high in PIP_CLASSES:
+        report[f"surplus_{low:g}_{high:g}"] = ((delta - pip) * ((pip >= low) & (pip <= high))).sum()
+    return report
 
 
 def draw_truth(rng) -> dict[str, float]:
     """Hyperparameters from `PRIORS`, drawn here and not by the code under test."""
     tau_u, tau_t = np.abs(rng.standard_t(PRIORS.tau_df, size=2)) * [PRIORS.tau_u_scale, PRIORS.tau_t_scale]
-    return {
-        "gamma": PRIORS.gamma_intercept_mean + PRIORS.gamma_intercept_sd * rng.normal(),
-        "eta": PRIORS.eta_intercept_mean + PRIORS.eta_intercept_sd * rng.normal(),
-        "tau_u": tau_u,
-        "tau_t": tau_t,
-        "rho": 2 * rng.beta(PRIORS.omega_shape, PRIORS.omega_shape) - 1,
-    }
-
-
-def _with_wrong_prior() -> Priors:
-    from dataclasses import replace
-
-    return replace(PRIORS, tau_t_scale=WRONG_TAU_T_SCALE)
-
-
-def _ranks(found, truth: dict, planted: pd.DataFrame) -> dict:
-    draws = found["posterior"].to_dataset().isel(chain=0)
-    # Only ranks need independent draws. PIPs want all: a noisy PIP that falls into a low class is too low on average.
-    draws = draws.isel(draw=evenly_spaced(draws.sizes["draw"], KEPT))
-    gamma, eta = (draws[name].to_numpy()[:, 0] for name in ("gamma", "eta"))
-    tau = draws["tau"].to_numpy()
-    values = {"gamma": gamma, "eta": eta, "tau_u": tau[:, 0], "tau_t": tau[:, 1], "rho": draws["rho"].to_numpy()}
-    truth = dict(truth)
-    for at in RANKED_SCHOOLS:
-        school = draws.isel(school=at)
-        values |= {f"u_{COUNTS[at]}": school["u"].to_numpy(), f"sd_{COUNTS[at]}": np.exp(eta + school["t"].to_numpy())}
-        truth |= {f"u_{COUNTS[at]}": planted["u"].iloc[at], f"sd_{COUNTS[at]}": planted["sd"].iloc[at]}
-    return {f"rank_{name}": int((value < truth[name]).sum()) for name, value in values.items()}
-
-
-def _surplus(pip, delta) -> dict:
-    return {
-        f"surplus_{low:g}_{high:g}": float(((delta - pip) * ((pip >= low) & (pip <= high))).sum())
-        for low, high in PIP_CLASSES
-    }
+    gamma = PRIORS.gamma_intercept_mean + PRIORS.gamma_intercept_sd * rng.normal()
+    eta = PRIORS.eta_intercept_mean + PRIORS.eta_intercept_sd * rng.normal()
+    rho = 2 * rng.beta(PRIORS.omega_shape, PRIORS.omega_shape) - 1
+    return {"gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
 
 
 def calibration_verdict(table: pd.DataFrame, *, level: float = 0.01, bins: int = 20) -> pd.DataFrame:
@@ -199,16 +158,14 @@ def calibration_verdict(table: pd.DataFrame, *, level: float = 0.01, bins: int =
         raise ValueError(f"table must be a calibration study's, with columns rank_...; found {list(table.columns)}.")
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2 or (KEPT + 1) % bins:
         raise ValueError(f"bins must be a whole number from 2 that divides {KEPT + 1}; found {bins!r}.")
-    good = table[table["error"].isna()]
-    rows = {}
+    good, tests = table[table["error"].isna()], {}
     for name in ranks:
         counts = np.bincount(good[name].astype(int) * bins // (KEPT + 1), minlength=bins)
-        test = stats.chisquare(counts)
-        rows[name.removeprefix("rank_")] = test.statistic, test.pvalue
+        tests[name.removeprefix("rank_")] = stats.chisquare(counts)
     for name in surpluses:
         # Schools of a data set share their hyperparameters; data sets are independent, so their sums carry the error.
-        test = stats.ttest_1samp(good[name], 0.0)
-        rows["PIPs from " + name.removeprefix("surplus_").replace("_", " to ")] = test.statistic, test.pvalue
-    result = pd.DataFrame.from_dict(rows, orient="index", columns=["statistic", "p_value"])
-    result["passes"] = result["p_value"] > level / len(result)
-    return result.rename_axis("quantity")
+        low, high = name.split("_")[1:]
+        tests[f"PIPs from {low} to {high}"] = stats.ttest_1samp(good[name], 0.0)
+    found = [(test.statistic, test.pvalue) for test in tests.values()]
+    result = pd.DataFrame(found, index=pd.Index(tests, name="quantity"), columns=["statistic", "p_value"])
+    return result.assign(passes=result["p_value"] > level / len(result))

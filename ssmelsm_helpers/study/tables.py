@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 
 from ..arguments import check_one_of, sequence, shown
 from ..data.saeb import committed_table
 from .conditions import PIP_CLASSES
+from .sbc import calibration_verdict
+
+_CLASSES = [f"class{at}_{name}" for at in range(len(PIP_CLASSES) - 1) for name in ("schools", "pips", "deviating")]
 
 
 def load(name: str) -> pd.DataFrame:
@@ -75,19 +80,21 @@ def summarise(table: pd.DataFrame, by=None) -> pd.DataFrame:
     >>> sm.study.summarise(sm.study.run(few, replications=4, random_seed=1))["replications"].tolist()
     [4]
     """
-    _check_table(table)
-    by = _conditions(table) if by is None else by
+    if by is None:
+        _columns(table, (), "condition", "replication")
+        by = list(table.loc[:, "condition":"replication"])[1:-1]  # where `sm.study.run` puts the condition's own
+    by = _columns(table, by, "error")
     if any(str(name).startswith("rank_") for name in table):
-        return _verdicts(table, _check_columns(table, by, "error"))
-    by = _check_study(table, by, "hits", "false_flags")
+        parts = {label: calibration_verdict(part) for label, part in table.groupby(by)} if by else {}
+        return pd.concat(parts, names=by) if len(parts) > 1 else calibration_verdict(table)
+    _columns(table, by, "hits", "false_flags", *_CLASSES)
     if not by:
         raise ValueError("by must name at least one column; found none.")
-    good = table[table["error"].isna()]
-    with_deviating = good["deviating"].where(good["deviating"] > 0)
-    flagged = good["hits"] + good["false_flags"]
-    pips = good[[f"class{at}_pips" for at in range(len(PIP_CLASSES) - 1)]].sum(axis=1)
-    schools = good["deviating"] + good["ordinary"]
-    rates = good[by].assign(
+    # A condition without a single success has no rates, but it must not disappear.
+    good = table.where(table["error"].isna())
+    with_deviating, flagged = good["deviating"].where(good["deviating"] > 0), good["hits"] + good["false_flags"]
+    surplus = good.filter(like="_pips").sum(axis=1) - good["deviating"]
+    rates = table[by].assign(
         tpr=good["hits"] / with_deviating,
         fpr=good["false_flags"] / good["ordinary"],
         precision=good["hits"] / flagged.where(flagged > 0),
@@ -98,43 +105,20 @@ def summarise(table: pd.DataFrame, by=None) -> pd.DataFrame:
         matched_tpr=good["matched_hits"] / with_deviating,
         two_stage_matched_tpr=good["two_stage_matched_hits"] / with_deviating,
         two_stage_auc=good["two_stage_auc"],
-        surplus=(pips - good["deviating"]) / schools,
+        surplus=surplus / (good["deviating"] + good["ordinary"]),
         tau_t=good["tau_t"],
     )
-    groups = rates.groupby(by, sort=True)
-    failed = table["error"].notna().groupby([table[name] for name in by]).sum()
-    # A condition without a single success has no rates, but it must not disappear.
-    result = groups.mean().reindex(failed.index)
-    result["tpr_se"], result["fpr_se"] = groups["tpr"].sem(), groups["fpr"].sem()
-    result.insert(0, "replications", groups.size().reindex(failed.index, fill_value=0))
-    result.insert(1, "failed", failed)
+    groups, conditions = rates.groupby(by), [table[name] for name in by]
+    result = groups.mean().assign(tpr_se=groups["tpr"].sem(), fpr_se=groups["fpr"].sem())
+    result.insert(0, "replications", good["hits"].groupby(conditions).count())
+    result.insert(1, "failed", table["error"].groupby(conditions).count())
     return result
 
 
-def _verdicts(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Of one condition the verdict, of several each one's."""
-    from .sbc import calibration_verdict  # which loads the samplers
-
-    groups = dict(list(table.groupby(by))) if by else {}
-    if len(groups) < 2:
-        return calibration_verdict(table)
-    return pd.concat({label: calibration_verdict(part) for label, part in groups.items()}, names=by)
-
-
-def _conditions(table: pd.DataFrame) -> list[str]:
-    """The columns of a study's conditions: between the row's number and the replication's, where `sm.study.run` puts them."""
-    _check_columns(table, [], "condition", "replication")
-    names = list(table)
-    return names[names.index("condition") + 1 : names.index("replication")]
-
-
-def _check_table(table) -> None:
+def _columns(table, by, *others: str) -> list[str]:
+    """The columns to group by; refuse what is no study's table, or lacks them or others."""
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"table must be a study's, as study.run() returns it; found {type(table).__name__}.")
-
-
-def _check_columns(table: pd.DataFrame, by, *others: str) -> list[str]:
-    """The columns to group by; refuse tables that lack them or others."""
     names = sequence(by)
     if names is None:
         raise TypeError(f"by must be a sequence of columns; found {shown(by)}.")
@@ -142,13 +126,6 @@ def _check_columns(table: pd.DataFrame, by, *others: str) -> list[str]:
     if absent:
         raise ValueError(f"table must be a study's, with the columns {shown(absent)}; found {shown(list(table))}.")
     return names
-
-
-def _check_study(table, by, *others: str) -> list[str]:
-    """The columns to group by; refuse tables that are not those of a study with schools that deviate."""
-    _check_table(table)
-    classes = [f"class{at}_{name}" for at in range(len(PIP_CLASSES) - 1) for name in ("schools", "pips", "deviating")]
-    return _check_columns(table, by, *others, *classes, "error")
 
 
 def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
@@ -179,17 +156,13 @@ def calibration_table(table: pd.DataFrame, by=()) -> pd.DataFrame:
     >>> int(calibration_table(sm.study.run(few, replications=4, random_seed=1))["schools"].sum())
     600
     """
-    by = _check_study(table, by)
+    by = _columns(table, by, "error", *_CLASSES)
     good = table[table["error"].isna()]
     parts = []
-    for at in range(len(PIP_CLASSES) - 1):
+    for at, (low, high) in enumerate(pairwise(PIP_CLASSES)):
         names = {f"class{at}_{name}": name for name in ("schools", "pips", "deviating")}
-        sums = good[[*by, *names]].rename(columns=names)
-        sums = sums.groupby(by).sum().reset_index() if by else sums.sum().to_frame().T
-        sums.insert(len(by), "low", PIP_CLASSES[at])
-        sums.insert(len(by) + 1, "high", PIP_CLASSES[at + 1])
-        parts.append(sums)
-    result = pd.concat(parts, ignore_index=True)
-    count = result["schools"].where(result["schools"] > 0)
-    result["mean_pip"], result["share_deviating"] = result["pips"] / count, result["deviating"] / count
-    return result.drop(columns=["pips", "deviating"]).astype({"schools": int})
+        parts.append(good[[*by, *names]].rename(columns=names).assign(low=low, high=high))
+    sums = pd.concat(parts).groupby(["low", "high", *by], as_index=False).sum()
+    count = sums["schools"].where(sums["schools"] > 0)
+    result = sums[[*by, "low", "high", "schools"]].astype({"schools": int})
+    return result.assign(mean_pip=sums["pips"] / count, share_deviating=sums["deviating"] / count)
