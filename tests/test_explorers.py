@@ -14,10 +14,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.explore import threshold_explorer as threshold
-from ssmelsm_helpers.explore.explorer import Explorer
+from ssmelsm_helpers.explore.explorer import Control, Explorer, View, as_sent, records
 from ssmelsm_helpers.explore.page import twin
-from ssmelsm_helpers.explore.views import Control, View, as_sent, records
 from ssmelsm_helpers.results.sensitivity import reweighted_table
 
 NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
@@ -75,11 +73,6 @@ def test_charts_read_what_views_provide(explorer):
     assert all(math.isfinite(value) for value in view.signals.values())
 
 
-def test_charts_on_their_own_say_what_they_show(explorer):
-    chart = explorer.charts()
-    assert chart.to_dict()["description"] == explorer.view().sentence
-
-
 def test_the_twin_holds_every_view(explorer):
     """A state per position of the page's controls, each the view that Python computes there."""
     figure = BeautifulSoup(twin(explorer), "html.parser").figure
@@ -91,7 +84,7 @@ def test_the_twin_holds_every_view(explorer):
     states = list(explorer.static_views())
     for at in np.linspace(0, len(states) - 1, 7).astype(int):
         references, signals, sentence, marked = book["states"][at]
-        view = states[at][1]
+        view = states[at]
         assert (signals, sentence, tuple(marked)) == (view.signals, view.sentence, view.marked)
         assert {name: book["tables"][i] for name, i in references.items()} == {
             n: records(t) for n, t in view.data.items()
@@ -220,8 +213,8 @@ def test_a_bad_k_hat_fits_anew(importance_fit, saeb_schools):
 
 
 def test_nobody_flagged():
-    table = reweighted_table(sm.fit_schools(sm.load_saeb_schools().iloc[:20], sampler="importance", random_seed=1), 0.5)
-    view = threshold.threshold_view(table, 0.99, "false flags")
+    fit = sm.fit_schools(sm.load_saeb_schools().iloc[:20], sampler="importance", random_seed=1)
+    view = sm.explore.threshold(fit).view(threshold=0.99, rule="false flags")
     assert view.marked == ()
     assert view.signals["cutoff"] > 1
     assert "Flagged: 0 of 20 schools (more variable: none; less variable: none)" in view.sentence

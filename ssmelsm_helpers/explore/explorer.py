@@ -3,15 +3,65 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
+import numpy as np
+import pandas as pd
 
 from ..arguments import shown
-from .page import static_bundle, wants_static
-from .views import View, records
+from .page import twin
+
+
+class Control(NamedTuple):
+    """A slider over numbers, or a menu of words."""
+
+    name: str  #: the settings' key
+    label: str
+    values: tuple  #: all positions, in order
+    start: Any  #: one of them
+    static: tuple = ()  #: positions in the static page; empty: it stays at `start` there
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether words are chosen, not numbers."""
+        return isinstance(self.start, str)
+
+    def text(self, value) -> str:
+        """A value as readers see it."""
+        return value if self.is_menu else f"{value:g}"
+
+
+def evenly(low: float, high: float, step: float) -> tuple[float, ...]:
+    """Positions of a slider, both ends included."""
+    return tuple(np.round(np.arange(low, high + step / 2, step), 2).tolist())
+
+
+class View(NamedTuple):
+    """One state of an explorer: the data behind its charts, their signals, and what it says in words."""
+
+    data: dict[str, pd.DataFrame]
+    signals: dict[str, float | str]
+    sentence: str
+    marked: tuple[str, ...] = ()  #: labels of the schools that stand out; what came and went is told apart from them
+
+    def update(self) -> dict:
+        """What the browser needs to show it. All of it: a view opened later has not seen the earlier ones."""
+        return self._asdict() | {"data": {name: records(table) for name, table in self.data.items()}}
+
+
+def records(table: pd.DataFrame) -> list[dict]:
+    """A table as Vega reads it: plain numbers, none for what is missing, six significant digits."""
+    sent = table.select_dtypes("float").map(as_sent)
+    return alt.to_values(table.assign(**sent))["values"]
+
+
+def as_sent(number: float) -> float:
+    """A number with the digits that the browser gets."""
+    return float(f"{number:.6g}")
 
 
 class Explorer:
@@ -28,10 +78,10 @@ class Explorer:
     view : callable
         Settings as keywords -> `View`. Pure: the same settings, the same view.
     charts : callable
-        View -> an Altair chart whose data sets and parameters bear the names of the view's.
+        Makes an Altair chart whose data sets and parameters bear the names of the view's data and signals.
     """
 
-    def __init__(self, name: str, controls, view: Callable[..., View], charts: Callable[[View], alt.TopLevelMixin]):
+    def __init__(self, name: str, controls, view: Callable[..., View], charts: Callable[[], alt.TopLevelMixin]):
         self.name, self.controls = name, tuple(controls)
         self._view, self._charts = view, charts
         self._widget = None
@@ -49,36 +99,28 @@ class Explorer:
         ValueError
             A setting is unknown, or not one of its control's positions.
         """
-        by_name = {control.name: control for control in self.controls}
+        positions = {control.name: control.values for control in self.controls}
         chosen = self.settings
         for name, value in settings.items():
-            if name not in by_name:
-                raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(by_name)}.")
+            if name not in positions:
+                raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(positions)}.")
             # A slider's 0.30000000000000004 is the position 0.3.
-            chosen[name] = next((other for other in by_name[name].values if _same(value, other)), None)
+            chosen[name] = next((other for other in positions[name] if _same(value, other)), None)
             if chosen[name] is None:
-                expected = shown(list(by_name[name].values))
-                raise ValueError(f"{name} must be one of {expected}; found {shown(value)}.")
+                raise ValueError(f"{name} must be one of {shown(list(positions[name]))}; found {shown(value)}.")
         return self._view(**chosen)
-
-    def charts(self, **settings) -> alt.TopLevelMixin:
-        """The charts at some settings, as they would stand on the page."""
-        view = self.view(**settings)
-        return self._charts(view).properties(description=view.sentence)
 
     def spec(self, **settings) -> dict:
         """Vega-Lite specification at some settings, data included."""
         view = self.view(**settings)
-        spec = self._charts(view).properties(description=self.name).to_dict()
-        spec["datasets"] = spec.get("datasets", {}) | {name: records(table) for name, table in view.data.items()}
-        return spec
+        signals = [alt.param(name=name, value=value) for name, value in view.signals.items()]
+        spec = self._charts().add_params(*signals).properties(description=self.name).to_dict()
+        return spec | {"datasets": spec.get("datasets", {}) | view.update()["data"]}
 
-    def static_views(self) -> Iterator[tuple[tuple[int, ...], View]]:
-        """Every view of the static page, with the positions of its controls."""
-        controls = [control for control in self.controls if control.static]
-        for at in product(*(range(len(control.static)) for control in controls)):
-            settings = {control.name: control.static[i] for control, i in zip(controls, at, strict=True)}
-            yield at, self.view(**settings)
+    def static_views(self) -> Iterator[View]:
+        """Every view of the static page: nested loops over its controls, the last one fastest."""
+        for values in product(*(control.static or [control.start] for control in self.controls)):
+            yield self.view(**dict(zip(self.settings, values, strict=True)))
 
     def widget(self):
         """The live widget; made once."""
@@ -89,10 +131,9 @@ class Explorer:
         return self._widget
 
     def _repr_mimebundle_(self, **_options) -> dict:
-        if wants_static():
-            return static_bundle(self)
-        found = self.widget()._repr_mimebundle_()
-        return found[0] if isinstance(found, tuple) else found
+        if os.environ.get("SSMELSM_STATIC"):  # the book is being built: no widget is made at all
+            return {"text/html": twin(self), "text/plain": self.view().sentence}
+        return self.widget()._repr_mimebundle_()
 
 
 def _same(value, other) -> bool:

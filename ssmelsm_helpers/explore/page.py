@@ -2,72 +2,52 @@
 
 from __future__ import annotations
 
-import html
 import json
-import os
-
-from .views import Control, records
-
-
-def wants_static() -> bool:
-    """Whether the book is being built: then no widget is made at all."""
-    return bool(os.environ.get("SSMELSM_STATIC"))
-
-
-def static_bundle(explorer) -> dict[str, str]:
-    """HTML of the twin, and the first view's sentence as plain text."""
-    return {"text/html": twin(explorer), "text/plain": explorer.view().sentence}
+from html import escape
 
 
 def twin(explorer) -> str:
     """The figure that `book-explorers.js` brings to life."""
     controls = [control for control in explorer.controls if control.static]
-    data = json.dumps(_states(explorer), separators=(",", ":")).replace("<", "\\u003c")
     fields = "".join(_field(control, at) for at, control in enumerate(controls))
-    only_live = [control.label for control in explorer.controls if not control.static]
     note = ""
-    if only_live or any(len(control.static) < len(control.values) for control in controls):
-        more = f" and moves {', '.join(only_live)} as well" if only_live else ""
-        note = f'<p class="explorer-note">In a live notebook this explorer has finer steps{html.escape(more)}.</p>'
-    sentence = html.escape(explorer.view().sentence)
+    if any(len(control.static) < len(control.values) for control in explorer.controls):
+        only_live = ", ".join(control.label for control in explorer.controls if not control.static)
+        more = f" and moves {escape(only_live)} as well" if only_live else ""
+        note = f'<p class="explorer-note">In a live notebook this explorer has finer steps{more}.</p>'
+    # A "</script>" inside a label must not end the script element.
+    data = json.dumps(_states(explorer), separators=(",", ":")).replace("<", "\\u003c")
     return (
-        f'<figure class="book-explorer" aria-label="{html.escape(explorer.name, quote=True)}" role="group">'
-        f'<div class="explorer-controls">{fields}<button type="button">Reset</button></div>'
-        f'<div class="explorer-view"></div><p class="explorer-sentence" role="status">{sentence}</p>{note}'
+        f'<figure class="book-explorer" aria-label="{escape(explorer.name)}" role="group">'
+        f'<div class="explorer-controls">{fields}<button type="button">Reset</button></div><div class="explorer-view"></div>'
+        f'<p class="explorer-sentence" role="status">{escape(explorer.view().sentence)}</p>{note}'
         f'<script type="application/json">{data}</script>'
         "<noscript>(The charts and controls need JavaScript.)</noscript></figure>"
     )
 
 
-def _field(control: Control, at: int) -> str:
+def _field(control, at: int) -> str:
     """A labelled slider or menu over a control's static positions."""
-    label, start = html.escape(control.label), control.static.index(control.start)
+    texts, start = [control.text(value) for value in control.static], control.static.index(control.start)
     if control.is_menu:
-        options = "".join(
-            f'<option value="{i}"{" selected" if i == start else ""}>{html.escape(value)}</option>'
-            for i, value in enumerate(control.static)
+        options = [f'<option value="{i}">{escape(text)}</option>' for i, text in enumerate(texts)]
+        options[start] = options[start].replace(">", " selected>", 1)
+        field = f'<select data-control="{at}">{"".join(options)}</select>'
+    else:
+        field = (
+            f'<input type="range" data-control="{at}" data-texts="{escape(json.dumps(texts))}" min="0" '
+            f'max="{len(texts) - 1}" step="1" value="{start}" aria-valuetext="{texts[start]}">'
+            f'<span class="explorer-value">{texts[start]}</span>'
         )
-        return f'<label>{label} <select data-control="{at}">{options}</select></label>'
-    texts = html.escape(json.dumps([control.text(value) for value in control.static]), quote=True)
-    return (
-        f'<label>{label} <input type="range" data-control="{at}" data-texts="{texts}" min="0" '
-        f'max="{len(control.static) - 1}" step="1" value="{start}" aria-valuetext="{control.text(control.start)}">'
-        f'<span class="explorer-value">{control.text(control.start)}</span></label>'
-    )
+    return f"<label>{escape(control.label)} {field}</label>"
 
 
 def _states(explorer) -> dict:
     """The specification, every data set once, and every state as references to them."""
-    known: dict[str, int] = {}
-    tables, states = [], []
-    for _at, view in explorer.static_views():
-        references = {}
-        for name, table in view.data.items():
-            rows = records(table)
-            key = json.dumps(rows)
-            if key not in known:
-                known[key] = len(tables)
-                tables.append(rows)
-            references[name] = known[key]
-        states.append([references, view.signals, view.sentence, list(view.marked)])
-    return {"spec": explorer.spec(), "tables": tables, "states": states}
+    known: dict[str, int] = {}  # a data set as JSON, and its number
+    states = []
+    for view in explorer.static_views():
+        data = view.update()["data"]
+        references = {name: known.setdefault(json.dumps(rows), len(known)) for name, rows in data.items()}
+        states.append([references, view.signals, view.sentence, view.marked])
+    return {"spec": explorer.spec(), "tables": [json.loads(table) for table in known], "states": states}

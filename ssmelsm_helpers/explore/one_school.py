@@ -1,0 +1,213 @@
+"""One school and its indicator: the spike-and-slab explorer, for a school made up, and a real school's card."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..data.labels import place_of, texts
+from ..plot.style import COLOURS, GREY
+from ..results.evidence import school_evidence
+from ..results.pips import pip_table
+from .explorer import Control, Explorer, View, evenly
+from .pieces import PIP, THRESHOLD, by_word, chart_of, threshold_line
+
+_RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
+_SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
+_SIDES = {"more variable": "at least", "less variable": "at most"}
+_TIMES = np.unique(np.round(np.geomspace(0.25, 16, 40), 3))
+
+
+def spike_slab() -> Explorer:
+    """One school: n, SD ratio, tau_t and pi on the left; evidence, PIP and what .75 asks for on the right.
+
+    The hyperparameters are taken as known, the school's mean as average (rho does not matter then).
+
+    Returns
+    -------
+    Explorer
+        Settings ``n``, ``sd_ratio``, ``tau_t`` and ``pi``.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> sm.explore.spike_slab().view(n=150, sd_ratio=1.3).sentence[:62]
+    '150 students, an SD 1.3 times the common one, tau_t = 0.1, pi '
+    """
+    controls = [
+        Control("n", "Students n", _SIZES, 71, static=(10, 40, 71, 300)),
+        Control("sd_ratio", "SD ratio", evenly(0.5, 2, 0.05), 1.2, static=(0.6, 0.8, *evenly(0.9, 1.3, 0.1), 1.5, 2.0)),
+        Control("tau_t", "tau of the scale", (0.05, 0.08, 0.1, 0.2, 0.3, 0.5), 0.1, static=(0.05, 0.1, 0.3)),
+        Control("pi", "Prior probability pi", (0.05, 0.1, 0.25, 0.5, 0.75, 0.9), 0.5, static=(0.1, 0.5, 0.9)),
+    ]
+    return Explorer("Spike-and-slab explorer", controls, spike_slab_view, spike_slab_charts)
+
+
+def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
+    """Likelihood and slab over t, the PIP over the SD ratio, what the threshold asks for over n."""
+    known = {"tau_t": tau_t, "inclusion_prior": pi}
+    here = school_evidence(n, sd=sd_ratio, **known)
+    t = np.linspace(-0.9, 0.9, 91)
+    # The mean's part hardly depends on t; the deviations around it carry the spread.
+    log_likelihood = -(n - 1) * t - 0.5 * (n - 1) * sd_ratio**2 * np.exp(-2 * t)
+    curve = pd.DataFrame({"ratio": _RATIOS, "pip": school_evidence(n, sd=_RATIOS, **known).inclusion})
+    # For schools of several sizes, the SD ratios next to 1 that reach the threshold; infinite beyond 0.4 and 2.5.
+    ratios = np.append(_RATIOS, 1.0)
+    reaches = school_evidence(np.array(_SIZES)[:, None], sd=ratios, **known).inclusion >= THRESHOLD
+    above = np.where(reaches & (ratios >= 1), ratios, np.inf).min(axis=1)
+    below = np.where(reaches & (ratios <= 1), ratios, -np.inf).max(axis=1)
+    asked = pd.DataFrame({"n": _SIZES, "more variable": above, "less variable": below})
+    asked = asked.melt("n", var_name="side", value_name="ratio")
+    asked = asked[np.isfinite(asked["ratio"])]
+    data = {
+        "likelihood": pd.DataFrame({"t": t, "height": np.exp(log_likelihood - log_likelihood.max())}),
+        "slab": pd.DataFrame({"t": t, "height": np.exp(-0.5 * (t / tau_t) ** 2)}),
+        "curve": curve[::4],
+        "asked": asked,
+        "here": pd.DataFrame({"n": [n], "ratio": [sd_ratio], "pip": [float(here.inclusion)]}),
+    }
+    average = school_evidence(n, **known).inclusion
+    words = asked["side"].map(_SIDES) + asked["ratio"].map(" {:.2f}".format)
+    limits = " or ".join(words[asked["n"] == n][::-1])
+    asks = f"A PIP of .75 asks for an SD ratio of {limits}." if limits else "No SD ratio from 0.4 to 2.5 reaches .75."
+    asks += f" An ordinary school (ratio 1) has {average:.2f}."
+    if average >= THRESHOLD:
+        asks = f"Here .75 asks for nothing: an ordinary school has a PIP of {average:.2f} already."
+    sentence = (
+        f"{n} students, an SD {sd_ratio:g} times the common one, tau_t = {tau_t:g}, pi = {pi:g}: log Bayes factor "
+        f"{here.log_bf:.2f}, Bayes factor {_short(np.exp(here.log_bf))}, PIP {here.inclusion:.2f}. {asks}"
+    )
+    return View(data, {}, sentence)
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else "above a million"
+
+
+def spike_slab_charts() -> alt.VConcatChart:
+    """Three panels; the school is the same point in the lower two."""
+    t = alt.X("t:Q", title="t, the school's deviation on the log-SD scale", scale=alt.Scale(domain=[-0.9, 0.9]))
+    height = alt.Y("height:Q", title="Relative height", scale=alt.Scale(domain=[0, 1]))
+    said, spike, slab = words = ["line: what the students say", "bar: the spike, t = 0", "area: the slab"]
+    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
+    colour = by_word(alt.Color, "what", words, [COLOURS[0], GREY, COLOURS[1]], legend)
+    at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
+    marks = {
+        slab: chart_of("slab").mark_area(opacity=0.3, aria=False),
+        spike: at_zero.mark_bar(size=4, aria=False),
+        said: chart_of("likelihood").mark_line(strokeWidth=2.5, aria=False),
+    }
+    top = [mark.transform_calculate(what=f"'{what}'").encode(t, height, colour) for what, mark in marks.items()]
+
+    ratio = {"scale": alt.Scale(type="log", domain=[0.4, 2.5]), "axis": alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])}
+    left = _curve("curve", alt.X("ratio:Q", title="SD ratio", **ratio), GREY)
+
+    sizes = {"scale": alt.Scale(type="log", domain=[4, 600]), "axis": alt.Axis(values=[5, 20, 71, 300])}
+    n, y = alt.X("n:Q", title="Students n", **sizes), alt.Y("ratio:Q", title="SD ratio that .75 asks for", **ratio)
+    dash = by_word(alt.StrokeDash, "side", _SIDES, [[1, 0], [5, 4]])
+    lines = chart_of("asked").mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1]), aria=False)
+    right = alt.layer(lines.encode(n, y, dash), _here(120).encode(n, y))
+    below = alt.hconcat(*(panel.properties(width=265, height=200) for panel in (left, right)))
+    return alt.vconcat(alt.layer(*top).properties(width=600, height=170), below)
+
+
+def _curve(name: str, x: alt.X, colour: str, size: int = 120) -> alt.LayerChart:
+    """The PIP along x, the threshold, and where the school is."""
+    curve = chart_of(name).mark_line(color=colour, aria=False)
+    return alt.layer(threshold_line(), curve.encode(x, PIP), _here(size).encode(x, PIP))
+
+
+def _here(size: int) -> alt.Chart:
+    return chart_of("here").mark_point(size=size, filled=True, color=COLOURS[0], aria=False)
+
+
+def school_card(fit: xr.DataTree, school) -> Explorer:
+    """Why is this school flagged, or why not? Its spread, its size, its mean, and pi; and what more students would do.
+
+    The PIP is the fit's own. What would have been is computed at the posterior means of the hyperparameters, as if
+    they were known (a learned pi included), and as if more students came with the same mean and SD.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A fit of the intercept-only model.
+    school
+        Its label, or what the label prints. A menu leads to the others.
+
+    Returns
+    -------
+    Explorer
+        Setting ``school``, a label as text; where several print alike, with its type.
+
+    Raises
+    ------
+    ValueError
+        The fit has covariates or several effects, there is no such school, or several print like it.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> school_card(result, 39).view().sentence[:40]
+    'School 39 has 191 students and an SD of '
+    """
+    table, posterior = pip_table(fit), fit["posterior"]
+    if "constant_data" in fit.children or posterior.sizes["effect"] != 2:
+        raise ValueError("fit must be of the intercept-only model for a school's card; found one with more terms.")
+    labels = texts(table.index)
+    start = labels[place_of(school, table.index)]
+    known = {name: float(posterior[name].mean()) for name in ("gamma", "eta", "rho")}
+    known |= {name: float(posterior["tau"].isel(effect=at).mean()) for at, name in enumerate(("tau_u", "tau_t"))}
+    known["inclusion_prior"] = float(posterior["pi"].mean() if "pi" in posterior else fit.attrs["inclusion_prior"])
+    observed = table[["n", "mean", "pip"]].assign(sd=fit["observed_data"]["sd"].to_numpy()).set_axis(labels)
+    interesting = {start, *observed["pip"].nlargest(12).index}
+    static = tuple(label for label in labels if label in interesting)
+    control = Control("school", "School", tuple(labels), start, static=static)
+    return Explorer("A school's card", [control], partial(card_view, observed, known), card_charts)
+
+
+def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> View:
+    """The card of one school."""
+    n, mean, sd, pip = observed.loc[school, ["n", "mean", "sd", "pip"]]
+    n, pi, common = int(n), known["inclusion_prior"], np.exp(known["eta"])
+    here = pd.DataFrame({"n": [n], "pip": [pip]})
+    if n == 1:
+        # A single student has no SD that more students could share: there is no curve.
+        sentence = (
+            f"School {school} has a single student, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:.2g}."
+        )
+        return View({"students": here[:0], "here": here}, {}, sentence)
+
+    def inclusion(n=n, mean=mean, sd=sd, **changes):
+        return school_evidence(n, mean, sd, **known | changes).inclusion
+
+    sizes = np.unique(np.maximum(np.round(n * _TIMES), 2).astype(int))
+    verdict = "at or above .75" if pip >= THRESHOLD else "below .75"
+    least = inclusion(mean=known["gamma"], sd=common * np.exp(np.linspace(-0.7, 0.7, 281))).min()
+    through_rho = round(float(inclusion() - inclusion(rho=0.0)), 2) + 0.0  # no negative zero
+    # How many students would bring the PIP to .95 or to .05, with the same mean and SD.
+    more = np.unique(np.round(np.geomspace(n, 64 * n, 400)).astype(int))
+    then = inclusion(more)
+    clear = np.flatnonzero((then >= 0.95) | (then <= 0.05))
+    if not len(clear):
+        settled = f"Even {more[-1]:,} students like these would not bring it to .95 or .05."
+    elif clear[0] == 0:
+        settled = "It is settled: further students like these would change little."
+    else:
+        settled = f"About {more[clear[0]] - n:,} more students like these would bring it to {then[clear[0]]:.2f}."
+    sentence = (
+        f"School {school} has {n} students and an SD of {sd:.2f}, {sd / common:.2f} times the common one. Its PIP is {pip:.2f}, "
+        f"{verdict}; a school of its size can go down to {least:.2f} and up to 1. Its mean, {mean:.2f}, moves the PIP through "
+        f"rho by {through_rho:+.2f}; with pi = .25 it would be about {inclusion(inclusion_prior=0.25):.2f}. {settled}"
+    )
+    return View({"students": pd.DataFrame({"n": sizes, "pip": inclusion(sizes)}), "here": here}, {}, sentence)
+
+
+def card_charts() -> alt.LayerChart:
+    """The PIP against the number of students, mean and SD staying as they are."""
+    n = alt.X("n:Q", title="Students, with the same mean and SD", scale=alt.Scale(type="log", nice=False))
+    return _curve("students", n, COLOURS[1], size=140).properties(width=600, height=240)
