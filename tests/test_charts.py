@@ -9,7 +9,7 @@ import pytest
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.data.chance import chance_band
-from ssmelsm_helpers.plot.style import with_verdict
+from ssmelsm_helpers.plot.pip_charts import with_verdict
 
 FIT_CHARTS = [sm.plot.pips, sm.plot.funnel, sm.plot.outcomes, sm.plot.caterpillar]
 

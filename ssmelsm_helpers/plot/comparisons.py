@@ -9,9 +9,9 @@ import xarray as xr
 
 from ..data.labels import texts
 from ..results.pips import pip_table
-from .style import COLOURS, DASHED, GREY, HEIGHT, WIDTH, checked_threshold, error_ends
+from . import style
+from .style import COLOURS, GREY, HEIGHT, WIDTH
 
-_PIP = alt.Scale(domain=[0, 1])
 _MARKS = ["triangle-up", "circle", "square", "diamond", "cross"]
 # Okabe and Ito's palette: told apart by colour-blind readers, on white as on black.
 _HUES = ["#D55E00", "#2B8CC4", "#009E73", "#CC79A7", "#8A8A8A"]
@@ -58,47 +58,33 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     >>> sm.plot.pip_comparison(fits).to_dict()["description"][:31]
     'Scatter plot of 20 schools: PIP'
     """
-    threshold = checked_threshold(threshold)
+    threshold = style.checked_threshold(threshold)
     tables = _pips(fits, threshold, 2, 2)
     one, two = tables
     table = pd.DataFrame({"x": tables[one]["pip"], "y": tables[two]["pip"], "n": tables[one]["n"]})
+    table["label"] = texts(table.index)
     groups = ["flagged in both", f"only in {one}", f"only in {two}", "in neither"]
     above_x, above_y = table["x"] >= threshold, table["y"] >= threshold
     table["group"] = np.select([above_x & above_y, above_x, above_y], groups[:3], groups[3])
-    table["label"] = texts(table.index)
-    who = {group: ", ".join(rows["label"]) or "none" for group, rows in table.groupby("group")}
+    who = [f"{group}: {style.listed(table.loc[table['group'] == group, 'label'])}." for group in groups[:3]]
     description = (
         f"Scatter plot of {len(table)} schools: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
         f"threshold {threshold:g} as a line on both axes. Their correlation is {table['x'].corr(table['y']):.2f}. "
-        + " ".join(f"{group[0].upper() + group[1:]}: {who.get(group, 'none')}." for group in groups[:3])
+        + " ".join(text[0].upper() + text[1:] for text in who)
     )
-    base = alt.Chart(table.reset_index(drop=True)).encode(
-        alt.X("x:Q", scale=_PIP, title=f"PIP, {one}"), alt.Y("y:Q", scale=_PIP, title=f"PIP, {two}")
+    scale = alt.Scale(domain=[0, 1])
+    x, y = alt.X("x:Q", scale=scale, title=f"PIP, {one}"), alt.Y("y:Q", scale=scale, title=f"PIP, {two}")
+    base = alt.Chart(table.reset_index(drop=True)).encode(x, y)
+    same = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=GREY, opacity=0.5, aria=False)
+    tooltip = style.told(label="school", n="students") + style.told(form=".3f", x=one, y=two)
+    chart = alt.layer(
+        style.dashed_line(base, "x", threshold),
+        style.dashed_line(base, "y", threshold),
+        same.encode(x, y),
+        style.points(base, *style.by_group("group:N", groups, COLOURS, _MARKS[:4]), tooltip=tooltip),
+        style.labels(base, f"datum.group != '{groups[3]}'"),
     )
-    legend = alt.Legend(orient="bottom", title=None, columns=2)
-    points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
-        alt.Color("group:N", scale=alt.Scale(domain=groups, range=COLOURS), legend=legend),
-        alt.Shape("group:N", scale=alt.Scale(domain=groups, range=_MARKS[:4]), legend=legend),
-        tooltip=[
-            alt.Tooltip("label:N", title="school"),
-            alt.Tooltip("n:Q", title="students"),
-            alt.Tooltip("x:Q", format=".3f", title=one),
-            alt.Tooltip("y:Q", format=".3f", title=two),
-        ],
-    )
-    labels = (
-        base.transform_filter(f"datum.group != '{groups[3]}'")
-        .mark_text(dy=-10, fontSize=11, aria=False)
-        .encode(text="label:N")
-    )
-    at = alt.Chart(pd.DataFrame({"at": [threshold]}))
-    lines = [at.mark_rule(**DASHED).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))]
-    same = (
-        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
-        .mark_line(color=GREY, opacity=0.5, aria=False)
-        .encode(x="x:Q", y="y:Q")
-    )
-    return alt.layer(*lines, same, points, labels).properties(width=WIDTH, height=HEIGHT, description=description)
+    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
 
 
 def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> alt.LayerChart:
@@ -127,25 +113,16 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     >>> "largest difference" in sm.plot.formulations(fits).to_dict()["description"]
     True
     """
-    threshold = checked_threshold(threshold)
+    threshold = style.checked_threshold(threshold)
     tables = _pips(fits, threshold, 2, 5)
     order = next(iter(tables.values()))["pip"].rank(method="first")
-    rows = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    # A little apart, so that equal PIPs do not hide each other.
-                    "place": order + 0.2 * (at - (len(tables) - 1) / 2),
-                    "pip": table["pip"],
-                    **dict(zip(("low", "high"), error_ends(table), strict=True)),
-                    "fit": name,
-                    "label": texts(table.index),
-                }
-            )
-            for at, (name, table) in enumerate(tables.items())
-        ],
-        ignore_index=True,
-    )
+    rows = []
+    for at, (name, table) in enumerate(tables.items()):
+        low, high = style.error_ends(table)
+        # A little apart, so that equal PIPs do not hide each other.
+        place = order + 0.2 * (at - (len(tables) - 1) / 2)
+        columns = {"place": place, "pip": table["pip"], "low": low, "high": high, "fit": name}
+        rows.append(pd.DataFrame(columns).assign(label=texts(table.index)))
     wide = pd.DataFrame({name: table["pip"] for name, table in tables.items()})
     spread = wide.max(axis=1) - wide.min(axis=1)
     description = (
@@ -154,23 +131,14 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
         f"the median one is {spread.median():.3f}."
     )
     names = list(tables)
-    legend = alt.Legend(orient="bottom", title=None)
-    base = alt.Chart(rows).encode(
-        alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8)),
-        alt.Color("fit:N", scale=alt.Scale(domain=names, range=_HUES[: len(names)]), legend=legend),
+    title = f"School, ordered by PIP under {names[0]}"
+    x = alt.X("place:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+    base = alt.Chart(pd.concat(rows, ignore_index=True)).encode(x, style.PIP)
+    colour, shape = style.by_group("fit:N", names, _HUES[: len(names)], _MARKS[: len(names)])
+    tooltip = style.told("fit", label="school") + style.told(form=".3f", pip="PIP")
+    chart = alt.layer(
+        style.dashed_line(base, "y", threshold),
+        style.error_bars(base, "y", "low", "high", colour),
+        style.points(base, colour, shape, tooltip=tooltip, size=45),
     )
-    title = "Posterior inclusion probability (PIP)"
-    bars = base.mark_rule(aria=False, opacity=0.7).encode(alt.Y("low:Q", scale=_PIP, title=title), alt.Y2("high"))
-    points = base.mark_point(filled=True, size=45, aria=False).encode(
-        alt.Y("pip:Q", scale=_PIP, title=title),
-        alt.Shape("fit:N", scale=alt.Scale(domain=names, range=_MARKS[: len(names)]), legend=legend),
-        tooltip=[
-            alt.Tooltip("label:N", title="school"),
-            alt.Tooltip("fit:N"),
-            alt.Tooltip("pip:Q", format=".3f", title="PIP"),
-        ],
-    )
-    line = alt.Chart(pd.DataFrame({"at": [threshold]})).mark_rule(**DASHED)
-    return alt.layer(line.encode(alt.Y("at:Q", title=title)), bars, points).properties(
-        width=WIDTH, height=HEIGHT, description=description
-    )
+    return chart.properties(width=WIDTH, height=HEIGHT, description=description)

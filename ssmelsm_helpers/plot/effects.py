@@ -15,9 +15,10 @@ from ..data.labels import texts
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import Simulation
 from ..results.pips import pip_table, posterior_of_fit, selected_names
-from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, checked_threshold, error_ends, threshold_slider
+from . import style
+from .style import COLOURS, GREY, HEIGHT, SHAPES, WIDTH
 
-_WORLDS = ("common SD", "own SD, larger", "own SD, smaller")
+_WORLDS = ["common SD", "own SD, larger", "own SD, smaller"]
 
 
 def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12) -> alt.LayerChart:
@@ -50,83 +51,44 @@ def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12)
     True
     """
     check_count("schools", schools)
-    _check_same_schools(common, own)
-    order = _evenly_spaced(own.truth["sd"], schools)
-    students, bars = _columns(common, own, order)
-    axis = alt.Axis(labelAngle=0)
-    x = alt.X("label:N", sort=[str(label) for label in order], title="School, in the order of its own SD", axis=axis)
-    side = alt.XOffset("side:N", sort=["common", "own"])
-    domain, shapes = list(_WORLDS), [SHAPES[3], *SHAPES[:2]]
-    colour = alt.Color("world:N", scale=alt.Scale(domain=domain, range=[GREY, *COLOURS[:2]]), legend=LEGEND)
-    score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
-    dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
-    base = alt.Chart(bars)
-    ends = alt.Y("low:Q", title="Score"), alt.Y2("high")
-    rules = base.mark_rule(strokeWidth=3, aria=False).encode(x, *ends, side, colour)
-    numbers = [alt.Tooltip(f"{name}:Q", format=".2f") for name in ("planted_sd", "observed_sd", "mean")]
-    means = base.mark_point(filled=True, size=70, opacity=1, aria=False).encode(
-        x,
-        alt.Y("mean:Q"),
-        side,
-        colour,
-        alt.Shape("world:N", scale=alt.Scale(domain=domain, range=shapes), legend=LEGEND),
-        tooltip=[alt.Tooltip("label:N", title="school"), "world:N", *numbers],
-    )
-    chart = alt.layer(dots, rules, means)
-    return chart.properties(width=WIDTH, height=HEIGHT, description=_describe_worlds(bars, order, len(own.truth)))
-
-
-def _check_same_schools(common, own) -> None:
     for name, simulation in (("common", common), ("own", own)):
         if not isinstance(simulation, Simulation) or "sd" not in simulation.truth:
             raise TypeError(f"{name} must be what simulate_schools() returned; found {type(simulation).__name__}.")
     if not common.truth.index.equals(own.truth.index):
         raise ValueError(f"common and own must hold the same schools; found {len(common.truth)} and {len(own.truth)}.")
-
-
-def _evenly_spaced(sd: pd.Series, count: int) -> list:
-    """Labels of some schools, from the smallest to the largest SD."""
-    ordered = sd.sort_values(kind="stable").index
-    places = evenly_spaced(len(ordered), min(count, len(ordered)))
-    return [ordered[place] for place in places]
-
-
-def _columns(common: Simulation, own: Simulation, order) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Students of the chosen schools in both simulations, and a row per school and simulation."""
-    students, bars = [], []
-    for side, simulation in (("common", common), ("own", own)):
-        larger = own.truth.loc[order, "sd"] >= common.truth.loc[order, "sd"]
-        world = (
-            pd.Series(_WORLDS[0], index=order)
-            if side == "common"
-            else larger.map({True: _WORLDS[1], False: _WORLDS[2]})
-        )
-        rows = simulation.students[simulation.students["school"].isin(order)]
-        columns = {"label": rows["school"].astype(str), "score": rows["score"].round(3), "side": side}
-        students.append(pd.DataFrame(columns | {"world": rows["school"].map(world)}))
-        mean, sd = (simulation.schools.loc[order, name] for name in ("mean", "sd"))
-        columns = {
-            "label": [str(label) for label in order],
-            "side": side,
-            "world": world,
-            "mean": mean,
-            "observed_sd": sd,
-        }
-        columns |= {"planted_sd": simulation.truth.loc[order, "sd"], "low": mean - sd, "high": mean + sd}
-        bars.append(pd.DataFrame(columns))
-    return pd.concat(students, ignore_index=True), pd.concat(bars, ignore_index=True)
-
-
-def _describe_worlds(bars: pd.DataFrame, order, total: int) -> str:
-    observed = bars.groupby("side")["observed_sd"].agg(["min", "max"])
-    low, high = observed.loc["common"]
-    own_low, own_high = observed.loc["own"]
-    return (
-        f"Strip plot of students' scores (vertical) in {len(order)} of {total} simulated schools (horizontal), from the smallest "
+    ordered = own.truth["sd"].sort_values(kind="stable").index
+    order = ordered[evenly_spaced(len(ordered), min(schools, len(ordered)))]
+    larger = (own.truth["sd"] >= common.truth["sd"])[order]
+    parts = [_side("common", common, order, _WORLDS[0]), _side("own", own, order, np.where(larger, *_WORLDS[1:]))]
+    students, bars = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    (low, high), (own_low, own_high) = bars.groupby("side")["observed_sd"].agg(["min", "max"]).to_numpy()
+    description = (
+        f"Strip plot of students' scores (vertical) in {len(order)} of {len(ordered)} simulated schools (horizontal), from the smallest "
         f"to the largest SD of its own (school {order[0]} to school {order[-1]}). Each school has two columns. In the left one all "
         f"schools have the same true SD, and observed SDs run by chance from {low:.2f} to {high:.2f}; in the right one each has "
         f"its own, and observed SDs run from {own_low:.2f} to {own_high:.2f}: the columns grow from left to right."
     )
+    axis = alt.Axis(labelAngle=0)
+    x = alt.X("label:N", sort=list(order.map(str)), title="School, in the order of its own SD", axis=axis)
+    side = alt.XOffset("side:N", sort=["common", "own"])
+    colour, shape = style.by_group("world:N", _WORLDS, [GREY, *COLOURS[:2]], [SHAPES[3], *SHAPES[:2]])
+    score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
+    dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
+    base = alt.Chart(bars).encode(x, alt.Y("mean:Q", title="Score"), side, colour)
+    ends = alt.Y("low:Q", title="Score"), alt.Y2("high")
+    rules = base.mark_rule(strokeWidth=3, aria=False).encode(*ends)
+    tooltip = style.told("world", label="school") + style.told("planted_sd", "observed_sd", "mean", form=".2f")
+    means = style.points(base, shape, tooltip=tooltip, size=70, opacity=1)
+    return alt.layer(dots, rules, means).properties(width=WIDTH, height=HEIGHT, description=description)
+
+
+def _side(side: str, simulation: Simulation, order: pd.Index, world) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The chosen schools' students in one simulation, and a row per school."""
+    mean, sd = (simulation.schools.loc[order, name] for name in ("mean", "sd"))
+    schools = pd.DataFrame({"label": order.map(str), "side": side, "world": world}, index=order)
+    students = simulation.students.join(schools, on="school", how="inner").drop(columns="school").round({"score": 3})
+    planted = simulation.truth.loc[order, "sd"]
+    return students, schools.assign(mean=mean, observed_sd=sd, planted_sd=planted, low=mean - sd, high=mean + sd)
 
 
 # A shape for each combination; the verdicts' triangles are left to directions.
@@ -166,7 +128,7 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     >>> sm.plot.two_effects(result).to_dict()["description"][:37]
     'Scatter plot of two PIPs of 8 schools'
     """
-    threshold = checked_threshold(threshold)
+    threshold = style.checked_threshold(threshold)
     first, second = _two_effects(fit, effects)
     table = _two_pips(fit, first, second)
     groups = ["neither", f"{first} only", f"{second} only", "both"]
@@ -178,23 +140,23 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     base = alt.Chart(table).transform_calculate(
         flagged=f"{place} : (datum.pip_y >= threshold ? {y_only} : 'neither')", marked=f"datum.label + {marked}"
     )
-    whole = alt.Scale(domain=[0, 1])
-    titles, axis = (f"PIP of {first}", f"PIP of {second}"), alt.Axis(tickCount=10, format=".1f")
-    x = alt.X("pip_x:Q", title=titles[0], scale=whole, axis=axis)
-    y = alt.Y("pip_y:Q", title=titles[1], scale=whole, axis=axis)
-    colour = alt.Color("flagged:N", scale=alt.Scale(domain=groups, range=_GROUP_COLOURS), legend=LEGEND)
-    shape = alt.Shape("flagged:N", scale=alt.Scale(domain=groups, range=_GROUP_SHAPES), legend=LEGEND)
-    bar = base.mark_rule(opacity=0.6, aria=False)
-    sideways = bar.encode(alt.X("x_low:Q", title=titles[0]), alt.X2("x_high"), y, colour)
-    upright = bar.encode(x, alt.Y("y_low:Q", title=titles[1]), alt.Y2("y_high"), colour)
-    points = base.mark_point(filled=True, size=75, opacity=0.85, aria=False).encode(
-        x, y, colour, shape, tooltip=_two_effects_tooltip(first, second)
+    look = {"scale": alt.Scale(domain=[0, 1]), "axis": alt.Axis(tickCount=10, format=".1f")}
+    x, y = alt.X("pip_x:Q", title=f"PIP of {first}", **look), alt.Y("pip_y:Q", title=f"PIP of {second}", **look)
+    base = base.encode(x, y)
+    colour, shape = style.by_group("flagged:N", groups, _GROUP_COLOURS, _GROUP_SHAPES)
+    tooltip = style.told(label="school", n="students")
+    for axis, effect in (("x", first), ("y", second)):
+        tooltip += style.told(form=".3f", **{f"pip_{axis}": f"PIP of {effect}"})
+        tooltip += style.told(form=".2f", **{f"bf_{axis}": f"Bayes factor of {effect}"})
+    chart = alt.layer(
+        style.dashed_line(base, "x"),
+        style.dashed_line(base, "y"),
+        style.error_bars(base, "x", "x_low", "x_high", colour),
+        style.error_bars(base, "y", "y_low", "y_high", colour),
+        style.points(base, colour, shape, tooltip=tooltip, size=75),
+        style.labels(base, "datum.flagged != 'neither'", "marked:N", align="right", dx=-6, dy=-9),
     )
-    labels = base.transform_filter("datum.flagged != 'neither'").mark_text(
-        align="right", dx=-6, dy=-9, fontSize=11, aria=False
-    )
-    chart = alt.layer(*_threshold_lines(*titles), sideways, upright, points, labels.encode(x, y, text="marked:N"))
-    chart = chart.add_params(threshold_slider(threshold))
+    chart = chart.add_params(style.threshold_slider(threshold))
     return chart.properties(width=WIDTH, height=400, description=_describe_two(table, first, second, threshold))
 
 
@@ -212,40 +174,22 @@ def _two_pips(fit, first: str, second: str) -> pd.DataFrame:
     columns = {}
     for axis, effect in (("x", first), ("y", second)):
         table = pip_table(fit, effect=effect)
-        low, high = error_ends(table)
+        low, high = style.error_ends(table)
         columns |= {f"pip_{axis}": table["pip"], f"bf_{axis}": table["bayes_factor"].clip(upper=1e6)}
         columns |= {f"{axis}_low": low, f"{axis}_high": high}
         columns[f"arrow_{axis}"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
     return pd.DataFrame(columns).assign(label=texts(table.index), n=table["n"]).reset_index(drop=True)
 
 
-def _two_effects_tooltip(first: str, second: str) -> list[alt.Tooltip]:
-    each = [
-        (f"{column}_{axis}:{kind}", f"{word} of {effect}", form)
-        for axis, effect in (("x", first), ("y", second))
-        for column, kind, word, form in (("pip", "Q", "PIP", ".3f"), ("bf", "Q", "Bayes factor", ".2f"))
-    ]
-    shown_numbers = [alt.Tooltip(field, title=title, format=form) for field, title, form in each]
-    return [alt.Tooltip("label:N", title="school"), alt.Tooltip("n:Q", title="students"), *shown_numbers]
-
-
-def _threshold_lines(x: str, y: str) -> list[alt.Chart]:
-    """A dashed line at the threshold of either axis."""
-    one = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="threshold")
-    line = one.mark_rule(**DASHED)
-    return [line.encode(alt.X("at:Q", title=x)), line.encode(alt.Y("at:Q", title=y))]
-
-
 def _describe_two(table: pd.DataFrame, first: str, second: str, threshold: float) -> str:
     at_x, at_y = table["pip_x"] >= threshold, table["pip_y"] >= threshold
-
-    def schools(which) -> str:
-        return ", ".join(table.loc[which, "label"]) or "none"
-
+    x_only, y_only, both = (
+        style.listed(table.loc[which, "label"]) for which in (at_x & ~at_y, at_y & ~at_x, at_x & at_y)
+    )
     return (
         f"Scatter plot of two PIPs of {len(table)} schools: {first} (horizontal, 0 to 1) and {second} (vertical, 0 to 1), with "
         f"dashed lines at the threshold {threshold:g}, which cut the square into four. At or above it in {first} only: schools "
-        f"{schools(at_x & ~at_y)}; in {second} only: {schools(at_y & ~at_x)}; in both: {schools(at_x & at_y)}; in neither: "
+        f"{x_only}; in {second} only: {y_only}; in both: {both}; in neither: "
         f"{int((~at_x & ~at_y).sum())} schools, with median PIPs {table['pip_x'].median():.2f} and {table['pip_y'].median():.2f} "
         f"over all schools."
     )

@@ -8,42 +8,61 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_text
-from .style import (
-    DASHED,
-    HEIGHT,
-    WIDTH,
-    checked_threshold,
-    flag_summary,
-    in_order,
-    rows,
-    threshold_slider,
-    tooltip,
-    verdict_colour,
-    verdict_shape,
-    with_verdict,
-)
+from ..data.labels import texts
+from ..results.pips import VERDICTS, pip_table
+from . import style
+from .style import COLOURS, HEIGHT, SHAPES, WIDTH, check_scale_effect, checked_threshold
 
-_TITLE = "Posterior inclusion probability (PIP)"
+_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, COLOURS, SHAPES)
+
+
+def _rows(fit: xr.DataTree, threshold: float, units: str) -> tuple[pd.DataFrame, float]:
+    """`pip_table` with labels as text, a position and the ends of the error bars; and the threshold, checked."""
+    threshold = checked_threshold(threshold)
+    check_text("units", units)
+    check_scale_effect(fit)
+    table = pip_table(fit, threshold=threshold)
+    low, high = style.error_ends(table)
+    columns = {"label": texts(table.index), "position": range(1, len(table) + 1), "pip_low": low, "pip_high": high}
+    return table.assign(**columns).reset_index(drop=True), threshold
+
+
+def with_verdict(chart: alt.Chart) -> alt.Chart:
+    """The rule of `results.pips.verdicts`, computed where the chart is shown: a slider may change it."""
+    near, below = "abs(datum.pip - threshold) <= 2 * datum.pip_mcse", "datum.pip < threshold"
+    more, less, unresolved, not_flagged = (f"'{verdict}'" for verdict in VERDICTS)
+    direction = f"datum.prob_more_variable >= 0.5 ? {more} : {less}"
+    return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
+
+
+def _tooltip(fit: xr.DataTree) -> list[alt.Tooltip]:
+    numbers = {
+        "mean": "mean outcome",
+        "sd": "SD (posterior mean)",
+        "sd_ratio": "SD ratio",
+        "bayes_factor": "Bayes factor",
+    }
+    return [
+        *style.told(label=fit.attrs.get("school", "school"), n="n"),
+        *style.told(form=".3f", pip="PIP"),
+        *style.told(form=".2f", **numbers),
+        *style.told("verdict"),
+    ]
 
 
 def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
-    base = with_verdict(alt.Chart(table)).encode(x)
-    pip = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title=_TITLE)
-    ends = alt.Y("pip_low:Q", title=_TITLE), alt.Y2("pip_high")
-    bars = base.mark_rule(aria=False, opacity=0.6).encode(*ends, verdict_colour())
-    points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
-        pip, verdict_colour(), verdict_shape(), tooltip=tooltip(fit)
+    more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
+    flagged = f"flagged as more variable: {more}; as less variable: {less}; too close to call: {unresolved}."
+    base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
+    chart = alt.layer(
+        style.dashed_line(base, "y"),
+        style.error_bars(base, "y", "pip_low", "pip_high", _COLOUR),
+        style.points(base, _COLOUR, _SHAPE, tooltip=_tooltip(fit)),
+        style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
     )
-    labels = (
-        base.transform_filter("datum.verdict != 'not flagged'")
-        .mark_text(dy=-11, fontSize=11, aria=False)
-        .encode(pip, text="label:N")
-    )
-    one = pd.DataFrame({"one": [1]})
-    line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(**DASHED)
-    chart = alt.layer(line.encode(alt.Y("at:Q", title=_TITLE)), bars, points, labels)
-    chart = chart.add_params(threshold_slider(threshold))
+    description = f"{description} At the threshold {threshold:g}, {flagged}"
+    chart = chart.add_params(style.threshold_slider(threshold))
     return chart.properties(width=WIDTH, height=HEIGHT, description=description)
 
 
@@ -75,15 +94,15 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     >>> sm.plot.pips(result).to_dict()["description"][:35]
     'Scatter plot of the PIP of 160 scho'
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
+    table, threshold = _rows(fit, threshold, units)
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
         f"dashed line at the threshold. Most lie near the prior probability "
-        f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}. {flag_summary(table, threshold)}"
+        f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}."
     )
-    return _points_at_pip(fit, table, threshold, in_order(units), description)
+    title = f"{units.capitalize()}, in the order of the data"
+    x = alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+    return _points_at_pip(fit, table, threshold, x, description)
 
 
 def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
@@ -114,14 +133,12 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     >>> sm.plot.funnel(result, threshold=0.9).params[0].value
     0.9
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
+    table, threshold = _rows(fit, threshold, units)
     low, high = (table.loc[position, "label"] for position in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
         f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
         f"{len(table)} {units}. The points form a V: PIPs rise from the middle towards small SDs (down to "
-        f"{table['sd'].min():.2f}: {low}) and large SDs (up to {table['sd'].max():.2f}: {high}). {flag_summary(table, threshold)}"
+        f"{table['sd'].min():.2f}: {low}) and large SDs (up to {table['sd'].max():.2f}: {high})."
     )
     x = alt.X("sd:Q", title=f"SD within {units} (posterior mean)", scale=alt.Scale(zero=False, padding=12))
     return _points_at_pip(fit, table, threshold, x, description)
@@ -155,9 +172,7 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     >>> "correlation" in sm.plot.outcomes(result).to_dict()["description"]
     True
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
+    table, threshold = _rows(fit, threshold, units)
     cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
     flagged = table[table["pip"] >= threshold]
     who = "None has a PIP of"
@@ -175,16 +190,9 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
         scale=alt.Scale(type="log", scheme="blueorange", domainMid=1),
         legend=alt.Legend(orient="top", format=".2f", gradientLength=160),
     )
-    base = alt.Chart(table).encode(
-        alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12)),
-        alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)"),
-    )
-    points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=1, aria=False).encode(
-        ratio, verdict_shape(), tooltip=tooltip(fit)
-    )
-    labels = (
-        base.transform_filter(alt.datum.pip >= threshold)
-        .mark_text(dy=-11, fontSize=11, aria=False)
-        .encode(text="label:N")
-    )
-    return alt.layer(points, labels).properties(width=WIDTH, height=HEIGHT, description=description)
+    x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
+    base = alt.Chart(table).encode(x, style.PIP)
+    edge = {"stroke": "#6E6E6E", "strokeWidth": 1}  # a ratio near one is nearly white
+    points = style.points(base, ratio, _SHAPE, tooltip=_tooltip(fit), size=70, opacity=0.7, **edge)
+    labels = style.labels(base, alt.datum.pip >= threshold)
+    return alt.layer(points, labels, width=WIDTH, height=HEIGHT, description=description)

@@ -12,7 +12,8 @@ from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
 from ..data.schools import check_summary
 from ..results.pips import pip_table
-from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect, label_tooltip
+from . import style
+from .style import COLOURS, GREY, HEIGHT, SHAPES, WIDTH
 
 
 def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
@@ -47,7 +48,6 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     """
     check_count("schools", schools)
     check_text("units", units)
-    check_scale_effect(fit)
     rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
     first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
     description = (
@@ -56,41 +56,31 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
         f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
     )
     base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize()))
-    opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
-    colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
-    tooltip = [label_tooltip(fit), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
-    x = alt.X(
-        "lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10)
-    )
-    bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), opacity=opacity, color=colour)
-    shape = alt.condition("datum.ratio >= 1", alt.value(SHAPES[0]), alt.value(SHAPES[1]))
-    means = base.mark_point(filled=True, size=55, aria=False).encode(
-        alt.X("ratio:Q"), opacity=opacity, color=colour, shape=shape, tooltip=tooltip
-    )
+    tooltip = style.told(label=fit.attrs.get("school", "school"))
+    tooltip += style.told("ratio", "lower", "upper", "pip", "spike", form=".3f")
+    colour, shape = (alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (COLOURS, SHAPES))
+    look = {"color": colour, "opacity": alt.Opacity("pip:Q", scale=None)}  # the PIP is the opacity
+    scale = alt.Scale(type="log", nice=False, padding=10)
+    x = alt.X("lower:Q", title="SD ratio, given the slab (95 % interval)", scale=scale)
+    bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), **look)
+    means = base.mark_point(filled=True, size=55, aria=False)
+    means = means.encode(alt.X("ratio:Q"), shape=shape, tooltip=tooltip, **look)
     legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
     area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
-    rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
-        x=alt.datum(1), size=area, tooltip=tooltip
-    )
+    rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False)
+    rings = rings.encode(x=alt.datum(1), size=area, tooltip=tooltip)
     return alt.layer(bars, rings, means).properties(width=WIDTH, height=15 * len(rows), description=description)
 
 
-_RATIO_COLUMNS = ["ratio", "lower", "upper", "pip", "spike"]
-
-
-def _slab_ratios(fit) -> pd.DataFrame:
+def _slab_ratios(fit: xr.DataTree) -> pd.DataFrame:
     """Mean and 95 % interval of exp(t) given delta = 1, per school; NaN where the slab was never visited."""
-    posterior = fit["posterior"].to_dataset()
-    sample = ("chain", "draw")
-    in_slab = posterior["delta"] == 1
-    visited = in_slab.any(sample)
-    # A mean of no draws would warn; its place is taken before, and left empty after.
-    ratio = np.exp(posterior["t"].where(in_slab)).where(visited, 1.0)
-    lower, upper = ratio.quantile([0.025, 0.975], dim=sample).where(visited).to_numpy()
+    t = style.draws_of_t(fit)
+    in_slab = fit["posterior"]["delta"] == 1
+    ratios = pd.DataFrame(np.exp(t.where(in_slab)).to_numpy().reshape(-1, t.sizes["school"]))
     table = pip_table(fit)
-    mean = ratio.mean(sample).where(visited).to_numpy()
-    columns = {"ratio": mean, "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
-    return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=texts(table.index))
+    columns = {"label": texts(table.index), "pip": table["pip"].to_numpy(), "ratio": ratios.mean()}
+    columns |= {"lower": ratios.quantile(0.025), "upper": ratios.quantile(0.975)}
+    return pd.DataFrame(columns).assign(spike=1 - columns["pip"])
 
 
 def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "schools") -> alt.LayerChart:
@@ -137,26 +127,18 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
         f"as n grows; {outside} {units} lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
-    band = pd.DataFrame(
-        {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, sd_within, level=level), strict=True))}
-    )
+    low, high = chance_band(sizes, sd_within, level=level)
     x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
-    sd = alt.Y("low:Q", title=f"Observed SD within {units}", scale=alt.Scale(zero=True))
-    area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
-    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(**DASHED).encode(y=alt.datum(sd_within))
-    domain = list(POSITIONS)
-    colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
-    label = alt.Tooltip("label:N", title=table.index.name or "label")
-    tooltip = [label, "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]
-    points = (
-        alt.Chart(rows)
-        .mark_point(filled=True, size=55, opacity=0.85, aria=False)
-        .encode(
-            x,
-            alt.Y("sd:Q"),
-            alt.Color("position:N", scale=alt.Scale(domain=domain, range=colours), legend=LEGEND),
-            alt.Shape("position:N", scale=alt.Scale(domain=domain, range=shapes), legend=LEGEND),
-            tooltip=tooltip,
-        )
+    sd = {"title": f"Observed SD within {units}", "scale": alt.Scale(zero=True)}
+    band = alt.Chart(pd.DataFrame({"n": sizes, "low": low, "high": high})).mark_area(
+        opacity=0.18, color=GREY, aria=False
     )
-    return alt.layer(area, line, points).properties(width=WIDTH, height=HEIGHT, description=description)
+    base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
+    colour, shape = style.by_group("position:N", POSITIONS, [*COLOURS[:2], GREY], [*SHAPES[:2], SHAPES[3]])
+    tooltip = style.told(label=table.index.name or "label", n="n", position="position") + style.told("sd", form=".3f")
+    chart = alt.layer(
+        band.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),
+        style.dashed_line(base, "y", sd_within),
+        style.points(base, colour, shape, tooltip=tooltip, size=55),
+    )
+    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
