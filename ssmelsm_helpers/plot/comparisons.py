@@ -138,7 +138,7 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     tooltip = style.told("fit", label="school") + style.told(form=".3f", pip="PIP")
     chart = alt.layer(
         style.dashed_line(base, "y", threshold),
-        style.error_bars(base, "y", "low", "high", colour),
+        style.bars(base, "y", "low", "high", colour),
         style.points(base, colour, shape, tooltip=tooltip, size=45),
     )
     return chart.properties(width=WIDTH, height=HEIGHT, description=description)

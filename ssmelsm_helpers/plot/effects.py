@@ -75,8 +75,7 @@ def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12)
     score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
     dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
     base = alt.Chart(bars).encode(x, alt.Y("mean:Q", title="Score"), side, colour)
-    ends = alt.Y("low:Q", title="Score"), alt.Y2("high")
-    rules = base.mark_rule(strokeWidth=3, aria=False).encode(*ends)
+    rules = style.bars(base, "y", "low", "high", strokeWidth=3, opacity=1)
     tooltip = style.told("world", label="school") + style.told("planted_sd", "observed_sd", "mean", form=".2f")
     means = style.points(base, shape, tooltip=tooltip, size=70, opacity=1)
     return alt.layer(dots, rules, means).properties(width=WIDTH, height=HEIGHT, description=description)
@@ -151,8 +150,8 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     chart = alt.layer(
         style.dashed_line(base, "x"),
         style.dashed_line(base, "y"),
-        style.error_bars(base, "x", "x_low", "x_high", colour),
-        style.error_bars(base, "y", "y_low", "y_high", colour),
+        style.bars(base, "x", "x_low", "x_high", colour),
+        style.bars(base, "y", "y_low", "y_high", colour),
         style.points(base, colour, shape, tooltip=tooltip, size=75),
         style.labels(base, "datum.flagged != 'neither'", "marked:N", align="right", dx=-6, dy=-9),
     )

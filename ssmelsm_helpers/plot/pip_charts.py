@@ -57,7 +57,7 @@ def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, descrip
     base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
     chart = alt.layer(
         style.dashed_line(base, "y"),
-        style.error_bars(base, "y", "pip_low", "pip_high", _COLOUR),
+        style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
         style.points(base, _COLOUR, _SHAPE, tooltip=_tooltip(fit)),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
     )

@@ -55,20 +55,20 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
         f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
         f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
     )
-    base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize()))
     tooltip = style.told(label=fit.attrs.get("school", "school"))
     tooltip += style.told("ratio", "lower", "upper", "pip", "spike", form=".3f")
     colour, shape = (alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (COLOURS, SHAPES))
-    look = {"color": colour, "opacity": alt.Opacity("pip:Q", scale=None)}  # the PIP is the opacity
     scale = alt.Scale(type="log", nice=False, padding=10)
-    x = alt.X("lower:Q", title="SD ratio, given the slab (95 % interval)", scale=scale)
-    bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), **look)
-    means = base.mark_point(filled=True, size=55, aria=False)
-    means = means.encode(alt.X("ratio:Q"), shape=shape, tooltip=tooltip, **look)
+    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)", scale=scale)
+    y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
+    opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
+    base = alt.Chart(rows).encode(x, y, opacity, color=colour)
+    bars = style.bars(base, "x", "lower", "upper", strokeWidth=2.5)
+    means = base.mark_point(filled=True, size=55, aria=False).encode(shape=shape, tooltip=tooltip)
     legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
     area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
-    rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False)
-    rings = rings.encode(x=alt.datum(1), size=area, tooltip=tooltip)
+    rings = alt.Chart(rows).mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False)
+    rings = rings.encode(alt.XDatum(1), y, area, tooltip=tooltip)
     return alt.layer(bars, rings, means).properties(width=WIDTH, height=15 * len(rows), description=description)
 
 

@@ -79,9 +79,10 @@ def labels(base: alt.Chart, where: str, text: str = "label:N", **mark) -> alt.Ch
     return base.transform_filter(where).mark_text(**look | mark).encode(text=text)
 
 
-def error_bars(base: alt.Chart, axis: str, low: str, high: str, colour: alt.Color) -> alt.Chart:
+def bars(base: alt.Chart, axis: str, low: str, high: str, *encodings, **mark) -> alt.Chart:
     """A bar per row along the x or the y axis, from one column to another."""
-    return base.mark_rule(aria=False, opacity=0.6).encode(colour, **_instead(base, axis, low), **{f"{axis}2": high})
+    look = {"opacity": 0.6, "aria": False} | mark
+    return base.mark_rule(**look).encode(*encodings, **_instead(base, axis, low), **{f"{axis}2": high})
 
 
 def dashed_line(base: alt.Chart, axis: str, at: float | str = "threshold") -> alt.Chart:
