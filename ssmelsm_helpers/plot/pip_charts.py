@@ -8,23 +8,19 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_text
-from ..data.labels import texts
-from ..results.pips import VERDICTS, pip_table
+from ..results.pips import VERDICTS
 from . import style
-from .style import COLOURS, HEIGHT, SHAPES, WIDTH, check_scale_effect, checked_threshold
 
-_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, COLOURS, SHAPES)
+_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.COLOURS, style.SHAPES)
 
 
 def _rows(fit: xr.DataTree, threshold: float, units: str) -> tuple[pd.DataFrame, float]:
-    """`pip_table` with labels as text, a position and the ends of the error bars; and the threshold, checked."""
-    threshold = checked_threshold(threshold)
+    """A row per school in the order of the data, and the threshold; all three checked."""
+    threshold = style.checked_threshold(threshold)
     check_text("units", units)
-    check_scale_effect(fit)
-    table = pip_table(fit, threshold=threshold)
-    low, high = style.error_ends(table)
-    columns = {"label": texts(table.index), "position": range(1, len(table) + 1), "pip_low": low, "pip_high": high}
-    return table.assign(**columns).reset_index(drop=True), threshold
+    style.check_scale_effect(fit)
+    table = style.pip_rows(fit, threshold=threshold)
+    return table.assign(position=range(1, len(table) + 1)).reset_index(drop=True), threshold
 
 
 def with_verdict(chart: alt.Chart) -> alt.Chart:
@@ -35,35 +31,25 @@ def with_verdict(chart: alt.Chart) -> alt.Chart:
     return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
 
 
-def _tooltip(fit: xr.DataTree) -> list[alt.Tooltip]:
-    numbers = {
-        "mean": "mean outcome",
-        "sd": "SD (posterior mean)",
-        "sd_ratio": "SD ratio",
-        "bayes_factor": "Bayes factor",
-    }
-    return [
-        *style.told(label=fit.attrs.get("school", "school"), n="n"),
-        *style.told(form=".3f", pip="PIP"),
-        *style.told(form=".2f", **numbers),
-        *style.told("verdict"),
-    ]
+def _points(fit: xr.DataTree, base: alt.Chart, colour: alt.Color, **mark) -> alt.Chart:
+    words = {"label": str(fit.attrs.get("school", "school")), "n": "n", "verdict": "verdict"}
+    numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
+    tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
+    return style.points(base, colour, _SHAPE, tooltip=tooltip, **mark)
 
 
 def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
     more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
-    flagged = f"flagged as more variable: {more}; as less variable: {less}; too close to call: {unresolved}."
     base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
-    chart = alt.layer(
+    return style.chart(
+        f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
+        f"close to call: {unresolved}.",
         style.dashed_line(base, "y"),
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
-        style.points(base, _COLOUR, _SHAPE, tooltip=_tooltip(fit)),
+        _points(fit, base, _COLOUR),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
-    )
-    description = f"{description} At the threshold {threshold:g}, {flagged}"
-    chart = chart.add_params(style.threshold_slider(threshold))
-    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
+    ).add_params(style.threshold_slider(threshold))
 
 
 def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
@@ -97,8 +83,8 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     table, threshold = _rows(fit, threshold, units)
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
-        f"dashed line at the threshold. Most lie near the prior probability "
-        f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}."
+        f"dashed line at the threshold. Most lie near the prior probability {fit.attrs['inclusion_prior']:g}: their median PIP "
+        f"is {table['pip'].median():.2f}."
     )
     title = f"{units.capitalize()}, in the order of the data"
     x = alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
@@ -134,11 +120,11 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     0.9
     """
     table, threshold = _rows(fit, threshold, units)
-    low, high = (table.loc[position, "label"] for position in (table["sd"].idxmin(), table["sd"].idxmax()))
+    low, high = (table.loc[place, ["sd", "label"]] for place in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
         f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
         f"{len(table)} {units}. The points form a V: PIPs rise from the middle towards small SDs (down to "
-        f"{table['sd'].min():.2f}: {low}) and large SDs (up to {table['sd'].max():.2f}: {high})."
+        f"{low['sd']:.2f}: {low['label']}) and large SDs (up to {high['sd']:.2f}: {high['label']})."
     )
     x = alt.X("sd:Q", title=f"SD within {units} (posterior mean)", scale=alt.Scale(zero=False, padding=12))
     return _points_at_pip(fit, table, threshold, x, description)
@@ -173,26 +159,20 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     True
     """
     table, threshold = _rows(fit, threshold, units)
-    cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
-    flagged = table[table["pip"] >= threshold]
-    who = "None has a PIP of"
+    flagged = table.loc[table["pip"] >= threshold, "mean"]
+    who = "None has"
     if len(flagged):
-        who = (
-            f"With means from {flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}, {len(flagged)} have a PIP of"
-        )
+        who = f"With means from {flagged.min():.2f} to {flagged.max():.2f}, {len(flagged)} have"
     description = (
         f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal), coloured by the ratio of "
-        f"the SD to the common SD. {who} {threshold:g} or more; the correlation of mean and SD over all {units} is {cor:.2f}."
+        f"the SD to the common SD. {who} a PIP of {threshold:g} or more; the correlation of mean and SD over all {units} is "
+        f"{np.corrcoef(table['mean'], table['sd'])[0, 1]:.2f}."
     )
-    ratio = alt.Color(
-        "sd_ratio:Q",
-        title="SD ratio",
-        scale=alt.Scale(type="log", scheme="blueorange", domainMid=1),
-        legend=alt.Legend(orient="top", format=".2f", gradientLength=160),
-    )
+    legend = alt.Legend(orient="top", format=".2f", gradientLength=160)
+    scale = alt.Scale(type="log", scheme="blueorange", domainMid=1)
+    ratio = alt.Color("sd_ratio:Q", title="SD ratio", scale=scale, legend=legend)
     x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
     base = alt.Chart(table).encode(x, style.PIP)
-    edge = {"stroke": "#6E6E6E", "strokeWidth": 1}  # a ratio near one is nearly white
-    points = style.points(base, ratio, _SHAPE, tooltip=_tooltip(fit), size=70, opacity=0.7, **edge)
-    labels = style.labels(base, alt.datum.pip >= threshold)
-    return alt.layer(points, labels, width=WIDTH, height=HEIGHT, description=description)
+    # Points have an edge, because a ratio near one is nearly white.
+    points = _points(fit, base, ratio, size=70, opacity=0.7, stroke="#6E6E6E", strokeWidth=1)
+    return style.chart(description, points, style.labels(base, alt.datum.pip >= threshold))

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from string import Template
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -22,7 +21,7 @@ from .style import checked_threshold, listed
 
 _PAGE = Path(__file__).with_name("report.html")
 _PRIORS = (0.25, 0.5, 0.75)
-# Columns of the list, and what stands in them.
+# Columns of the tables, and what stands in them.
 _FLAGGED = {
     "members": "{n}",
     "PIP": "{pip:.3f} ± {error:.3f}",
@@ -32,6 +31,7 @@ _FLAGGED = {
     "SD ratio": "{sd_ratio:.2f}",
     "verdict": "{verdict}",
 }
+_CHECKS = {"mean": "{mean:.3g}", "sd": "{sd:.3g}", "ESS": "{ess_bulk:,.0f}"}
 
 
 def report(
@@ -87,63 +87,61 @@ def report(
         raise ValueError(f"path must end in .html; found {shown(str(path))}.")
     threshold = checked_threshold(threshold)
     check_text("units", units)
-    if title is not None:
-        check_text("title", title)
+    title = f"Which {units} are unusually consistent?" if title is None else check_text("title", title)
     posterior_of_fit(fit)
-    effects = selected_names(fit)
-    if effects != ["scale[Intercept]"]:
-        raise ValueError(f"fit must have scale[Intercept] as its one selected effect; found {effects}.")
-    for target in (page, page.with_suffix(".csv")):
+    if selected_names(fit) != ["scale[Intercept]"]:
+        raise ValueError(f"fit must have scale[Intercept] as its one selected effect; found {selected_names(fit)}.")
+    csv = page.with_suffix(".csv")
+    for target in (page, csv):
         if target.exists() and not overwrite:
             raise FileExistsError(f"path={str(target)!r} is there already; pass overwrite=True to replace it.")
     table = pip_table(fit, threshold=threshold)
     reached = table.loc[table["pip"] >= threshold, "pip"]
-    more, less, unresolved = (listed(table.index[table["verdict"] == verdict]) for verdict in VERDICTS[:3])
-    pictures = {picture.__name__: picture(fit, threshold=threshold, units=units) for picture in (funnel, outcomes)}
-    words = {
-        "title": title or f"Which {units} are unusually consistent?",
+    checks = convergence(fit)
+    measure, limit, column = ("Pareto k-hat", 0.7, "pareto_k") if "pareto_k" in checks else ("R-hat", 1.01, "r_hat")
+    beta = ", ".join(f"{value:g}" for value in fit.attrs.get("inclusion_beta", ()))
+    words = fit.attrs | {
+        "title": title,
         "units": units,
         "groups": len(table),
         "members": f"{int(table['n'].sum()):,}",
         "threshold": f"{threshold:g}",
-        "more": more,
-        "less": less,
-        "unresolved": unresolved,
         "reached": len(reached),
         "expected_false": f"{(1 - reached).sum():.1f}",
-        "csv": page.with_suffix(".csv").name,
-        **{f"{name}_in_words": picture.description for name, picture in pictures.items()},
+        "measure": measure,
+        "limit": limit,
+        "divergences": checks.attrs["divergences"],
+        "pi": f"Beta({beta})" if beta else fit.attrs["inclusion_prior"],
+        "priors": "; ".join(f"{name} ~ {text}" for name, text in json.loads(fit.attrs["priors"]).items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in json.loads(fit.attrs["versions"]).items()),
+        "csv": csv.name,
     }
     parts = {
         "flagged": _flagged(table, units),
         "sensitivity": _sensitivity(fit, threshold),
-        "checks": _checks(fit),
-        "made": _how_it_was_made(fit),
-        **{name: _svg(picture) for name, picture in pictures.items()},
+        "passes": "passes" if checks["ok"].all() else "<strong>does not pass</strong>",
+        "checks": _table(checks, _CHECKS | {measure: f"{{{column}:.3g}}"}, "Parameters"),
     }
+    for verdict in VERDICTS[:3]:
+        words[verdict.replace(" ", "_")] = listed(table.index[table["verdict"] == verdict])
+    for draw in (funnel, outcomes):
+        chart, svg = draw(fit, threshold=threshold, units=units), io.StringIO()
+        chart.save(svg, format="svg")
+        words[f"{draw.__name__}_in_words"], parts[draw.__name__] = chart.description, svg.getvalue()
     escaped = {name: html.escape(str(word)) for name, word in words.items()}
-    page.write_text(Template(_PAGE.read_text("utf8")).substitute(escaped, **parts), encoding="utf8")
-    table.to_csv(page.with_suffix(".csv"))
+    page.write_text(Template(_PAGE.read_text("utf8")).substitute(escaped | parts), encoding="utf8")
+    table.to_csv(csv)
     return page
 
 
-def _svg(chart: alt.TopLevelMixin) -> str:
-    text = io.StringIO()
-    chart.save(text, format="svg")
-    return text.getvalue()
-
-
-def _table(rows: pd.DataFrame, caption: str) -> str:
-    """Rows as HTML, no text cut short."""
-    rows = rows.astype(str).set_axis(rows.index.map(str)).rename_axis(index=None, columns=rows.index.name)
+def _table(rows: pd.DataFrame, columns: dict[str, str], caption: str) -> str:
+    """Rows as HTML: each column by its format, which names columns of the rows; no text is cut short."""
+    texts = [[form.format(**row) for form in columns.values()] for row in rows.to_dict("records")]
+    # The name of the index stands in the corner, not in a row of its own.
+    head = pd.Index(columns, name=rows.index.name)
     with pd.option_context("display.max_colwidth", None):
-        return rows.to_html(border=0).replace(">", f">\n<caption>{html.escape(caption)}</caption>", 1)
-
-
-def _in_words(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    """Numbers as texts: each column by its format, which names columns of the rows."""
-    texts = [{name: form.format(**row) for name, form in columns.items()} for row in rows.to_dict("records")]
-    return pd.DataFrame(texts, index=rows.index)
+        table = pd.DataFrame(texts, index=list(map(str, rows.index)), columns=head).to_html(border=0)
+    return table.replace(">", f">\n<caption>{html.escape(caption)}</caption>", 1)
 
 
 def _flagged(table: pd.DataFrame, units: str) -> str:
@@ -151,9 +149,9 @@ def _flagged(table: pd.DataFrame, units: str) -> str:
     if rows.empty:
         return f"<p>None of the {html.escape(units)} is flagged or near the threshold.</p>"
     factors = ["> 1,000" if factor > 1000 else f"{factor:.1f}" for factor in rows["bayes_factor"]]
-    rows = _in_words(rows.assign(error=2 * rows["pip_mcse"], bayes_factor=factors), _FLAGGED)
+    rows = rows.assign(error=2 * rows["pip_mcse"], bayes_factor=factors)
     return (
-        _table(rows, "Flagged, or too close to call; ± two Monte Carlo standard errors")
+        _table(rows, _FLAGGED, "Flagged, or too close to call; ± two Monte Carlo standard errors")
         + "<p>The PIP says how sure one can be <em>that</em> the spread differs. By how much, the SD ratio says: the "
         "estimated SD over that of one whose spread is the common one.</p>"
     )
@@ -170,34 +168,6 @@ def _sensitivity(fit: xr.DataTree, threshold: float) -> str:
         how += "" if part["trusted"].all() else ": not to be trusted, fit again"
         who = part.loc[part["pip"] >= threshold, "school"]
         rows.append({"pi": f"{pi:g}", "flags": len(who), "which": listed(who), "how": how})
-    table = _table(pd.DataFrame(rows).set_index("pi"), f"PIP of at least {threshold:g}, by pi")
+    columns = {"flags": "{flags}", "which": "{which}", "how": "{how}"}
+    table = _table(pd.DataFrame(rows).set_index("pi"), columns, f"PIP of at least {threshold:g}, by pi")
     return f"<p>Under other values:</p>\n{table}"
-
-
-def _checks(fit: xr.DataTree) -> str:
-    found = convergence(fit)
-    name, measure, limit = ("Pareto k-hat", "pareto_k", 0.7) if "pareto_k" in found else ("R-hat", "r_hat", 1.01)
-    words = "passes" if found["ok"].all() else "<strong>does not pass</strong>"
-    columns = {"mean": "{mean:.3g}", "sd": "{sd:.3g}", "ESS": "{ess_bulk:,.0f}", name: f"{{{measure}:.3g}}"}
-    return (
-        f"<p>This fit {words} the usual checks: {name} at most {limit}, at least 400 effective draws; "
-        f"{found.attrs['divergences']} divergences.</p>\n" + _table(_in_words(found, columns), "Parameters")
-    )
-
-
-def _how_it_was_made(fit: xr.DataTree) -> str:
-    attrs = fit.attrs
-    beta = ", ".join(f"{value:g}" for value in attrs.get("inclusion_beta", ()))
-    facts = {
-        "Location": attrs["location"],
-        "Scale (log SD)": attrs["scale"],
-        "Prior probability of inclusion": f"Beta({beta})" if beta else attrs["inclusion_prior"],
-        "Priors, in the data's units": "; ".join(
-            f"{name} ~ {text}" for name, text in json.loads(attrs["priors"]).items()
-        ),
-        "Formulation, sampler": f"{attrs['formulation']}, {attrs['sampler']}",
-        "Random seed": attrs["random_seed"],
-        "Made": attrs["created_at"],
-        "Versions": ", ".join(f"{name} {version}" for name, version in json.loads(attrs["versions"]).items()),
-    }
-    return _table(pd.DataFrame({"": facts}), "Model and computation")

@@ -1,86 +1,22 @@
-"""Charts of the schools' spread."""
+"""Charts of the schools' spread: observed, estimated, and with the posterior of single schools."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability, check_text
+from ..arguments import check_count, check_probability, check_text, sequence, shown
 from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
 from ..data.schools import check_summary
-from ..results.pips import pip_table
 from . import style
-from .style import COLOURS, GREY, HEIGHT, SHAPES, WIDTH
 
-
-def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
-    """SD ratios with their intervals, and the spike's mass at a ratio of one.
-
-    Parameters
-    ----------
-    fit : xarray.DataTree
-        What `fit` or `fit_schools` returned.
-    schools : int, default 30
-        How many schools to show: those with the highest PIPs, sorted by SD ratio.
-    units : str, default "schools"
-        What the groups are, in the plural: "clinics", "patients".
-
-    Returns
-    -------
-    altair.LayerChart
-        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
-        a ring at 1 whose area is the spike's mass, 1 - PIP.
-
-    Raises
-    ------
-    ValueError, TypeError
-        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
-
-    Examples
-    --------
-    >>> import ssmelsm_helpers as sm
-    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
-    >>> "top 5" in sm.plot.caterpillar(result, schools=5).to_dict()["description"]
-    True
-    """
-    check_count("schools", schools)
-    check_text("units", units)
-    rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
-    first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
-    description = (
-        f"Interval plot of the SD ratio (horizontal, 1 is the common SD) of the top {len(rows)} {units} by PIP (vertical, sorted "
-        f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
-        f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
-    )
-    tooltip = style.told(label=fit.attrs.get("school", "school"))
-    tooltip += style.told("ratio", "lower", "upper", "pip", "spike", form=".3f")
-    colour, shape = (alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (COLOURS, SHAPES))
-    scale = alt.Scale(type="log", nice=False, padding=10)
-    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)", scale=scale)
-    y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
-    opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
-    base = alt.Chart(rows).encode(x, y, opacity, color=colour)
-    bars = style.bars(base, "x", "lower", "upper", strokeWidth=2.5)
-    means = base.mark_point(filled=True, size=55, aria=False).encode(shape=shape, tooltip=tooltip)
-    legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
-    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
-    rings = alt.Chart(rows).mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False)
-    rings = rings.encode(alt.XDatum(1), y, area, tooltip=tooltip)
-    return alt.layer(bars, rings, means).properties(width=WIDTH, height=15 * len(rows), description=description)
-
-
-def _slab_ratios(fit: xr.DataTree) -> pd.DataFrame:
-    """Mean and 95 % interval of exp(t) given delta = 1, per school; NaN where the slab was never visited."""
-    t = style.draws_of_t(fit)
-    in_slab = fit["posterior"]["delta"] == 1
-    ratios = pd.DataFrame(np.exp(t.where(in_slab)).to_numpy().reshape(-1, t.sizes["school"]))
-    table = pip_table(fit)
-    columns = {"label": texts(table.index), "pip": table["pip"].to_numpy(), "ratio": ratios.mean()}
-    columns |= {"lower": ratios.quantile(0.025), "upper": ratios.quantile(0.975)}
-    return pd.DataFrame(columns).assign(spike=1 - columns["pip"])
+_MOST = 5
+_BINS = 41
 
 
 def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "schools") -> alt.LayerChart:
@@ -118,8 +54,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     rows = against_chance(table, level)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
     sd_within = pooled(table)
-    single = int((table["n"] == 1).sum())
-    outside = int((rows["position"] != "inside").sum())
+    outside, single = (rows["position"] != "inside").sum(), (table["n"] == 1).sum()
     left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
@@ -128,17 +63,142 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
     low, high = chance_band(sizes, sd_within, level=level)
+    band = pd.DataFrame({"n": sizes, "low": low, "high": high})
     x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
     sd = {"title": f"Observed SD within {units}", "scale": alt.Scale(zero=True)}
-    band = alt.Chart(pd.DataFrame({"n": sizes, "low": low, "high": high})).mark_area(
-        opacity=0.18, color=GREY, aria=False
-    )
+    area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
     base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
-    colour, shape = style.by_group("position:N", POSITIONS, [*COLOURS[:2], GREY], [*SHAPES[:2], SHAPES[3]])
-    tooltip = style.told(label=table.index.name or "label", n="n", position="position") + style.told("sd", form=".3f")
-    chart = alt.layer(
-        band.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),
-        style.dashed_line(base, "y", sd_within),
-        style.points(base, colour, shape, tooltip=tooltip, size=55),
+    colour, shape = style.by_group(
+        "position:N", POSITIONS, [*style.COLOURS[:2], style.GREY], [*style.SHAPES[:2], style.SHAPES[3]]
     )
-    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
+    words = {"label": table.index.name or "label", "n": "n", "position": "position"}
+    return style.chart(
+        description,
+        area.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),
+        style.dashed_line(base, "y", sd_within),
+        style.points(base, colour, shape, tooltip=style.tooltip(words, {"sd": "sd"}), size=55),
+    )
+
+
+def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
+    """SD ratios with their intervals, and the spike's mass at a ratio of one.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    schools : int, default 30
+        How many schools to show: those with the highest PIPs, sorted by SD ratio.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
+
+    Returns
+    -------
+    altair.LayerChart
+        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
+        a ring at 1 whose area is the spike's mass, 1 - PIP.
+
+    Raises
+    ------
+    ValueError, TypeError
+        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> "top 5" in sm.plot.caterpillar(result, schools=5).to_dict()["description"]
+    True
+    """
+    check_count("schools", schools)
+    check_text("units", units)
+    t = style.draws_of_t(fit)
+    # Where the slab was never visited, all is NaN.
+    ratios = pd.DataFrame(np.exp(t.where(fit["posterior"]["delta"] == 1)).to_numpy().reshape(-1, t.sizes["school"]))
+    rows = style.pip_rows(fit)[["label", "pip"]].reset_index(drop=True)
+    rows = rows.assign(spike=1 - rows["pip"], ratio=ratios.mean())
+    rows = rows.assign(lower=ratios.quantile(0.025), upper=ratios.quantile(0.975))
+    rows = rows.nlargest(schools, "pip").sort_values("ratio")
+    first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
+    description = (
+        f"Interval plot of the SD ratio (horizontal, 1 is the common SD) of the top {len(rows)} {units} by PIP (vertical, sorted "
+        f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
+        f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
+    )
+    words = {"label": str(fit.attrs.get("school", "school"))}
+    tooltip = style.tooltip(words, {name: name for name in ("ratio", "lower", "upper", "pip", "spike")})
+    colour, shape = (
+        alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (style.COLOURS, style.SHAPES)
+    )
+    log = alt.Scale(type="log", nice=False, padding=10)
+    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)", scale=log)
+    y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
+    # The PIP is the opacity.
+    base = alt.Chart(rows).encode(x, y, alt.Opacity("pip:Q", scale=None), color=colour)
+    bars = style.bars(base, "x", "lower", "upper", strokeWidth=2.5)
+    means = base.mark_point(filled=True, size=55, aria=False).encode(shape=shape, tooltip=tooltip)
+    legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
+    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
+    rings = alt.Chart(rows).mark_point(shape="circle", color=style.GREY, strokeWidth=1.5, aria=False)
+    rings = rings.encode(alt.XDatum(1), y, area, tooltip=tooltip)
+    return style.chart(description, bars, rings, means, height=15 * len(rows))
+
+
+def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
+    """The posterior of t of a few schools: the share of draws at exactly zero, and the others' distribution.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A fit of a model with one random effect in the scale.
+    schools : sequence
+        Labels of one to five schools.
+
+    Returns
+    -------
+    altair.Chart
+
+    Raises
+    ------
+    ValueError, TypeError
+        There are too few or too many schools, or one is not in the fit; the model has several effects in the scale.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> sm.plot.spike_and_bump(result, [46, 39]).to_dict()["description"][:53]
+    'Posteriors of the scale effect t of 2 schools, a row '
+    """
+    t = style.draws_of_t(fit)
+    known, chosen = list(t["school"].to_numpy()), sequence(schools) or []
+    if not 1 <= len(chosen) <= _MOST or any(label not in known for label in chosen):
+        raise ValueError(f"schools must be one to {_MOST} labels of the fit's schools; found {shown(schools)}.")
+    printed = texts(known)
+    draws = {printed[at]: t.isel(school=at).to_numpy().ravel() for at in map(known.index, chosen)}
+    reach = max(float(abs(values).max()) for values in draws.values()) or 1.0
+    edges = np.linspace(-reach, reach, _BINS + 1)
+    spike = 0.5 * reach / _BINS
+    bars = {"low": [*edges[:-1], -spike], "high": [*edges[1:], spike], "part": ["slab"] * _BINS + ["spike"]}
+    rows, words = [], []
+    for label, values in draws.items():
+        others, at_zero = values[values != 0], (values == 0).mean()
+        share = [*np.histogram(others, bins=edges)[0] / len(values), at_zero]
+        rows.append(pd.DataFrame(bars | {"share": share, "school": f"School {label}"}))
+        where = "all draws at zero"
+        if len(others):
+            where = f"{at_zero:.0%} of the draws at zero, the others around {others.mean():.2f}"
+        words.append(f"school {label}: {where}")
+    description = (
+        f"Posteriors of the scale effect t of {len(draws)} schools, a row each, as a bar at zero and a histogram. "
+        f"{'; '.join(words)}."
+    )
+    colours = alt.Scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]])
+    chart = alt.Chart(pd.concat(rows, ignore_index=True), width=style.WIDTH - 60, height=90, description=description)
+    return chart.mark_bar(aria=False).encode(
+        alt.X("low:Q", bin="binned", title="t (log-SD units)", scale=alt.Scale(nice=False)),
+        alt.X2("high"),
+        alt.Y("share:Q", title="Share of draws", axis=alt.Axis(format="%", tickCount=4)),
+        alt.Color("part:N", scale=colours, legend=style.LEGEND),
+        alt.Row("school:N", sort=[f"School {label}" for label in draws], title=None),
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import altair as alt
 import pandas as pd
 import xarray as xr
 
 from ..arguments import check_probability
-from ..results.pips import posterior_of_fit, selected_names
+from ..data.labels import texts
+from ..results.pips import pip_table, posterior_of_fit, selected_names
 from .rendering import enable_renderer
 
 enable_renderer()
@@ -52,19 +53,23 @@ def error_ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return (table["pip"] - error).clip(lower=0), (table["pip"] + error).clip(upper=1)
 
 
+def pip_rows(fit: xr.DataTree, **options) -> pd.DataFrame:
+    """`pip_table` with labels as text and the ends of the error bars."""
+    table = pip_table(fit, **options)
+    low, high = error_ends(table)
+    return table.assign(label=texts(table.index), pip_low=low, pip_high=high)
+
+
 def threshold_slider(threshold: float) -> alt.Parameter:
     """The parameter `threshold`, bound to a slider."""
     slider = alt.binding_range(min=min(0.5, threshold), max=0.99, step=0.01, name="PIP threshold ")
-    return alt.param(name="threshold", value=threshold, bind=slider)
+    return alt.param("threshold", value=threshold, bind=slider)
 
 
-def by_group(field: str, groups: Iterable[str], colours: list[str], shapes: list[str]) -> tuple[alt.Color, alt.Shape]:
+def by_group(field: str, groups: Sequence[str], colours: list[str], shapes: list[str]) -> tuple[alt.Color, alt.Shape]:
     """A colour and a shape for each group, which say the same in one legend."""
-    groups = list(groups)
-    return (
-        alt.Color(field, scale=alt.Scale(domain=groups, range=colours), legend=LEGEND),
-        alt.Shape(field, scale=alt.Scale(domain=groups, range=shapes), legend=LEGEND),
-    )
+    colour, shape = (alt.Scale(domain=list(groups), range=looks) for looks in (colours, shapes))
+    return alt.Color(field, scale=colour, legend=LEGEND), alt.Shape(field, scale=shape, legend=LEGEND)
 
 
 def points(base: alt.Chart, *encodings, tooltip: list[alt.Tooltip], **mark) -> alt.Chart:
@@ -98,11 +103,16 @@ def _instead(base: alt.Chart, axis: str, column: str) -> dict[str, alt.X | alt.Y
     return {axis: channel}
 
 
-def told(*columns: str, form: str | None = None, **titles: str) -> list[alt.Tooltip]:
-    """What a point tells when it is touched: columns as they are, or as numbers of a format; some under another title."""
-    kind = {"type": "nominal"} if form is None else {"type": "quantitative", "format": form}
-    titles = {column: column for column in columns} | titles
-    return [alt.Tooltip(column, title=title, **kind) for column, title in titles.items()]
+def tooltip(words: dict[str, str], numbers: dict[str, str]) -> list[alt.Tooltip]:
+    """What a point tells when it is touched: titles of columns that are shown as they are, and of those to be rounded."""
+    return [alt.Tooltip(column, type="nominal", title=title) for column, title in words.items()] + [
+        alt.Tooltip(column, type="quantitative", format=".4~r", title=title) for column, title in numbers.items()
+    ]
+
+
+def chart(description: str, *layers: alt.Chart, height: int = HEIGHT) -> alt.LayerChart:
+    """Layers, from the lowest to the highest, and what they show in words."""
+    return alt.layer(*layers).properties(width=WIDTH, height=height, description=description)
 
 
 def listed(labels: Iterable) -> str:
