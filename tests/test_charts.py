@@ -9,7 +9,7 @@ import pytest
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.data.chance import chance_band
-from ssmelsm_helpers.plot.style import with_verdict
+from ssmelsm_helpers.plot.pip_charts import with_verdict
 
 FIT_CHARTS = [sm.plot.pips, sm.plot.funnel, sm.plot.outcomes, sm.plot.caterpillar]
 
@@ -119,7 +119,7 @@ def test_few_schools_that_print_alike_are_drawn_apart():
     assert rows.to_dict() == {"1 (int)": [1, 2, 3], "1 (str)": [5, 7, 9]}
     with pytest.raises(ValueError, match=r"students has 2 rows with missing values in \['school'\]"):
         sm.plot.few_schools(
-            students.replace({1: "a", "1": "b"}).assign(school=["a", "", "b", " ", "a", "b"]),
+            students.assign(school=["a", "", "b", " ", "a", "b"]),
             outcome="score",
             school="school",
         )

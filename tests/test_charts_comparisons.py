@@ -31,7 +31,7 @@ def test_formulations_chart_has_a_point_per_school_and_fit(fits):
     spec = sm.plot.formulations(fits).to_dict()
     (points,) = [data for data in spec["datasets"].values() if len(data) == 60]
     assert {row["fit"] for row in points} == set(fits)
-    assert all(0 <= row["low"] <= row["pip"] <= row["high"] <= 1 for row in points)
+    assert all(0 <= row["pip_low"] <= row["pip"] <= row["pip_high"] <= 1 for row in points)
     first, second = (sm.pip_table(fit)["pip"] for fit in fits.values())
     assert f"{(first - second).abs().max():.3f}" in spec["description"]
 

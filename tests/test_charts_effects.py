@@ -84,17 +84,17 @@ def test_common_and_own_must_be_the_same_schools(worlds):
 
 
 def test_two_effects_are_those_of_the_tables(fit):
-    rows = data_with(sm.plot.two_effects(fit, EFFECTS), "pip_x")
+    rows = data_with(sm.plot.two_effects(fit, EFFECTS), "x")
     for axis, effect in zip("xy", EFFECTS, strict=True):
         table = sm.pip_table(fit, effect=effect)
-        np.testing.assert_allclose(rows[f"pip_{axis}"], table["pip"])
+        np.testing.assert_allclose(rows[axis], table["pip"])
         np.testing.assert_allclose(rows[f"{axis}_high"], (table["pip"] + 2 * table["pip_mcse"]).clip(upper=1))
-        assert (rows[f"arrow_{axis}"] == np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")).all()
+        assert (rows[f"{axis}_arrow"] == np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")).all()
 
 
 def test_the_effects_can_change_places(fit):
     default, turned = sm.plot.two_effects(fit), sm.plot.two_effects(fit, EFFECTS[::-1])
-    np.testing.assert_allclose(data_with(default, "pip_x")["pip_x"], data_with(turned, "pip_x")["pip_y"])
+    np.testing.assert_allclose(data_with(default, "x")["x"], data_with(turned, "x")["y"])
     assert default.to_dict()["description"] != turned.to_dict()["description"]
 
 

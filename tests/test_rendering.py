@@ -8,7 +8,7 @@ import altair as alt
 import pytest
 from bs4 import BeautifulSoup
 
-from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_renderer, describe, enable_renderer
+from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_renderer, enable_renderer
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_placeholder_holds_the_specification_and_the_description():
 
 def test_text_is_the_description():
     assert book_renderer({"description": "Words."})["text/plain"] == "Words."
-    assert describe({}) == NO_DESCRIPTION
+    assert book_renderer({"title": "A"})["text/plain"] == NO_DESCRIPTION
 
 
 def test_same_chart_same_html():

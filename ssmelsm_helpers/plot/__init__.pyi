@@ -1,13 +1,13 @@
-from .bumps import spike_and_bump as spike_and_bump
 from .comparisons import formulations as formulations
 from .comparisons import pip_comparison as pip_comparison
-from .effects import common_and_own_sd as common_and_own_sd
-from .effects import two_effects as two_effects
-from .levels import few_schools as few_schools
+from .comparisons import two_effects as two_effects
 from .pip_charts import funnel as funnel
 from .pip_charts import outcomes as outcomes
 from .pip_charts import pips as pips
+from .scores import common_and_own_sd as common_and_own_sd
+from .scores import few_schools as few_schools
 from .spreads import caterpillar as caterpillar
 from .spreads import school_sds as school_sds
+from .spreads import spike_and_bump as spike_and_bump
 from .studies import power as power
 from .studies import ranks as ranks

@@ -1,20 +1,25 @@
-"""Charts of several fits of the same schools."""
+"""Charts that compare PIPs of the same schools: under several fits, and of two effects."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..data.labels import texts
-from ..results.pips import pip_table
-from .style import COLOURS, DASHED, GREY, HEIGHT, WIDTH, checked_threshold, error_ends
+from ..arguments import shown
+from ..results.pips import posterior_of_fit, selected_names
+from . import style
 
-_PIP = alt.Scale(domain=[0, 1])
-_MARKS = ["triangle-up", "circle", "square", "diamond", "cross"]
 # Okabe and Ito's palette: told apart by colour-blind readers, on white as on black.
 _HUES = ["#D55E00", "#2B8CC4", "#009E73", "#CC79A7", "#8A8A8A"]
+_MARKS = ["triangle-up", "circle", "square", "diamond", "cross"]
+# A look for each combination of two effects; the verdicts' triangles are left to directions.
+_EFFECT_HUES = [style.GREY, "#00876C", "#B0568C", "#9C6A00"]
+_EFFECT_MARKS = ["circle", "square", "triangle-right", "cross"]
 
 
 def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int) -> dict[str, pd.DataFrame]:
@@ -23,11 +28,25 @@ def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int
         wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
         found = len(fits) if isinstance(fits, dict) else type(fits).__name__
         raise ValueError(f"fits must be a dict of {wanted} fits by name; found {found}.")
-    tables = {str(name): pip_table(fit, threshold=threshold) for name, fit in fits.items()}
-    first = next(iter(tables.values()))
-    if any(list(table.index) != list(first.index) for table in tables.values()):
+    tables = {str(name): style.pip_rows(fit, threshold=threshold) for name, fit in fits.items()}
+    if len({tuple(table.index) for table in tables.values()}) > 1:
         raise ValueError("fits must be of the same schools, in the same order.")
     return tables
+
+
+def _beyond(rows: pd.DataFrame, threshold: float) -> tuple[str, str, str]:
+    """Labels of the schools whose PIPs reach the threshold on both axes, on the first only, on the second only."""
+    at_x, at_y = rows["x"] >= threshold, rows["y"] >= threshold
+    both, first, second = (style.listed(rows.loc[who, "label"]) for who in (at_x & at_y, at_x & ~at_y, ~at_x & at_y))
+    return both, first, second
+
+
+def _square(rows: pd.DataFrame, threshold: float | str, groups: list[str], titles: list[str], **look) -> alt.Chart:
+    """Two PIPs per school on two axes, and its group: beyond the threshold on neither, the first, the second, on both."""
+    look["scale"] = alt.Scale(domain=[0, 1])
+    x, y = alt.X("x:Q", title=titles[0], **look), alt.Y("y:Q", title=titles[1], **look)
+    group = f"{json.dumps(groups)}[(datum.x >= {threshold}) + 2 * (datum.y >= {threshold})]"
+    return alt.Chart(rows).encode(x, y).transform_calculate(group=group)
 
 
 def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> alt.LayerChart:
@@ -58,47 +77,28 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     >>> sm.plot.pip_comparison(fits).to_dict()["description"][:31]
     'Scatter plot of 20 schools: PIP'
     """
-    threshold = checked_threshold(threshold)
-    tables = _pips(fits, threshold, 2, 2)
-    one, two = tables
-    table = pd.DataFrame({"x": tables[one]["pip"], "y": tables[two]["pip"], "n": tables[one]["n"]})
-    groups = ["flagged in both", f"only in {one}", f"only in {two}", "in neither"]
-    above_x, above_y = table["x"] >= threshold, table["y"] >= threshold
-    table["group"] = np.select([above_x & above_y, above_x, above_y], groups[:3], groups[3])
-    table["label"] = texts(table.index)
-    who = {group: ", ".join(rows["label"]) or "none" for group, rows in table.groupby("group")}
+    threshold = style.checked_threshold(threshold)
+    (one, first), (two, second) = _pips(fits, threshold, 2, 2).items()
+    rows = first[["label", "n"]].assign(x=first["pip"], y=second["pip"]).reset_index(drop=True)
+    both, only_one, only_two = _beyond(rows, threshold)
     description = (
-        f"Scatter plot of {len(table)} schools: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
-        f"threshold {threshold:g} as a line on both axes. Their correlation is {table['x'].corr(table['y']):.2f}. "
-        + " ".join(f"{group[0].upper() + group[1:]}: {who.get(group, 'none')}." for group in groups[:3])
+        f"Scatter plot of {len(rows)} schools: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
+        f"threshold {threshold:g} as a line on both axes. Their correlation is {rows['x'].corr(rows['y']):.2f}. "
+        f"Flagged in both: {both}. Only in {one}: {only_one}. Only in {two}: {only_two}."
     )
-    base = alt.Chart(table.reset_index(drop=True)).encode(
-        alt.X("x:Q", scale=_PIP, title=f"PIP, {one}"), alt.Y("y:Q", scale=_PIP, title=f"PIP, {two}")
+    groups = ["in neither", f"only in {one}", f"only in {two}", "flagged in both"]
+    base = _square(rows, threshold, groups, [f"PIP, {one}", f"PIP, {two}"])
+    diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=style.GREY, opacity=0.5, aria=False)
+    looks = style.by_group("group:N", [groups[at] for at in (3, 1, 2, 0)], style.COLOURS, _MARKS)
+    tooltip = style.tooltip({"label": "school", "n": "students"}, {"x": one, "y": two})
+    return style.chart(
+        description,
+        style.dashed_line(base, "x", threshold),
+        style.dashed_line(base, "y", threshold),
+        diagonal.encode(base.encoding.x, base.encoding.y),
+        style.points(base, *looks, tooltip=tooltip),
+        style.labels(base, f"datum.group != '{groups[0]}'"),
     )
-    legend = alt.Legend(orient="bottom", title=None, columns=2)
-    points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
-        alt.Color("group:N", scale=alt.Scale(domain=groups, range=COLOURS), legend=legend),
-        alt.Shape("group:N", scale=alt.Scale(domain=groups, range=_MARKS[:4]), legend=legend),
-        tooltip=[
-            alt.Tooltip("label:N", title="school"),
-            alt.Tooltip("n:Q", title="students"),
-            alt.Tooltip("x:Q", format=".3f", title=one),
-            alt.Tooltip("y:Q", format=".3f", title=two),
-        ],
-    )
-    labels = (
-        base.transform_filter(f"datum.group != '{groups[3]}'")
-        .mark_text(dy=-10, fontSize=11, aria=False)
-        .encode(text="label:N")
-    )
-    at = alt.Chart(pd.DataFrame({"at": [threshold]}))
-    lines = [at.mark_rule(**DASHED).encode(axis) for axis in (alt.X("at:Q"), alt.Y("at:Q"))]
-    same = (
-        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
-        .mark_line(color=GREY, opacity=0.5, aria=False)
-        .encode(x="x:Q", y="y:Q")
-    )
-    return alt.layer(*lines, same, points, labels).properties(width=WIDTH, height=HEIGHT, description=description)
 
 
 def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> alt.LayerChart:
@@ -127,50 +127,103 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     >>> "largest difference" in sm.plot.formulations(fits).to_dict()["description"]
     True
     """
-    threshold = checked_threshold(threshold)
+    threshold = style.checked_threshold(threshold)
     tables = _pips(fits, threshold, 2, 5)
-    order = next(iter(tables.values()))["pip"].rank(method="first")
-    rows = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    # A little apart, so that equal PIPs do not hide each other.
-                    "place": order + 0.2 * (at - (len(tables) - 1) / 2),
-                    "pip": table["pip"],
-                    **dict(zip(("low", "high"), error_ends(table), strict=True)),
-                    "fit": name,
-                    "label": texts(table.index),
-                }
-            )
-            for at, (name, table) in enumerate(tables.items())
-        ],
-        ignore_index=True,
-    )
+    names = list(tables)
     wide = pd.DataFrame({name: table["pip"] for name, table in tables.items()})
     spread = wide.max(axis=1) - wide.min(axis=1)
     description = (
-        f"PIPs of {len(wide)} schools (vertical), ordered by their PIP under {wide.columns[0]} (horizontal), under {len(wide.columns)} "
-        f"fits: {', '.join(wide.columns)}. The largest difference between fits is {spread.max():.3f} (school {spread.idxmax()}); "
+        f"PIPs of {len(wide)} schools (vertical), ordered by their PIP under {names[0]} (horizontal), under {len(names)} "
+        f"fits: {', '.join(names)}. The largest difference between fits is {spread.max():.3f} (school {spread.idxmax()}); "
         f"the median one is {spread.median():.3f}."
     )
-    names = list(tables)
-    legend = alt.Legend(orient="bottom", title=None)
-    base = alt.Chart(rows).encode(
-        alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8)),
-        alt.Color("fit:N", scale=alt.Scale(domain=names, range=_HUES[: len(names)]), legend=legend),
+    columns = ["label", "pip", "pip_low", "pip_high"]
+    rows = pd.concat([table[columns].assign(fit=name) for name, table in tables.items()], ignore_index=True)
+    # A little apart, so that equal PIPs do not hide each other.
+    apart = 0.2 * (rows["fit"].map(names.index) - (len(names) - 1) / 2)
+    rows["place"] = np.tile(wide[names[0]].rank(method="first"), len(names)) + apart
+    x = alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8))
+    base = alt.Chart(rows).encode(x, style.PIP)
+    colour, shape = style.by_group("fit:N", names, _HUES, _MARKS)
+    tooltip = style.tooltip({"label": "school", "fit": "fit"}, {"pip": "PIP"})
+    return style.chart(
+        description,
+        style.dashed_line(base, "y", threshold),
+        style.bars(base, "y", "pip_low", "pip_high", colour),
+        style.points(base, colour, shape, tooltip=tooltip, size=45),
     )
-    title = "Posterior inclusion probability (PIP)"
-    bars = base.mark_rule(aria=False, opacity=0.7).encode(alt.Y("low:Q", scale=_PIP, title=title), alt.Y2("high"))
-    points = base.mark_point(filled=True, size=45, aria=False).encode(
-        alt.Y("pip:Q", scale=_PIP, title=title),
-        alt.Shape("fit:N", scale=alt.Scale(domain=names, range=_MARKS[: len(names)]), legend=legend),
-        tooltip=[
-            alt.Tooltip("label:N", title="school"),
-            alt.Tooltip("fit:N"),
-            alt.Tooltip("pip:Q", format=".3f", title="PIP"),
-        ],
+
+
+def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, threshold: float = 0.75) -> alt.LayerChart:
+    """PIPs of two effects of every school: which schools are unusual in one way, which in the other, which in both.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A fit with at least two selected effects.
+    effects : sequence of two str, optional
+        The effects on the horizontal and the vertical axis, such as ``["scale[Intercept]", "scale[ses]"]``.
+        Default: the only two.
+    threshold : float, default 0.75
+        Where the slider starts.
+
+    Returns
+    -------
+    altair.LayerChart
+        Error bars are two Monte Carlo standard errors; ▲ and ▼ beside a label are the directions of the flagged effects.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The effects are not two of the selected ones, the threshold is not between 0 and 1, or `fit` is no fit.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> students = sm.simulate_schools(n_schools=8, n_students=20, tau_t=0.5, inclusion=0.5, random_seed=1).students
+    >>> result = sm.fit("score ~ 1 + (1 | school)", "~ 1 + (1 | school)", students, select="both",
+    ...                 draws=20, tune=20, chains=1, random_seed=1)
+    >>> sm.plot.two_effects(result).to_dict()["description"][:37]
+    'Scatter plot of two PIPs of 8 schools'
+    """
+    threshold = style.checked_threshold(threshold)
+    posterior_of_fit(fit)
+    known = selected_names(fit)
+    chosen = known if effects is None else [effects] if isinstance(effects, str) else list(effects)
+    if len(chosen) != 2 or len(set(chosen)) != 2 or any(name not in known for name in chosen):
+        raise ValueError(f"effects must name two of the selected effects {known}; found {shown(effects)}.")
+    first, second = chosen
+    rows, numbers = [], {}
+    for axis, effect in zip("xy", chosen, strict=True):
+        table = style.pip_rows(fit, effect=effect)
+        columns = {axis: table["pip"], f"{axis}_low": table["pip_low"], f"{axis}_high": table["pip_high"]}
+        columns[f"{axis}_bf"] = table["bayes_factor"].clip(upper=1e6)
+        columns[f"{axis}_arrow"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
+        rows.append(pd.DataFrame(columns))
+        numbers |= {axis: f"PIP of {effect}", f"{axis}_bf": f"Bayes factor of {effect}"}
+    rows = pd.concat([table[["label", "n"]], *rows], axis=1).reset_index(drop=True)
+    both, only_first, only_second = _beyond(rows, threshold)
+    description = (
+        f"Scatter plot of two PIPs of {len(rows)} schools: {first} (horizontal, 0 to 1) and {second} (vertical, 0 to 1), with "
+        f"dashed lines at the threshold {threshold:g}, which cut the square into four. At or above it in {first} only: schools "
+        f"{only_first}; in {second} only: {only_second}; in both: {both}; in neither: "
+        f"{(rows[['x', 'y']].max(axis=1) < threshold).sum()} schools, with median PIPs {rows['x'].median():.2f} and "
+        f"{rows['y'].median():.2f} over all schools."
     )
-    line = alt.Chart(pd.DataFrame({"at": [threshold]})).mark_rule(**DASHED)
-    return alt.layer(line.encode(alt.Y("at:Q", title=title)), bars, points).properties(
-        width=WIDTH, height=HEIGHT, description=description
-    )
+    groups = ["neither", f"{first} only", f"{second} only", "both"]
+    titles, axis = [f"PIP of {effect}" for effect in chosen], alt.Axis(tickCount=10, format=".1f")
+    arrows = [f"(datum.{axis} >= threshold ? ' ' + datum.{axis}_arrow : '')" for axis in "xy"]
+    base = _square(rows, "threshold", groups, titles, axis=axis)
+    base = base.transform_calculate(marked=f"datum.label + {' + '.join(arrows)}")
+    colour, shape = style.by_group("group:N", groups, _EFFECT_HUES, _EFFECT_MARKS)
+    tooltip = style.tooltip({"label": "school", "n": "students"}, numbers)
+    return style.chart(
+        description,
+        style.dashed_line(base, "x"),
+        style.dashed_line(base, "y"),
+        style.bars(base, "x", "x_low", "x_high", colour),
+        style.bars(base, "y", "y_low", "y_high", colour),
+        style.points(base, colour, shape, tooltip=tooltip, size=75),
+        style.labels(base, "datum.group != 'neither'", "marked:N", align="right", dx=-6, dy=-9),
+        height=400,
+    ).add_params(style.threshold_slider(threshold))

@@ -8,43 +8,48 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_text
-from .style import (
-    DASHED,
-    HEIGHT,
-    WIDTH,
-    checked_threshold,
-    flag_summary,
-    in_order,
-    rows,
-    threshold_slider,
-    tooltip,
-    verdict_colour,
-    verdict_shape,
-    with_verdict,
-)
+from ..results.pips import VERDICTS
+from . import style
 
-_TITLE = "Posterior inclusion probability (PIP)"
+_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.COLOURS, style.SHAPES)
+
+
+def _rows(fit: xr.DataTree, threshold: float, units: str) -> tuple[pd.DataFrame, float]:
+    """A row per school in the order of the data, and the threshold; all three checked."""
+    threshold = style.checked_threshold(threshold)
+    check_text("units", units)
+    style.check_scale_effect(fit)
+    table = style.pip_rows(fit, threshold=threshold)
+    return table.assign(position=range(1, len(table) + 1)).reset_index(drop=True), threshold
+
+
+def with_verdict(chart: alt.Chart) -> alt.Chart:
+    """The rule of `results.pips.verdicts`, computed where the chart is shown: a slider may change it."""
+    near, below = "abs(datum.pip - threshold) <= 2 * datum.pip_mcse", "datum.pip < threshold"
+    more, less, unresolved, not_flagged = (f"'{verdict}'" for verdict in VERDICTS)
+    direction = f"datum.prob_more_variable >= 0.5 ? {more} : {less}"
+    return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
+
+
+def _points(fit: xr.DataTree, base: alt.Chart, colour: alt.Color, **mark) -> alt.Chart:
+    words = {"label": str(fit.attrs.get("school", "school")), "n": "n", "verdict": "verdict"}
+    numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
+    tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
+    return style.points(base, colour, _SHAPE, tooltip=tooltip, **mark)
 
 
 def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
-    base = with_verdict(alt.Chart(table)).encode(x)
-    pip = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title=_TITLE)
-    ends = alt.Y("pip_low:Q", title=_TITLE), alt.Y2("pip_high")
-    bars = base.mark_rule(aria=False, opacity=0.6).encode(*ends, verdict_colour())
-    points = base.mark_point(filled=True, size=60, opacity=0.85, aria=False).encode(
-        pip, verdict_colour(), verdict_shape(), tooltip=tooltip(fit)
-    )
-    labels = (
-        base.transform_filter("datum.verdict != 'not flagged'")
-        .mark_text(dy=-11, fontSize=11, aria=False)
-        .encode(pip, text="label:N")
-    )
-    one = pd.DataFrame({"one": [1]})
-    line = alt.Chart(one).transform_calculate(at="threshold").mark_rule(**DASHED)
-    chart = alt.layer(line.encode(alt.Y("at:Q", title=_TITLE)), bars, points, labels)
-    chart = chart.add_params(threshold_slider(threshold))
-    return chart.properties(width=WIDTH, height=HEIGHT, description=description)
+    more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
+    base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
+    return style.chart(
+        f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
+        f"close to call: {unresolved}.",
+        style.dashed_line(base, "y"),
+        style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
+        _points(fit, base, _COLOUR),
+        style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
+    ).add_params(style.threshold_slider(threshold))
 
 
 def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
@@ -75,15 +80,15 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     >>> sm.plot.pips(result).to_dict()["description"][:35]
     'Scatter plot of the PIP of 160 scho'
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
+    table, threshold = _rows(fit, threshold, units)
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
-        f"dashed line at the threshold. Most lie near the prior probability "
-        f"{fit.attrs['inclusion_prior']:g}: their median PIP is {table['pip'].median():.2f}. {flag_summary(table, threshold)}"
+        f"dashed line at the threshold. Most lie near the prior probability {fit.attrs['inclusion_prior']:g}: their median PIP "
+        f"is {table['pip'].median():.2f}."
     )
-    return _points_at_pip(fit, table, threshold, in_order(units), description)
+    title = f"{units.capitalize()}, in the order of the data"
+    x = alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+    return _points_at_pip(fit, table, threshold, x, description)
 
 
 def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
@@ -114,14 +119,12 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     >>> sm.plot.funnel(result, threshold=0.9).params[0].value
     0.9
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
-    low, high = (table.loc[position, "label"] for position in (table["sd"].idxmin(), table["sd"].idxmax()))
+    table, threshold = _rows(fit, threshold, units)
+    low, high = (table.loc[place, ["sd", "label"]] for place in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
         f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
         f"{len(table)} {units}. The points form a V: PIPs rise from the middle towards small SDs (down to "
-        f"{table['sd'].min():.2f}: {low}) and large SDs (up to {table['sd'].max():.2f}: {high}). {flag_summary(table, threshold)}"
+        f"{low['sd']:.2f}: {low['label']}) and large SDs (up to {high['sd']:.2f}: {high['label']})."
     )
     x = alt.X("sd:Q", title=f"SD within {units} (posterior mean)", scale=alt.Scale(zero=False, padding=12))
     return _points_at_pip(fit, table, threshold, x, description)
@@ -155,36 +158,21 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     >>> "correlation" in sm.plot.outcomes(result).to_dict()["description"]
     True
     """
-    threshold = checked_threshold(threshold)
-    check_text("units", units)
-    table = rows(fit, threshold)
-    cor = np.corrcoef(table["mean"], table["sd"])[0, 1]
-    flagged = table[table["pip"] >= threshold]
-    who = "None has a PIP of"
+    table, threshold = _rows(fit, threshold, units)
+    flagged = table.loc[table["pip"] >= threshold, "mean"]
+    who = "None has"
     if len(flagged):
-        who = (
-            f"With means from {flagged['mean'].min():.2f} to {flagged['mean'].max():.2f}, {len(flagged)} have a PIP of"
-        )
+        who = f"With means from {flagged.min():.2f} to {flagged.max():.2f}, {len(flagged)} have"
     description = (
         f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal), coloured by the ratio of "
-        f"the SD to the common SD. {who} {threshold:g} or more; the correlation of mean and SD over all {units} is {cor:.2f}."
+        f"the SD to the common SD. {who} a PIP of {threshold:g} or more; the correlation of mean and SD over all {units} is "
+        f"{np.corrcoef(table['mean'], table['sd'])[0, 1]:.2f}."
     )
-    ratio = alt.Color(
-        "sd_ratio:Q",
-        title="SD ratio",
-        scale=alt.Scale(type="log", scheme="blueorange", domainMid=1),
-        legend=alt.Legend(orient="top", format=".2f", gradientLength=160),
-    )
-    base = alt.Chart(table).encode(
-        alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12)),
-        alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)"),
-    )
-    points = base.mark_point(filled=True, size=70, stroke="#6E6E6E", strokeWidth=1, aria=False).encode(
-        ratio, verdict_shape(), tooltip=tooltip(fit)
-    )
-    labels = (
-        base.transform_filter(alt.datum.pip >= threshold)
-        .mark_text(dy=-11, fontSize=11, aria=False)
-        .encode(text="label:N")
-    )
-    return alt.layer(points, labels).properties(width=WIDTH, height=HEIGHT, description=description)
+    legend = alt.Legend(orient="top", format=".2f", gradientLength=160)
+    scale = alt.Scale(type="log", scheme="blueorange", domainMid=1)
+    ratio = alt.Color("sd_ratio:Q", title="SD ratio", scale=scale, legend=legend)
+    x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
+    base = alt.Chart(table).encode(x, style.PIP)
+    # Points have an edge, because a ratio near one is nearly white.
+    points = _points(fit, base, ratio, size=70, opacity=0.7, stroke="#6E6E6E", strokeWidth=1)
+    return style.chart(description, points, style.labels(base, alt.datum.pip >= threshold))

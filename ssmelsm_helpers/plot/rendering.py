@@ -11,26 +11,10 @@ import altair as alt
 NO_DESCRIPTION = "Chart without a description"
 
 
-def describe(spec: dict) -> str:
-    """Text that stands for a chart: its description, else its title.
-
-    >>> describe({"description": "Two points.", "title": "Points"})
-    'Two points.'
-    >>> describe({"title": {"text": ["Schools", "and students"]}})
-    'Schools and students'
-    """
-    title = spec.get("title")
-    if isinstance(title, dict):
-        title = title.get("text")
-    if isinstance(title, list):
-        title = " ".join(title)
-    return spec.get("description") or title or NO_DESCRIPTION
-
-
 def book_renderer(spec: dict, **options) -> dict[str, str]:
     """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
-    text = html.escape(describe(spec), quote=True)
-    embed_options = html.escape(json.dumps(options.get("embed_options") or {}), quote=True)
+    words = spec.get("description", NO_DESCRIPTION)
+    text, embed_options = map(html.escape, (words, json.dumps(options.get("embed_options") or {})))
     if isinstance(spec.get("width"), int | float):
         spec = spec | {"width": "container"}  # as wide as the page, on a phone too
     # A "</script>" inside a title must not end the script element.
@@ -41,7 +25,7 @@ def book_renderer(spec: dict, **options) -> dict[str, str]:
         f'<script type="application/json">{data}</script>'
         f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
     )
-    return {"text/html": figure, "text/plain": describe(spec)}
+    return {"text/html": figure, "text/plain": words}
 
 
 def enable_renderer() -> None:

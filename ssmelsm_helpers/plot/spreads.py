@@ -1,96 +1,22 @@
-"""Charts of the schools' spread."""
+"""Charts of the schools' spread: observed, estimated, and with the posterior of single schools."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability, check_text
+from ..arguments import check_count, check_probability, check_text, sequence, shown
 from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
 from ..data.schools import check_summary
-from ..results.pips import pip_table
-from .style import COLOURS, DASHED, GREY, HEIGHT, LEGEND, SHAPES, WIDTH, check_scale_effect, label_tooltip
+from . import style
 
-
-def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
-    """SD ratios with their intervals, and the spike's mass at a ratio of one.
-
-    Parameters
-    ----------
-    fit : xarray.DataTree
-        What `fit` or `fit_schools` returned.
-    schools : int, default 30
-        How many schools to show: those with the highest PIPs, sorted by SD ratio.
-    units : str, default "schools"
-        What the groups are, in the plural: "clinics", "patients".
-
-    Returns
-    -------
-    altair.LayerChart
-        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
-        a ring at 1 whose area is the spike's mass, 1 - PIP.
-
-    Raises
-    ------
-    ValueError, TypeError
-        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
-
-    Examples
-    --------
-    >>> import ssmelsm_helpers as sm
-    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
-    >>> "top 5" in sm.plot.caterpillar(result, schools=5).to_dict()["description"]
-    True
-    """
-    check_count("schools", schools)
-    check_text("units", units)
-    check_scale_effect(fit)
-    rows = _slab_ratios(fit).nlargest(schools, "pip").sort_values("ratio")
-    first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
-    description = (
-        f"Interval plot of the SD ratio (horizontal, 1 is the common SD) of the top {len(rows)} {units} by PIP (vertical, sorted "
-        f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
-        f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
-    )
-    base = alt.Chart(rows).encode(alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize()))
-    opacity = alt.Opacity("pip:Q", scale=None)  # the PIP is the opacity
-    colour = alt.condition("datum.ratio >= 1", alt.value(COLOURS[0]), alt.value(COLOURS[1]))
-    tooltip = [label_tooltip(fit), *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _RATIO_COLUMNS)]
-    x = alt.X(
-        "lower:Q", title="SD ratio, given the slab (95 % interval)", scale=alt.Scale(type="log", nice=False, padding=10)
-    )
-    bars = base.mark_rule(strokeWidth=2.5, aria=False).encode(x, alt.X2("upper"), opacity=opacity, color=colour)
-    shape = alt.condition("datum.ratio >= 1", alt.value(SHAPES[0]), alt.value(SHAPES[1]))
-    means = base.mark_point(filled=True, size=55, aria=False).encode(
-        alt.X("ratio:Q"), opacity=opacity, color=colour, shape=shape, tooltip=tooltip
-    )
-    legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
-    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
-    rings = base.mark_point(shape="circle", color=GREY, strokeWidth=1.5, aria=False).encode(
-        x=alt.datum(1), size=area, tooltip=tooltip
-    )
-    return alt.layer(bars, rings, means).properties(width=WIDTH, height=15 * len(rows), description=description)
-
-
-_RATIO_COLUMNS = ["ratio", "lower", "upper", "pip", "spike"]
-
-
-def _slab_ratios(fit) -> pd.DataFrame:
-    """Mean and 95 % interval of exp(t) given delta = 1, per school; NaN where the slab was never visited."""
-    posterior = fit["posterior"].to_dataset()
-    sample = ("chain", "draw")
-    in_slab = posterior["delta"] == 1
-    visited = in_slab.any(sample)
-    # A mean of no draws would warn; its place is taken before, and left empty after.
-    ratio = np.exp(posterior["t"].where(in_slab)).where(visited, 1.0)
-    lower, upper = ratio.quantile([0.025, 0.975], dim=sample).where(visited).to_numpy()
-    table = pip_table(fit)
-    mean = ratio.mean(sample).where(visited).to_numpy()
-    columns = {"ratio": mean, "lower": lower, "upper": upper, "pip": table["pip"].to_numpy()}
-    return pd.DataFrame(columns).assign(spike=1 - columns["pip"], label=texts(table.index))
+_MOST = 5
+_BINS = 41
 
 
 def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "schools") -> alt.LayerChart:
@@ -128,8 +54,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     rows = against_chance(table, level)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
     sd_within = pooled(table)
-    single = int((table["n"] == 1).sum())
-    outside = int((rows["position"] != "inside").sum())
+    outside, single = (rows["position"] != "inside").sum(), (table["n"] == 1).sum()
     left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
@@ -137,26 +62,143 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
         f"as n grows; {outside} {units} lie outside, where chance would put {(1 - level) * len(rows):.0f}.{left_out}"
     )
     sizes = np.unique(np.geomspace(2, rows["n"].max(), 80).round().astype(int))
-    band = pd.DataFrame(
-        {"n": sizes, **dict(zip(("low", "high"), chance_band(sizes, sd_within, level=level), strict=True))}
-    )
+    low, high = chance_band(sizes, sd_within, level=level)
+    band = pd.DataFrame({"n": sizes, "low": low, "high": high})
     x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
-    sd = alt.Y("low:Q", title=f"Observed SD within {units}", scale=alt.Scale(zero=True))
-    area = alt.Chart(band).mark_area(opacity=0.18, color=GREY, aria=False).encode(x, sd, alt.Y2("high"))
-    line = alt.Chart(pd.DataFrame({"one": [1]})).mark_rule(**DASHED).encode(y=alt.datum(sd_within))
-    domain = list(POSITIONS)
-    colours, shapes = [COLOURS[0], COLOURS[1], GREY], [SHAPES[0], SHAPES[1], SHAPES[3]]
-    label = alt.Tooltip("label:N", title=table.index.name or "label")
-    tooltip = [label, "n:Q", alt.Tooltip("sd:Q", format=".3f"), "position:N"]
-    points = (
-        alt.Chart(rows)
-        .mark_point(filled=True, size=55, opacity=0.85, aria=False)
-        .encode(
-            x,
-            alt.Y("sd:Q"),
-            alt.Color("position:N", scale=alt.Scale(domain=domain, range=colours), legend=LEGEND),
-            alt.Shape("position:N", scale=alt.Scale(domain=domain, range=shapes), legend=LEGEND),
-            tooltip=tooltip,
-        )
+    sd = {"title": f"Observed SD within {units}", "scale": alt.Scale(zero=True)}
+    area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
+    base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
+    colour, shape = style.by_group(
+        "position:N", POSITIONS, [*style.COLOURS[:2], style.GREY], [*style.SHAPES[:2], style.SHAPES[3]]
     )
-    return alt.layer(area, line, points).properties(width=WIDTH, height=HEIGHT, description=description)
+    words = {"label": table.index.name or "label", "n": "n", "position": "position"}
+    return style.chart(
+        description,
+        area.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),
+        style.dashed_line(base, "y", sd_within),
+        style.points(base, colour, shape, tooltip=style.tooltip(words, {"sd": "sd"}), size=55),
+    )
+
+
+def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") -> alt.LayerChart:
+    """SD ratios with their intervals, and the spike's mass at a ratio of one.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        What `fit` or `fit_schools` returned.
+    schools : int, default 30
+        How many schools to show: those with the highest PIPs, sorted by SD ratio.
+    units : str, default "schools"
+        What the groups are, in the plural: "clinics", "patients".
+
+    Returns
+    -------
+    altair.LayerChart
+        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
+        a ring at 1 whose area is the spike's mass, 1 - PIP.
+
+    Raises
+    ------
+    ValueError, TypeError
+        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> "top 5" in sm.plot.caterpillar(result, schools=5).to_dict()["description"]
+    True
+    """
+    check_count("schools", schools)
+    check_text("units", units)
+    t = style.draws_of_t(fit)
+    # Where the slab was never visited, all is NaN.
+    ratios = pd.DataFrame(np.exp(t.where(fit["posterior"]["delta"] == 1)).to_numpy().reshape(-1, t.sizes["school"]))
+    rows = style.pip_rows(fit)[["label", "pip"]].reset_index(drop=True)
+    rows = rows.assign(spike=1 - rows["pip"], ratio=ratios.mean())
+    rows = rows.assign(lower=ratios.quantile(0.025), upper=ratios.quantile(0.975))
+    rows = rows.nlargest(schools, "pip").sort_values("ratio")
+    first, last = rows.loc[rows["ratio"].idxmin()], rows.loc[rows["ratio"].idxmax()]
+    description = (
+        f"Interval plot of the SD ratio (horizontal, 1 is the common SD) of the top {len(rows)} {units} by PIP (vertical, sorted "
+        f"by ratio): from {first['ratio']:.2f} ({first['label']}) to {last['ratio']:.2f} ({last['label']}), each given the slab. "
+        f"A ring at 1 shows the probability of no deviation at all; it is smallest for {rows.loc[rows['pip'].idxmax(), 'label']}."
+    )
+    words = {"label": str(fit.attrs.get("school", "school"))}
+    tooltip = style.tooltip(words, {name: name for name in ("ratio", "lower", "upper", "pip", "spike")})
+    colour, shape = (
+        alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (style.COLOURS, style.SHAPES)
+    )
+    log = alt.Scale(type="log", nice=False, padding=10)
+    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)", scale=log)
+    y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
+    # The PIP is the opacity.
+    base = alt.Chart(rows).encode(x, y, alt.Opacity("pip:Q", scale=None), color=colour)
+    bars = style.bars(base, "x", "lower", "upper", strokeWidth=2.5)
+    means = base.mark_point(filled=True, size=55, aria=False).encode(shape=shape, tooltip=tooltip)
+    legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
+    area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
+    rings = alt.Chart(rows).mark_point(shape="circle", color=style.GREY, strokeWidth=1.5, aria=False)
+    rings = rings.encode(alt.XDatum(1), y, area, tooltip=tooltip)
+    return style.chart(description, bars, rings, means, height=15 * len(rows))
+
+
+def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
+    """The posterior of t of a few schools: the share of draws at exactly zero, and the others' distribution.
+
+    Parameters
+    ----------
+    fit : xarray.DataTree
+        A fit of a model with one random effect in the scale.
+    schools : sequence
+        Labels of one to five schools.
+
+    Returns
+    -------
+    altair.Chart
+
+    Raises
+    ------
+    ValueError, TypeError
+        There are too few or too many schools, or one is not in the fit; the model has several effects in the scale.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> result = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1)
+    >>> sm.plot.spike_and_bump(result, [46, 39]).to_dict()["description"][:53]
+    'Posteriors of the scale effect t of 2 schools, a row '
+    """
+    t = style.draws_of_t(fit)
+    known, chosen = list(t["school"].to_numpy()), sequence(schools) or []
+    if not 1 <= len(chosen) <= _MOST or any(label not in known for label in chosen):
+        raise ValueError(f"schools must be one to {_MOST} labels of the fit's schools; found {shown(schools)}.")
+    printed = texts(known)
+    draws = {printed[at]: t.isel(school=at).to_numpy().ravel() for at in map(known.index, chosen)}
+    reach = max(float(abs(values).max()) for values in draws.values()) or 1.0
+    edges = np.linspace(-reach, reach, _BINS + 1)
+    spike = 0.5 * reach / _BINS
+    bars = {"low": [*edges[:-1], -spike], "high": [*edges[1:], spike], "part": ["slab"] * _BINS + ["spike"]}
+    rows, words = [], []
+    for label, values in draws.items():
+        others, at_zero = values[values != 0], (values == 0).mean()
+        share = [*np.histogram(others, bins=edges)[0] / len(values), at_zero]
+        rows.append(pd.DataFrame(bars | {"share": share, "school": f"School {label}"}))
+        where = "all draws at zero"
+        if len(others):
+            where = f"{at_zero:.0%} of the draws at zero, the others around {others.mean():.2f}"
+        words.append(f"school {label}: {where}")
+    description = (
+        f"Posteriors of the scale effect t of {len(draws)} schools, a row each, as a bar at zero and a histogram. "
+        f"{'; '.join(words)}."
+    )
+    colours = alt.Scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]])
+    chart = alt.Chart(pd.concat(rows, ignore_index=True), width=style.WIDTH - 60, height=90, description=description)
+    return chart.mark_bar(aria=False).encode(
+        alt.X("low:Q", bin="binned", title="t (log-SD units)", scale=alt.Scale(nice=False)),
+        alt.X2("high"),
+        alt.Y("share:Q", title="Share of draws", axis=alt.Axis(format="%", tickCount=4)),
+        alt.Color("part:N", scale=colours, legend=style.LEGEND),
+        alt.Row("school:N", sort=[f"School {label}" for label in draws], title=None),
+    )

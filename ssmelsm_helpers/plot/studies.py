@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from ..study.sbc import KEPT
-from .style import COLOURS, GREY
+from . import style
 
 _BINS = 20
 
@@ -42,40 +42,31 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
     """
     parts, words = [], []
     for name, table in tables.items():
-        good = table[table["error"].isna()]
+        good = table[table["error"].isna()].filter(like="rank_")
         low, high = binom.ppf([0.005, 0.995], len(good), 1 / _BINS)
         for quantity in quantities:
             if f"rank_{quantity}" not in good:
-                known = [column.removeprefix("rank_") for column in good if column.startswith("rank_")]
+                known = list(good.columns.str.removeprefix("rank_"))
                 raise ValueError(f"quantities must be among {known}; found {quantity!r}.")
-            counts = np.bincount(good[f"rank_{quantity}"].astype(int) * _BINS // (KEPT + 1), minlength=_BINS)
-            parts.append(
-                pd.DataFrame({"rank": (np.arange(_BINS) + 0.5) * (KEPT + 1) / _BINS, "count": counts}).assign(
-                    study=name, quantity=quantity, low=low, high=high
-                )
-            )
-            outside = int(((counts < low) | (counts > high)).sum())
-            words.append(
-                f"{name}, {quantity}: {outside} of {_BINS} classes outside the band, largest count {counts.max()}"
-            )
+            counts, edges = np.histogram(good[f"rank_{quantity}"], bins=_BINS, range=(0, KEPT + 1))
+            columns = {"study": name, "quantity": quantity, "rank": (edges[:-1] + edges[1:]) / 2, "count": counts}
+            parts.append(pd.DataFrame(columns).assign(low=low, high=high))
+            outside = f"{((counts < low) | (counts > high)).sum()} of {_BINS} classes outside the band"
+            words.append(f"{name}, {quantity}: {outside}, largest count {counts.max()}")
     description = (
         "Histograms of the rank of the planted value among posterior draws (horizontal, 0 to 99; vertical: data sets). "
         "Flat is right; the lines bound 99 % of the counts of a flat one. " + "; ".join(words) + "."
     )
-    base = alt.Chart(pd.concat(parts, ignore_index=True))
-    bars = base.mark_bar(color=COLOURS[1], aria=False, size=7).encode(
-        alt.X("rank:Q", title="rank of the truth", scale=alt.Scale(domain=[0, KEPT + 1])),
-        alt.Y("count:Q", title="data sets"),
-    )
-    limits = [
-        base.mark_line(color=GREY, strokeDash=[4, 3], aria=False).encode(alt.X("rank:Q"), alt.Y(f"{name}:Q"))
-        for name in ("low", "high")
-    ]
-    panels = alt.layer(bars, *limits).properties(width=160, height=110)
+    x = alt.X("rank:Q", title="rank of the truth", scale=alt.Scale(domain=[0, KEPT + 1]))
+    base = alt.Chart(pd.concat(parts, ignore_index=True)).encode(x, alt.Y("count:Q", title="data sets"))
+    line = base.mark_line(color=style.GREY, strokeDash=[4, 3], aria=False)
+    limits = [line.encode(alt.Y(f"{name}:Q")) for name in ("low", "high")]
+    panels = alt.layer(base.mark_bar(color=style.COLOURS[1], aria=False, size=7), *limits, width=160, height=110)
     return panels.facet(
         row=alt.Row("study:N", title=None, sort=list(tables)),
         column=alt.Column("quantity:N", title=None, sort=list(quantities)),
-    ).properties(description=description)
+        description=description,
+    )
 
 
 def power(table: pd.DataFrame) -> alt.LayerChart:
@@ -113,31 +104,19 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
         f"Line chart of the probability that a school that deviates is flagged (vertical), by students per school "
         f"(horizontal, log scale); one line per SD of the deviations, where {table['share'].iloc[0]:.0%} deviate. From "
         f"{least['tpr']:.2f} with {least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
-        f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most "
-        f"{table['fpr'].max():.3f} of the ordinary schools."
+        f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most {table['fpr'].max():.3f} of the "
+        "ordinary schools."
     )
     rows = table.assign(label=table["size"].map("SD {:g}".format))
     sizes = sorted(rows["n_students"].unique().tolist())
-    base = alt.Chart(rows).encode(
-        alt.X(
-            "n_students:Q",
-            title="Students per school",
-            scale=alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]),
-            axis=alt.Axis(values=sizes),
-        ),
-        alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1])),
-    )
-    lines = base.mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1], size=50), aria=False).encode(
-        alt.Detail("size:Q"),
-        tooltip=[
-            alt.Tooltip("label:N", title="deviations"),
-            alt.Tooltip("n_students:Q", title="students"),
-            alt.Tooltip("tpr:Q", format=".2f", title="found"),
-            alt.Tooltip("fpr:Q", format=".3f", title="false flags"),
-            alt.Tooltip("tau_t:Q", format=".2f", title="tau_t learned"),
-        ],
-    )
+    scale, axis = alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]), alt.Axis(values=sizes)
+    x = alt.X("n_students:Q", title="Students per school", scale=scale, axis=axis)
+    y = alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1]))
+    base = alt.Chart(rows).encode(x, y)
+    numbers = {"tpr": "found", "fpr": "false flags", "tau_t": "tau_t learned"}
+    tooltip = style.tooltip({"label": "deviations", "n_students": "students"}, numbers)
+    dots = alt.OverlayMarkDef(color=style.COLOURS[1], size=50)
+    lines = base.mark_line(color=style.COLOURS[1], point=dots, aria=False).encode(alt.Detail("size:Q"), tooltip=tooltip)
     # Each line's name stands at its end: no colour has to be told from another.
-    ends = base.transform_filter(f"datum.n_students == {sizes[-1]}")
-    names = ends.mark_text(align="left", dx=8, aria=False).encode(text="label:N")
-    return alt.layer(lines, names).properties(width=600, height=320, description=description)
+    names = style.labels(base, f"datum.n_students == {sizes[-1]}", align="left", dx=8, dy=0)
+    return style.chart(description, lines, names)

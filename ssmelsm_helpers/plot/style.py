@@ -1,6 +1,8 @@
-"""What all charts share: colours and shapes of the verdicts, tooltips, the threshold's slider."""
+"""What a chart needs to be readable, said once: colours and shapes of groups, points, labels, a rule at the threshold, words."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import altair as alt
 import pandas as pd
@@ -8,7 +10,7 @@ import xarray as xr
 
 from ..arguments import check_probability
 from ..data.labels import texts
-from ..results.pips import VERDICTS, pip_table, posterior_of_fit, selected_names
+from ..results.pips import pip_table, posterior_of_fit, selected_names
 from .rendering import enable_renderer
 
 enable_renderer()
@@ -17,22 +19,15 @@ enable_renderer()
 COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
 GREY = COLOURS[3]
-HEIGHT = 320
+WIDTH, HEIGHT = 600, 320  # in a notebook; the built book fits charts to its page
 DASHED = {"strokeDash": [6, 4], "color": GREY, "aria": False}  # lines at a threshold
-WIDTH = 600  # in a notebook; the built book fits charts to its page
-LEGEND = alt.Legend(orient="bottom", title=None, columns=2, symbolLimit=4)
+LEGEND = alt.Legend(orient="bottom", title=None, columns=2)
+PIP = alt.Y("pip:Q", scale=alt.Scale(domain=[0, 1]), title="Posterior inclusion probability (PIP)")
 
 
 def checked_threshold(threshold: float) -> float:
     """A threshold as Vega can show it."""
-    check_probability("threshold", threshold)
-    return round(float(threshold), 4)
-
-
-def threshold_slider(threshold: float) -> alt.Parameter:
-    """The parameter `threshold`, bound to a slider."""
-    slider = alt.binding_range(min=min(0.5, threshold), max=0.99, step=0.01, name="PIP threshold ")
-    return alt.param(name="threshold", value=threshold, bind=slider)
+    return round(check_probability("threshold", threshold), 4)
 
 
 def check_scale_effect(fit: xr.DataTree) -> None:
@@ -43,77 +38,83 @@ def check_scale_effect(fit: xr.DataTree) -> None:
         raise ValueError(f"fit must have one selected effect, a scale effect, for this chart; found {names}.")
 
 
+def draws_of_t(fit: xr.DataTree) -> xr.DataArray:
+    """t (chain, draw, school), where it is the one random effect in the scale."""
+    check_scale_effect(fit)
+    t = fit["posterior"]["t"]
+    if "random_scale_effect" in t.dims:
+        raise ValueError("fit must have one random effect in the scale for this chart; found several.")
+    return t.transpose("chain", "draw", "school")
+
+
 def error_ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """PIPs minus and plus two Monte Carlo standard errors."""
     error = 2 * table["pip_mcse"].fillna(0)
     return (table["pip"] - error).clip(lower=0), (table["pip"] + error).clip(upper=1)
 
 
-def rows(fit: xr.DataTree, threshold: float) -> pd.DataFrame:
-    """`pip_table` with what charts need: labels as text, a position, the ends of the error bars."""
-    check_scale_effect(fit)
-    table = pip_table(fit, threshold=threshold)
+def pip_rows(fit: xr.DataTree, **options) -> pd.DataFrame:
+    """`pip_table` with labels as text and the ends of the error bars."""
+    table = pip_table(fit, **options)
     low, high = error_ends(table)
-    table = table.assign(label=texts(table.index), position=range(1, len(table) + 1), pip_low=low, pip_high=high)
-    return table.reset_index(drop=True)
+    return table.assign(label=texts(table.index), pip_low=low, pip_high=high)
 
 
-def with_verdict(chart: alt.Chart) -> alt.Chart:
-    """The rule of `inclusion.verdicts`, computed where the chart is shown: a slider may change it."""
-    near, below = "abs(datum.pip - threshold) <= 2 * datum.pip_mcse", "datum.pip < threshold"
-    more, less, unresolved, not_flagged = (f"'{verdict}'" for verdict in VERDICTS)
-    direction = f"datum.prob_more_variable >= 0.5 ? {more} : {less}"
-    return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
+def threshold_slider(threshold: float) -> alt.Parameter:
+    """The parameter `threshold`, bound to a slider."""
+    slider = alt.binding_range(min=min(0.5, threshold), max=0.99, step=0.01, name="PIP threshold ")
+    return alt.param("threshold", value=threshold, bind=slider)
 
 
-def verdict_colour() -> alt.Color:
-    """Colour by verdict."""
-    return alt.Color("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=COLOURS), legend=LEGEND)
+def by_group(field: str, groups: Sequence[str], colours: list[str], shapes: list[str]) -> tuple[alt.Color, alt.Shape]:
+    """A colour and a shape for each group, which say the same in one legend."""
+    colour, shape = (alt.Scale(domain=list(groups), range=looks) for looks in (colours, shapes))
+    return alt.Color(field, scale=colour, legend=LEGEND), alt.Shape(field, scale=shape, legend=LEGEND)
 
 
-def verdict_shape() -> alt.Shape:
-    """Shape by verdict."""
-    return alt.Shape("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=SHAPES), legend=LEGEND)
+def points(base: alt.Chart, *encodings, tooltip: list[alt.Tooltip], **mark) -> alt.Chart:
+    """A point per row."""
+    look = {"filled": True, "size": 60, "opacity": 0.85, "aria": False}
+    return base.mark_point(**look | mark).encode(*encodings, tooltip=tooltip)
 
 
-def in_order(units: str) -> alt.X:
-    """Horizontal positions in the order of the data."""
-    title = f"{units.capitalize()}, in the order of the data"
-    return alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+def labels(base: alt.Chart, where: str, text: str = "label:N", **mark) -> alt.Chart:
+    """A text above each point that a Vega expression picks."""
+    look = {"dy": -11, "fontSize": 11, "aria": False}
+    return base.transform_filter(where).mark_text(**look | mark).encode(text=text)
 
 
-def label_tooltip(fit: xr.DataTree) -> alt.Tooltip:
-    """The group's label, under the name of its column."""
-    return alt.Tooltip("label:N", title=str(fit.attrs.get("school", "school")))
+def bars(base: alt.Chart, axis: str, low: str, high: str, *encodings, **mark) -> alt.Chart:
+    """A bar per row along the x or the y axis, from one column to another."""
+    look = {"opacity": 0.6, "aria": False} | mark
+    return base.mark_rule(**look).encode(*encodings, **_instead(base, axis, low), **{f"{axis}2": high})
 
 
-def tooltip(fit: xr.DataTree) -> list[alt.Tooltip]:
-    """What a point tells when it is touched."""
-    numbers = {
-        "mean": "mean outcome",
-        "sd": "SD (posterior mean)",
-        "sd_ratio": "SD ratio",
-        "bayes_factor": "Bayes factor",
-    }
-    return [
-        label_tooltip(fit),
-        alt.Tooltip("n:Q", title="n"),
-        alt.Tooltip("pip:Q", format=".3f", title="PIP"),
-        *(alt.Tooltip(f"{column}:Q", format=".2f", title=title) for column, title in numbers.items()),
-        alt.Tooltip("verdict:N"),
+def dashed_line(base: alt.Chart, axis: str, at: float | str = "threshold") -> alt.Chart:
+    """A line across the chart at a value of the x or the y axis, or where a slider stands."""
+    line = alt.Chart(alt.InlineData([{}])).transform_calculate(at=str(at)).mark_rule(**DASHED)
+    return line.encode(**_instead(base, axis, "at"))
+
+
+def _instead(base: alt.Chart, axis: str, column: str) -> dict[str, alt.X | alt.Y]:
+    """Another column on an axis, whose scale and title stay."""
+    channel = base.encoding[axis].copy()
+    channel.shorthand = f"{column}:Q"
+    return {axis: channel}
+
+
+def tooltip(words: dict[str, str], numbers: dict[str, str]) -> list[alt.Tooltip]:
+    """What a point tells when it is touched: titles of columns that are shown as they are, and of those to be rounded."""
+    return [alt.Tooltip(column, type="nominal", title=title) for column, title in words.items()] + [
+        alt.Tooltip(column, type="quantitative", format=".4~r", title=title) for column, title in numbers.items()
     ]
 
 
-def names(table: pd.DataFrame, verdict: str) -> str:
-    """The schools with a verdict, for a description."""
-    labels = [str(label) for label in table.loc[table["verdict"] == verdict, "label"]]
-    return ", ".join(labels) if labels else "none"
+def chart(description: str, *layers: alt.Chart, height: int = HEIGHT) -> alt.LayerChart:
+    """Layers, from the lowest to the highest, and what they show in words."""
+    return alt.layer(*layers).properties(width=WIDTH, height=height, description=description)
 
 
-def flag_summary(table: pd.DataFrame, threshold: float) -> str:
-    """Who is flagged, in a sentence."""
-    more, less, unresolved = (names(table, verdict) for verdict in VERDICTS[:3])
-    return (
-        f"At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too close to call: "
-        f"{unresolved}."
-    )
+def listed(labels: Iterable) -> str:
+    """Labels in a sentence."""
+    return ", ".join(map(str, labels)) or "none"

@@ -1,0 +1,139 @@
+"""Students' scores, school by school: level and consistency in one picture."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from ..arguments import check_count
+from ..data.frames import refuse_missing, table_of
+from ..data.labels import texts
+from ..fitting.tree import evenly_spaced
+from ..model.simulate import Simulation
+from . import style
+
+_MOST = 6
+_WORLDS = ["common SD", "own SD, larger", "own SD, smaller"]
+
+
+def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.LayerChart:
+    """Scores of two to six schools: every student a dot, the mean a tick, one SD to either side a bar.
+
+    Parameters
+    ----------
+    students : data frame
+        One row per student.
+    outcome, school : str
+        Columns with the scores and the schools' labels.
+
+    Returns
+    -------
+    altair.LayerChart
+
+    Raises
+    ------
+    ValueError, TypeError
+        A column is missing, there are too few or too many schools, or one has fewer than two students.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> students = pd.DataFrame({"school": ["A", "A", "B", "B"], "score": [1.0, 3.0, 0.0, 4.0]})
+    >>> sm.plot.few_schools(students, outcome="score", school="school").to_dict()["description"][:60]
+    'Scores of 2 schools, a row each. School A: 2 students, mean '
+    """
+    if outcome == school:
+        raise ValueError(f"outcome and school must be different columns; found {outcome!r} for both.")
+    table = table_of(students, {outcome: "outcome", school: "school"}, argument="students", outcome=outcome)
+    refuse_missing(table[[school]], table[school].isna(), "students")
+    by_school = table.groupby(school, sort=False)
+    found = by_school[outcome].agg(n="size", mean="mean", sd="std")
+    sizes = found["n"].to_dict()
+    if not 2 <= len(sizes) <= _MOST or min(sizes.values()) < 2:
+        raise ValueError(f"students must be of 2 to {_MOST} schools with at least 2 students each; found {sizes}.")
+    labels = texts(found.index)
+    bars = found.assign(school=labels, low=found["mean"] - found["sd"], high=found["mean"] + found["sd"])
+    parts = bars.apply("School {school}: {n} students, mean {mean:.2f}, SD {sd:.2f}".format_map, axis=1)
+    description = f"Scores of {len(found)} schools, a row each. {'; '.join(parts)}."
+    dots = pd.DataFrame({"school": np.array(labels)[by_school.ngroup()], "score": table[outcome].round(3)})
+    y = alt.Y("school:N", sort=labels, title="School")
+    look = {"title": "Score", "scale": alt.Scale(zero=False)}
+    points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.45, color=style.GREY, yOffset=14, aria=False)
+    base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y)
+    rule = style.bars(base, "x", "low", "high", strokeWidth=7, opacity=1, color=style.COLOURS[1], yOffset=-8)
+    tick = base.mark_tick(thickness=3, size=30, color=style.COLOURS[0], yOffset=-8, aria=False)
+    tick = tick.encode(tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
+    points = points.encode(alt.X("score:Q", **look), y)
+    return style.chart(description, points, rule, tick, height=90 * len(found))
+
+
+def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12) -> alt.LayerChart:
+    """The same simulated schools twice: with the SD they have in common, and with SDs of their own.
+
+    Parameters
+    ----------
+    common, own : Simulation
+        What `simulate_schools` returned for the same schools, such as ``tau_t=0`` and ``tau_t=0.3`` with the same seed.
+    schools : int, default 12
+        How many to show, evenly spaced among all in the order of their own planted SD.
+
+    Returns
+    -------
+    altair.LayerChart
+        Per school two columns of students' scores, each with a bar from one observed SD below the observed mean to
+        one above.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The simulations are not of the same schools, or `schools` is not a positive whole number.
+
+    Examples
+    --------
+    >>> import ssmelsm_helpers as sm
+    >>> plan = {"n_schools": 20, "n_students": 30, "inclusion": 1, "random_seed": 1}
+    >>> common, own = (sm.simulate_schools(tau_t=tau_t, **plan) for tau_t in (0, 0.3))
+    >>> "12 of 20 simulated schools" in sm.plot.common_and_own_sd(common, own).to_dict()["description"]
+    True
+    """
+    check_count("schools", schools)
+    for name, simulation in (("common", common), ("own", own)):
+        if not isinstance(simulation, Simulation) or "sd" not in simulation.truth:
+            raise TypeError(f"{name} must be what simulate_schools() returned; found {type(simulation).__name__}.")
+    if not common.truth.index.equals(own.truth.index):
+        raise ValueError(f"common and own must hold the same schools; found {len(common.truth)} and {len(own.truth)}.")
+    ordered = own.truth["sd"].sort_values(kind="stable").index
+    order = ordered[evenly_spaced(len(ordered), min(schools, len(ordered)))]
+    larger = (own.truth["sd"] >= common.truth["sd"])[order]
+    parts = [_side("common", common, order, _WORLDS[0]), _side("own", own, order, np.where(larger, *_WORLDS[1:]))]
+    students, bars = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    (low, high), (own_low, own_high) = bars.groupby("side")["observed_sd"].agg(["min", "max"]).to_numpy()
+    description = (
+        f"Strip plot of students' scores (vertical) in {len(order)} of {len(ordered)} simulated schools (horizontal), from the smallest "
+        f"to the largest SD of its own (school {order[0]} to school {order[-1]}). Each school has two columns. In the left one all "
+        f"schools have the same true SD, and observed SDs run by chance from {low:.2f} to {high:.2f}; in the right one each has "
+        f"its own, and observed SDs run from {own_low:.2f} to {own_high:.2f}: the columns grow from left to right."
+    )
+    axis = alt.Axis(labelAngle=0)
+    x = alt.X("label:N", sort=list(order.map(str)), title="School, in the order of its own SD", axis=axis)
+    side = alt.XOffset("side:N", sort=["common", "own"])
+    colour, shape = style.by_group(
+        "world:N", _WORLDS, [style.GREY, *style.COLOURS[:2]], [style.SHAPES[3], *style.SHAPES[:2]]
+    )
+    score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
+    dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
+    base = alt.Chart(bars).encode(x, alt.Y("mean:Q", title="Score"), side, colour)
+    numbers = {name: name for name in ("planted_sd", "observed_sd", "mean")}
+    tooltip = style.tooltip({"label": "school", "world": "world"}, numbers)
+    rules = style.bars(base, "y", "low", "high", strokeWidth=3, opacity=1)
+    return style.chart(description, dots, rules, style.points(base, shape, tooltip=tooltip, size=70, opacity=1))
+
+
+def _side(side: str, simulation: Simulation, order: pd.Index, world) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The chosen schools' students in one simulation, and a row per school."""
+    mean, sd = (simulation.schools.loc[order, name] for name in ("mean", "sd"))
+    schools = pd.DataFrame({"label": order.map(str), "side": side, "world": world}, index=order)
+    students = simulation.students.join(schools, on="school", how="inner").drop(columns="school").round({"score": 3})
+    planted = simulation.truth.loc[order, "sd"]
+    return students, schools.assign(mean=mean, observed_sd=sd, planted_sd=planted, low=mean - sd, high=mean + sd)
