@@ -154,9 +154,8 @@ def check_scale_formula(answer, expected: str) -> Feedback:
 def _parts(formula: str) -> tuple[frozenset[str], frozenset, str]:
     """Fixed terms and group terms of a scale formula, in no particular order, and its grouping factor."""
     formulas = parse_formulas(f"outcome ~ 1 + {_group_of(formula)}", formula)
-    fixed = (term.strip() for term in formulas.scale.fixed.split("+"))
-    groups = frozenset("".join(term.split()) for term in formulas.scale.groups)
-    return frozenset(term for term in fixed if term not in ("1", "")), groups, formulas.school
+    groups = frozenset(group.text for group in formulas.scale.groups)
+    return frozenset(formulas.scale.fixed.text.split(" + ")) - {"1"}, groups, formulas.school
 
 
 def _group_of(formula: str) -> str:

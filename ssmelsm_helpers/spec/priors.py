@@ -12,7 +12,7 @@ from scipy.special import expit, gammaln, log_expit
 
 from ..arguments import shown
 from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
-from .expressions import reason
+from .formulas import reason
 
 LEAST_NU = 2.0  # below, a Student-t has no SD
 
