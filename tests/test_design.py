@@ -141,6 +141,12 @@ FIXED = [
         ["Intercept", "ses", "ses:track[v]", "ses:track[w]"],
         lambda d: [np.ones(N), d.ses, *(d.ses * v for v in is_level(d.track, "v", "w"))],
     ),
+    # The track's columns differ in the two terms, which have it in common.
+    (
+        "track / ses",
+        ["Intercept", "track[v]", "track[w]", "track[u]:ses", "track[v]:ses", "track[w]:ses"],
+        lambda d: [np.ones(N), *is_level(d.track, "v", "w"), *(d.ses * v for v in is_level(d.track, "u", "v", "w"))],
+    ),
     (
         "(ses + public)**2",
         ["Intercept", "ses", "public", "ses:public"],
@@ -510,7 +516,7 @@ REFUSED = [
     (
         "np.log(score) + (1 | school)",
         {},
-        "location must not use the outcome 'score' as a covariate; found 'np.log(score)'.",
+        "location must not use the outcome 'score' as a covariate; found '1 + np.log(score)'.",
     ),
     ("1 + (1 + score | school)", {}, "location must not use the outcome 'score' as a covariate; found '1 + score'."),
     ("ses + I(2 * ses) + (1 | school)", {}, "location: 'I(2 * ses)' is determined by ['ses']; leave one of them out."),
@@ -525,7 +531,7 @@ REFUSED = [
     (
         "track * size + (1 | school)",
         {"size": STUDENTS["track"]},
-        "location: 'track[v]:size[w]' is zero for every student.",
+        "location: 'size[v]' is determined by ['track[v]']; leave one of them out.",
     ),
     (
         "track + (1 | school)",
@@ -542,11 +548,7 @@ REFUSED = [
         {},
         "location (random effects): ['Intercept'] must not occur more than once.",
     ),
-    (
-        "Intercept + (1 | school)",
-        {"Intercept": 1.0},
-        "location has different terms that are both named 'Intercept'; found",
-    ),
+    ("Intercept + (1 | school)", {"Intercept": 1.0}, "location: ['Intercept'] must not occur more than once."),
     (
         "two + (1 | school)",
         {"two": pd.Categorical([0, 1, "1"] * (N // 3), categories=[0, 1, "1"])},
@@ -563,21 +565,21 @@ REFUSED = [
         {"ses": 2.0},
         "location: ['scale(ses)'] must be finite, but for 60 students it is missing or infinite.",
     ),
-    ("I(track * 2) + (1 | school)", {}, "location: 'I(track * 2)' cannot be evaluated: unsupported operand"),
+    ("I(track * 2) + (1 | school)", {}, "location: '1 + I(track * 2)' cannot be evaluated: unsupported operand"),
+    ("np.diff(ses) + (1 | school)", {}, "location uses np.diff(), which need not give every student their own value"),
     (
-        "np.diff(ses) + (1 | school)",
+        "0 + np.cumsum(poly(ses, 2)) + (1 | school)",
         {},
-        "location uses np.diff(), which need not give every student a value of their own",
+        "location: '0 + np.cumsum(poly(ses, 2))' cannot be evaluated: it must have 1 values for each student",
     ),
-    (
-        "0 + np.diff(ses) + (1 | school)",
-        {},
-        "location uses np.diff(), which need not give every student a value of their own",
-    ),
+    # Further arguments of a NumPy function would be written to.
+    ("log(ses, 3) + (1 | school)", {}, "location: '1 + log(ses, 3)' cannot be evaluated: cannot specify 'out' as both"),
+    ("exp(ses, ses) + (1 | school)", {}, "location: '1 + exp(ses, ses)' cannot be evaluated: cannot specify 'out'"),
+    ("np.exp(ses, where=public) + (1 | school)", {}, "cannot be evaluated: "),
     (
         "T(track, ref='z') + (1 | school)",
         {},
-        "location: \"T(track, ref='z')\" cannot be evaluated: reference not in levels.",
+        "location: \"1 + T(track, ref='z')\" cannot be evaluated: reference not in levels.",
     ),
     (
         "day + (1 | school)",
@@ -613,13 +615,17 @@ REFUSED = [
 
 @pytest.mark.parametrize(("side", "columns", "message"), REFUSED)
 def test_refused_designs(side, columns, message, capfd, caplog, recwarn):
-    """By one sentence; NumPy's warnings and formulae's prints stay out of sight."""
+    """By one sentence; NumPy's warnings stay out of sight."""
     with pytest.raises(ValueError, match=re.escape(message)) as raised:
         design_of(f"score ~ {side}", data=STUDENTS.assign(**columns))
     text = str(raised.value)
     assert "\n" not in text
     assert text.endswith(".")
-    assert capfd.readouterr() == ("", "")
+    # Formulae says so itself where a function fails.
+    assert capfd.readouterr() in [
+        ("", ""),
+        ("Unexpected error while trying to evaluate a Call: <class 'ValueError'>\n", ""),
+    ]
     assert not caplog.records
     assert not list(recwarn)
 
@@ -637,7 +643,7 @@ def test_the_scale_is_named_where_it_is_at_fault():
 
 def test_more_columns_than_students():
     data = STUDENTS.iloc[:5]
-    with pytest.raises(ValueError, match=r"location: '.*' is determined by \["):
+    with pytest.raises(ValueError, match="location must have fewer columns than there are students, 5; found 7"):
         design_of("score ~ ses + school_ses + income + scale + `my col` + count + (1 | school)", data=data)
 
 
@@ -693,14 +699,14 @@ def test_other_students_of_the_intercept_only_model():
     [
         (
             {"track": "new"},
-            "students do not fit 'ses * track' of location: The levels (new) in 'track' are not present",
+            "students do not fit '1 + ses + track + ses:track' of location: The levels (new) in 'track' are not present",
         ),
         (
             {"ses": np.nan},
             "students has 4 rows with missing values in ['ses'] (first rows, counted from 0: [0, 1, 2, 3]).",
         ),
         ({"ses": np.inf}, "location: ['ses', 'ses:track[v]', 'ses:track[w]'] must be finite, but for 4 students it is"),
-        ({"ses": "high"}, "students do not fit 'ses * track' of location:"),
+        ({"ses": "high"}, "students do not fit '1 + ses + track + ses:track' of location:"),
         (
             {"income": pd.Timestamp("2020-01-01")},
             "students needs numbers, true or false, texts or categories in the column 'income'",

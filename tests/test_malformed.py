@@ -204,16 +204,25 @@ FORMULAS = [
     (
         "score ~ ses",
         SCALE,
-        "location needs random effects of the schools, like 'score ~ ses + (1 | school)'; found 'score ~ ses'.",
+        "location needs random effects of the schools, joined to the other terms by '+', like 'score ~ ses + (1 | school)'; "
+        "found 'score ~ ses'.",
     ),
     (
         LOCATION,
         "score ~ 1 + (1 | school)",
         "scale must not have an outcome, like '~ ses + (1 | school)'; found 'score ~",
     ),
-    (LOCATION, "~ 1 + (1 | town)", "location groups by 'school' and scale by 'town'; they must be the same."),
-    ("score ~ (1 | town/school)", SCALE, "location must not nest or cross its groups, as 'town/school' does"),
-    ("score ~ (1 | school) + (1 | town)", SCALE, "location must have one grouping factor, not ['school', 'town']"),
+    (
+        LOCATION,
+        "~ 1 + (1 | town)",
+        "location and scale must have one and the same grouping factor, not ['school', 'town'].",
+    ),
+    (
+        "score ~ (1 | town/school)",
+        SCALE,
+        "location must have each bar in its own ( ), with one column right of it, not nested or crossed; found",
+    ),
+    ("score ~ (1 | school) + (1 | town)", SCALE, "location and scale must have one and the same grouping factor, not"),
     (
         "score ~ ses + I(2 * ses) + (1 | school)",
         SCALE,
@@ -224,15 +233,27 @@ FORMULAS = [
         "~ ses + I(ses / 3) + (1 | school)",
         "scale: 'I(ses / 3)' is determined by ['ses']; leave one of them out.",
     ),
-    ("score ~ ses ses + (1 | school)", SCALE, "location cannot be read: 'ses' follows 'ses' without an operator"),
-    ("score ~ score + (1 | school)", SCALE, "location must not use the outcome 'score' as a covariate; found 'score'."),
-    ("score ~ lag(ses) + (1 | school)", SCALE, "location uses the unknown function 'lag'; known are"),
+    (
+        "score ~ ses ses + (1 | school)",
+        SCALE,
+        "location cannot be read to its end, as if an operator or a term were missing",
+    ),
+    (
+        "score ~ score + (1 | school)",
+        SCALE,
+        "location must not use the outcome 'score' as a covariate; found '1 + score'.",
+    ),
+    (
+        "score ~ lag(ses) + (1 | school)",
+        SCALE,
+        "location uses lag(), which need not give every student their own value; known are",
+    ),
     (
         "score ~ np.log(ses) + (1 | school)",
         SCALE,
         "location: ['np.log(ses)'] must be finite, but for 3 students it is missing",
     ),
-    ("score ~ 0 + (1 | school)", SCALE, "location needs at least one fixed term, if only the intercept 1"),
+    ("score ~ 0 + (1 | school)", SCALE, "location needs at least one term, if only the intercept 1"),
     (
         "score ~ (1 | score)",
         "~ (1 | score)",
@@ -919,7 +940,7 @@ AFTER = {
     ),
     "a new school of text": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3).assign(ses="high"), data=data),
-        "students do not fit 'ses' of location:",
+        "students do not fit '1 + ses' of location:",
     ),
 }
 

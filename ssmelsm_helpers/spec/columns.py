@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ import pandas as pd
 
 from ..arguments import counted
 from ..data.frames import numbers
-from .expressions import FUNCTIONS, quietly, reason
-from .spelling import Spelling, spell
+from .formulas import Expression, reason
+from .spelling import FUNCTIONS, own
 
 # A column counts as a combination of others where less than this share of its length is left beside them.
 _RANK = 1e-9
@@ -26,20 +27,22 @@ def covariate(column: pd.Series, asker: str) -> pd.Series:
 
     Formulae sorts the levels of unordered categoricals, whatever order they have.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.remove_unused_categories().cat.as_ordered()
     kind = pd.api.types.infer_dtype(column, skipna=False)
-    if kind == "string":
-        return column.astype(pd.CategoricalDtype(sorted(column.unique()), ordered=True))
-    if kind in ("boolean", "integer"):
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.remove_unused_categories().cat.categories
+    elif kind == "string":
+        levels = sorted(column.unique())
+    elif kind in ("boolean", "integer"):
         return column.astype(bool if kind == "boolean" else int)
-    found = numbers(column)
-    if found is None:
-        what = kind if column.dtype == object else str(column.dtype)
-        raise ValueError(
-            f"{asker} needs numbers, true or false, texts or categories in the column {column.name!r}; found {what}."
-        )
-    return found
+    elif (found := numbers(column)) is not None:
+        return found
+    else:
+        expected = f"numbers, true or false, texts or categories in the column {column.name!r}"
+        raise ValueError(f"{asker} needs {expected}; found {kind if column.dtype == object else column.dtype}.")
+    if len(levels) > _MOST_LEVELS:
+        most = f"at most {_MOST_LEVELS} can have an effect each; numbers must not be texts"
+        raise ValueError(f"{asker}: {column.name!r} has {len(levels)} levels, where {most}.")
+    return column.astype(pd.CategoricalDtype(levels, ordered=True))
 
 
 def prepared(frame: pd.DataFrame, askers: dict[str, str]) -> pd.DataFrame:
@@ -52,103 +55,69 @@ class Piece:
     """One expression's columns, and how to make them for other students."""
 
     asker: str
-    expression: str
+    expression: Expression
     names: tuple[str, ...]
-    spelling: Spelling
-    common: Any
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Columns that it needs."""
-        return tuple(self.spelling.columns.values())
+    common: Any  #: formulae's
 
     def of(self, frame: pd.DataFrame) -> np.ndarray:
         """The same columns of other students; transformations keep what they learned."""
-        if self.common is None:
-            return np.ones((len(frame), 1))
-        try:
-            with quietly(self.spelling.text):
-                new = self.common.evaluate_new_data(_spelled(self.spelling, frame))
-            values = np.asarray(new.design_matrix, dtype=float)
-        except Exception as error:
-            problem = self.spelling.own(reason(error))
-            raise ValueError(f"students do not fit {self.expression!r} of {self.asker}: {problem}.") from error
-        _refuse_infinite(self.asker, self.names, values)
-        return values
+        problem = f"students do not fit {self.expression!r} of {self.asker}"
+        return _made(self.common.evaluate_new_data, self.asker, self.expression, frame, problem)[2]
 
 
-def evaluate(asker: str, expression: str, frame: pd.DataFrame) -> tuple[Piece, np.ndarray]:
+def evaluate(asker: str, expression: Expression, frame: pd.DataFrame) -> tuple[Piece, np.ndarray]:
     """The named columns of one expression of prepared covariates, and their values."""
-    spelling = spell(expression)
-    if expression == "1":
-        return Piece(asker, expression, ("Intercept",), spelling, None), np.ones((len(frame), 1))
-    from formulae import design_matrices
-    from formulae.environment import Environment
+    import formulae
 
-    for name in spelling.columns.values():
-        _refuse_labels(asker, frame[name])
+    def make(data: pd.DataFrame):
+        model = formulae.terms.Model(*map(copy.deepcopy, expression.terms))  # they learn, and must not share what
+        return formulae.matrices.DesignMatrices(model, data, formulae.environment.Environment([FUNCTIONS])).common
+
+    common, names, values = _made(make, asker, expression, frame, f"{asker}: {expression!r} cannot be evaluated")
+    single = [own(term, expression.columns) for term, its in common.slices.items() if its.start == its.stop]
+    if single:
+        raise ValueError(f"{asker}: {single[0]!r} has a single level, so that there is no effect to estimate.")
+    return Piece(asker, expression, names, common), values
+
+
+def _made(make: Callable, asker: str, expression: Expression, frame: pd.DataFrame, problem: str) -> tuple:
+    """Formulae's matrix, its columns' names and values, which must be finite, one per student."""
     try:
-        with quietly(spelling.text):
-            data, space = _spelled(spelling, frame), Environment([FUNCTIONS])
-            common = design_matrices(spelling.text, data, na_action="error", env=space).common
-        values = np.asarray(common.design_matrix, dtype=float)
+        with np.errstate(all="ignore"):  # its warnings are of infinite values
+            common = make(_spelled(expression, frame))
+            values = np.asarray(common.design_matrix, dtype=float)
     except Exception as error:
-        problem = spelling.own(reason(error))
-        raise ValueError(f"{asker}: {expression!r} cannot be evaluated: {problem}.") from error
-    for term, columns in common.slices.items():
-        if columns.start == columns.stop:
-            raise ValueError(
-                f"{asker}: {spelling.own(term)!r} has a single level, so that there is no effect to estimate."
-            )
-    names = tuple(spelling.own(str(label)) for term in common.terms.values() for label in term.labels)
+        raise ValueError(f"{problem}: {own(reason(error), expression.columns)}.") from error
+    names = tuple(own(label, expression.columns) for term in common.terms.values() for label in term.labels)
     if values.shape != (len(frame), len(names)):
-        raise ValueError(f"{asker}: {expression!r} must have one value per student, {len(frame)}; found {len(values)}.")
-    _refuse_infinite(asker, names, values)
-    return Piece(asker, expression, names, spelling, common), values
-
-
-def _spelled(spelling: Spelling, frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns under formulae's names. Numbers are floats, since powers of whole ones can overflow; levels stay."""
-    frame = frame[list(spelling.columns.values())].set_axis(list(spelling.columns), axis=1)
-    levels = set(re.findall(r"\b[CST]\s*\(\s*(\w+)", spelling.text))
-    numbers = [name for name in frame if name not in levels and pd.api.types.is_numeric_dtype(frame[name])]
-    return frame.astype(dict.fromkeys(numbers, float))
-
-
-def _refuse_labels(asker: str, column: pd.Series) -> None:
-    levels = len(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else 0
-    if levels > _MOST_LEVELS:
-        raise ValueError(
-            f"{asker}: {column.name!r} has {levels} levels, where at most {_MOST_LEVELS} can have an effect each; "
-            "numbers must not be texts."
-        )
-
-
-def _refuse_infinite(asker: str, names: Sequence[str], values: np.ndarray) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        bad = [name for name, fine in zip(names, finite.all(axis=0), strict=True) if not fine]
-        count = counted(int((~finite.all(axis=1)).sum()), "student")
+        raise ValueError(f"{problem}: it must have {len(names)} values for each student; found {values.shape}.")
+    bad = [name for name, column in zip(names, values.T, strict=True) if not np.isfinite(column).all()]
+    if bad:
+        count = counted(int((~np.isfinite(values).all(axis=1)).sum()), "student")
         raise ValueError(f"{asker}: {bad} must be finite, but for {count} it is missing or infinite.")
+    return common, names, values
 
 
-def check_columns(what: str, names: Sequence[str], values: np.ndarray) -> None:
+def _spelled(expression: Expression, frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns under formulae's names. Numbers are floats, since powers of whole ones can overflow; levels stay."""
+    frame = frame[list(expression.columns.values())].set_axis(list(expression.columns), axis=1)
+    levels = {name for term in expression.terms for name in re.findall(r"\b[CST]\((\w+)", term.name)}
+    return frame.astype(dict.fromkeys(frame.select_dtypes(["number", "bool"]).columns.difference([*levels]), float))
+
+
+def check_columns(what: str, names: tuple[str, ...], values: np.ndarray) -> None:
     """Refuse columns of the same name, and those that are combinations of columns before them."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{what}: {twice} must not occur more than once.")
-    peak = np.abs(values).max(axis=0)
-    if (peak == 0).any():
-        raise ValueError(f"{what}: {names[int(np.argmin(peak))]!r} is zero for every student.")
-    unit = values / peak
-    unit /= np.linalg.norm(unit, axis=0)
-    left = np.zeros(len(names))  # beyond as many columns as students nothing can be left
-    diagonal = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
-    left[: len(diagonal)] = diagonal
+    if len(names) >= len(values):  # an effect for each student explains everything
+        raise ValueError(f"{what} must have fewer columns than there are students, {len(values)}; found {len(names)}.")
+    unit = values / np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)  # whose squares are numbers
+    unit /= np.maximum(np.linalg.norm(unit, axis=0), 1)
+    left = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
     if (left < _RANK).any():
         at = int(np.argmax(left < _RANK))
         weights = np.linalg.lstsq(unit[:, :at], unit[:, at], rcond=None)[0]
         others = [names[k] for k, weight in enumerate(weights) if abs(weight) > 1e-6]
-        raise ValueError(f"{what}: {names[at]!r} is determined by {others}; leave one of them out.")
-    if len(names) >= len(values):  # an effect for each student explains everything, and would run for minutes
-        raise ValueError(f"{what} must have fewer columns than there are students, {len(values)}; found {len(names)}.")
+        why = f"determined by {others}; leave one of them out" if others else "zero for every student"
+        raise ValueError(f"{what}: {names[at]!r} is {why}.")

@@ -16,7 +16,6 @@ from ..data.frames import first_rows, refuse_missing, table_of
 from ..data.labels import by_label, report_unused, tell_alike
 from .columns import check_columns, evaluate, prepared
 from .constant import in_design, refuse_or_drop
-from .expressions import variables
 from .formulas import Formulas
 
 
@@ -94,7 +93,7 @@ class Design:
             raise ValueError(
                 "this design comes from a saved fit; build it from the fit's data to evaluate new students."
             )
-        askers = {name: p.asker for part in self.evaluators for p in part for name in p.variables}
+        askers = {name: p.asker for part in self.evaluators for p in part for name in p.expression.columns.values()}
         frame = table_of(data, dict.fromkeys(askers, "students"), "students")
         refuse_missing(frame, frame.isna().any(axis=1), "students")
         if len(frame) == 0:
@@ -179,7 +178,7 @@ def _covariates(formulas: Formulas) -> dict[str, str]:
     askers: dict[str, str] = {}
     for part in (formulas.location, formulas.scale):
         for expression in (part.fixed, *part.groups):
-            for column in variables(expression):
+            for column in expression.columns.values():
                 askers.setdefault(column, part.name)
                 if column == formulas.outcome:
                     raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arguments import shown
 from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
-from .expressions import reason
+from .formulas import reason
 
 LEAST_NU = 2.0  # below, a Student-t has no SD
 
