@@ -6,11 +6,12 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
+from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools, students_from_summary
 from ssmelsm_helpers.data.schools import check_summary
 from ssmelsm_helpers.fitting.importance import find_mode
 from ssmelsm_helpers.model.collapsed import summary_posterior
 from ssmelsm_helpers.model.pymc.collapsed_model import collapsed_model
+from ssmelsm_helpers.spec.design import build_design, parse_formulas
 from ssmelsm_helpers.spec.model_priors import ModelPriors
 from ssmelsm_helpers.spec.standard import DATA_UNITS, Margins
 
@@ -56,8 +57,11 @@ def test_density_and_gradient_are_those_of_the_pymc_model(schools, points, prior
 
     That is twice atanh(rho), so its log density differs by log 2, and its derivative by rho is half as large.
     """
+    # Students of these schools: they are as many rows as schools to the model, each with its n, mean and SD.
+    students = students_from_summary(schools)
+    design = build_design(parse_formulas("outcome ~ 1 + (1 | school)", "~ 1 + (1 | school)"), students, constant=None)
     of_model = ModelPriors.of(priors, Margins.of(schools), DATA_UNITS)
-    model = collapsed_model(schools, inclusion_prior=inclusion_prior, priors=of_model)
+    model = collapsed_model(design, inclusion_prior=inclusion_prior, priors=of_model)
     # A flat rho is uniform on its interval, any other (rho + 1) / 2 has a Beta prior on the logit's scale: the same scale.
     last = "rho_interval__" if priors.omega_shape == 1 else "rho_half_logodds__"
     assert [v.name for v in model.value_vars] == ["gamma", "eta", "tau_log__", last]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...arguments import check_one_of
-from ...data.summaries import summarise_schools
-from ...spec.constant import with_spread
 from ...spec.design import build_design, parse_formulas, selected_effects
 from ...spec.model_priors import ModelPriors
-from ...spec.options import check_inclusion_prior, check_options, choose
+from ...spec.options import check_options, choose
 from ...spec.priors import Beta, Priors, check_priors
 from ...spec.standard import Margins
 
@@ -65,16 +63,6 @@ def build_model(
     check_one_of("constant", constant, ("raise", "drop"))
     check_priors(priors)
     priors = priors or Priors()
-    plain = formulation == "collapsed" and family == "normal" and isinstance(select, str) and select == "scale"
-    if formulas.intercept_only and plain:
-        from .collapsed_model import collapsed_model
-
-        prior = check_inclusion_prior(inclusion_prior, ["scale[Intercept]"])
-        schools = summarise_schools(data, outcome=formulas.outcome, school=formulas.school, missing=missing)
-        prior = prior if isinstance(prior, Beta) else prior[0]
-        schools = with_spread("data", schools, constant)
-        priors = ModelPriors.of(priors, Margins.of(schools))
-        return collapsed_model(schools, inclusion_prior=prior, priors=priors)
     design = build_design(formulas, data, missing=missing, constant=constant)
     selected = selected_effects(select, design.effects)
     choices = choose(design, formulation, "nuts", selected, inclusion_prior, family, indicator)
