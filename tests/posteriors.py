@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ssmelsm_helpers.model.collapsed import CollapsedPosterior, collapsed_posterior
+from ssmelsm_helpers.model.collapsed import CollapsedPosterior
 from ssmelsm_helpers.spec.design import Design
 from ssmelsm_helpers.spec.options import Model, Options
 
@@ -18,4 +18,4 @@ def model_of(data: Design | pd.DataFrame, inclusion_prior=0.5, priors=None, **op
 def posterior_of(data, inclusion_prior=0.5, priors=None, *, standard: bool = False) -> CollapsedPosterior:
     """Its collapsed posterior."""
     model = model_of(data, inclusion_prior, priors)
-    return collapsed_posterior(model.standard if standard else model)
+    return CollapsedPosterior(model.standard if standard else model)

@@ -1,5 +1,8 @@
 """Covariates, several effects, selections: densities against brute force, against each other, and against PyMC."""
 
+import copy
+
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,11 +166,11 @@ def test_marginal_density_is_that_of_the_pymc_model(name, students):
     """Two implementations, one of them in PyTensor."""
     posterior, x = marginal_of(name, students)
     found = posterior.constrain(x)
-    schools = x[posterior.parts["schools"]].reshape(posterior.J, posterior.M)
+    schools = x[posterior.schools].reshape(posterior.J, posterior.M)
     values = {"gamma": found["gamma"], "eta": found["eta"], "tau": found["tau"]}
-    values |= {"partials": x[posterior.parts["effects"]][posterior.M :], "z": schools}
+    values |= {"partials": x[posterior.effects][posterior.M :], "z": schools}
     values |= {"level": schools[:, : posterior.K], "z_t": schools[:, posterior.K :]}
-    values |= {"pi_logodds__": x[posterior.parts["pi"]].sum(), "nu_above_two_log__": x[posterior.parts["nu"]].sum()}
+    values |= {"pi_logodds__": x[posterior.pi].sum(), "nu_above_two_log__": x[posterior.nu].sum()}
     model = models.model_of(posterior.model)
     assert posterior.log_density_and_gradient(x)[0] == pytest.approx(in_pymc(model, values), abs=1e-6)
 
@@ -203,6 +206,25 @@ def test_marginal_likelihood_sums_the_sampled_one_over_all_indicators(name, stud
         nu = found.get("nu")
         noise = stats.norm(mu, sd) if nu is None else stats.t(nu, mu, sd * np.sqrt((nu - 2) / nu))
         by_school = np.bincount(design.school, noise.logpdf(design.y))
-        pi = np.array(posterior.model.inclusion_prior)
+        pi = np.array(posterior.inclusion.prior)
         log_prior = np.log(np.where(posterior.deltas[c] == 1, pi, 1 - pi)).sum()
         np.testing.assert_allclose(joint[c], by_school + log_prior, atol=1e-9)
+
+
+def test_the_collapsed_model_of_several_effects_is_a_pymc_model(students):
+    """Its likelihood is one operation in NumPy: copied, saved, with a gradient, compiled as PyMC does by default."""
+    location, scale, _select, _family, pi = ANY["independent, pi learned"]
+    model = sm.build_model(location, scale, students, inclusion_prior=pi, priors=PRIORS)
+    point = model.initial_point()
+    sizes = np.cumsum([np.size(point[v.name]) for v in model.value_vars])[:-1]
+
+    def at(x):
+        parts = np.split(x, sizes)
+        return {v.name: part.reshape(np.shape(point[v.name])) for v, part in zip(model.value_vars, parts, strict=True)}
+
+    density, gradient = model.compile_logp(), model.compile_dlogp()
+    x = np.concatenate([np.ravel(point[v.name]) for v in model.value_vars])
+    slope = central_differences(lambda x: float(density(at(x))), x)
+    np.testing.assert_allclose(gradient(point), slope, atol=1e-4, rtol=1e-5)
+    for other in (copy.deepcopy(model), cloudpickle.loads(cloudpickle.dumps(model))):
+        assert other.compile_logp()(point) == pytest.approx(density(point), abs=1e-10)

@@ -601,7 +601,9 @@ def test_something_that_is_no_fit(function, plain_fit):
 
 
 def test_unknown_effect(importance_fit):
-    with pytest.raises(ValueError, match=re.escape("effect must be one of the selected effects ['scale[Intercept]']; found 'slope'.")):
+    with pytest.raises(
+        ValueError, match=re.escape("effect must be one of the selected effects ['scale[Intercept]']; found 'slope'.")
+    ):
         sm.pip_table(importance_fit, effect="slope")
 
 

@@ -16,10 +16,12 @@ from scipy.special import expit, logsumexp
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered, _start
 from ssmelsm_helpers.model.covariance import EffectCovariance
+from ssmelsm_helpers.model.hyperparameters import LogitScale
 from ssmelsm_helpers.model.marginal import MarginalPosterior
 from ssmelsm_helpers.model.pymc import build as models
 from ssmelsm_helpers.spec.design import build_design
 from ssmelsm_helpers.spec.formulas import parse_formulas
+from ssmelsm_helpers.spec.inclusion import Beta
 
 # PyTensor keeps numbers like 2.0 in single precision, which puts about 2e-8 into the constants of PyMC's densities.
 # These have no short binary fraction, stay in double precision, and let identities be tested to 1e-8.
@@ -59,21 +61,21 @@ def density_of(model):
 def unconstrained(posterior, x) -> dict[str, np.ndarray]:
     """Values of the sampled model's variables at x; PyMC's logit of (1 + p) / 2 is twice our atanh p."""
     found = posterior.constrain(x)
-    partials = x[posterior.parts["effects"]][posterior.M :]
+    partials = x[posterior.effects][posterior.M :]
     values = {"gamma": found["gamma"], "eta": found["eta"], "tau_log__": np.log(found["tau"]), "z": found["z"]}
     values |= {"partial_half_logodds__": 2 * partials}
     values |= dict.fromkeys(["rho_half_logodds__", "rho_interval__"], 2 * partials[:1].sum())
     for name in ("gamma", "eta"):
         values[f"{name}_centred"] = getattr(posterior.priors, name).combinations(found[name])
     return values | {
-        "pi_logodds__": x[posterior.parts["pi"]].sum(),
-        "nu_above_two_log__": x[posterior.parts["nu"]].sum(),
+        "pi_logodds__": x[posterior.pi].sum(),
+        "nu_above_two_log__": x[posterior.nu].sum(),
     }
 
 
 def log_volume(posterior, x) -> float:
     """log |d (sampled model's coordinates) / dx|: z for the centred coordinates, and a factor two per correlation."""
-    tau, factor = posterior.covariance.constrain(x[posterior.parts["effects"]])
+    tau, factor = posterior.covariance.constrain(x[posterior.effects])
     K = posterior.K if posterior.centred else 0
     scaled = np.log(tau[:K]).sum() + np.log(np.diag(factor)[:K]).sum()
     return posterior.covariance.size * np.log(2) - posterior.M * np.log(2) - posterior.J * scaled
@@ -169,7 +171,7 @@ def test_configuration_weights_are_those_of_the_pymc_model(name, students):
     log_odds = posterior.log_odds(x)
     joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(found)[0]
     model = models.model_of(posterior.model)
-    schools = x[posterior.parts["schools"]].reshape(posterior.J, posterior.M)
+    schools = x[posterior.schools].reshape(posterior.J, posterior.M)
     known = unconstrained(posterior, x) | {"level": schools[:, : posterior.K], "z_t": schools[:, posterior.K :]}
     log_weight = model.replace_rvs_by_values([model["log_weight"]])[0]
     function = pytensor.function(model.value_vars, log_weight, mode="FAST_COMPILE", on_unused_input="ignore")
@@ -242,7 +244,7 @@ def test_blocks_share_no_correlation(students):
 def test_correlations_have_the_lkj_prior(size, shape):
     """Partial correlations times their Jacobian: the density of Omega is proportional to det(Omega)^(shape - 1)."""
     covariance = EffectCovariance((tuple(range(size)),))
-    rng = np.random.default_rng(2)
+    rng, shapes = np.random.default_rng(2), covariance.lkj_shapes(shape)
     constants = []
     for _ in range(4):
         x = np.concatenate([np.zeros(size), rng.normal(scale=0.6, size=covariance.size - size)])
@@ -255,7 +257,8 @@ def test_correlations_have_the_lkj_prior(size, shape):
             jacobian[:, at] = ((ends[0] @ ends[0].T - ends[1] @ ends[1].T) / (2 * step))[below]
         log_det = 2 * np.log(np.diag(factor)).sum()
         log_volume = np.linalg.slogdet(jacobian)[1]
-        constants.append(float(covariance.log_lkj(x, shape)) - (shape - 1) * log_det - log_volume)
+        log_lkj = sum(LogitScale(Beta(a, a), 2.0).log_density(at) for a, at in zip(shapes, x[size:], strict=True))
+        constants.append(log_lkj - (shape - 1) * log_det - log_volume)
     np.testing.assert_allclose(constants, constants[0], atol=1e-7)
 
 

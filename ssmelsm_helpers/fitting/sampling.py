@@ -11,9 +11,8 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 
 from ..arguments import PACKAGE, check_count, check_seed
-from ..model.collapsed import CollapsedPosterior, collapsed_posterior
+from ..model.collapsed import CollapsedPosterior
 from ..model.recovery import recover_effects
-from ..spec.inclusion import Beta
 from ..spec.options import Model
 from .importance import (
     GOOD_PARETO_K,
@@ -50,7 +49,7 @@ def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, c
     omega = factor @ np.swapaxes(factor, -1, -2)
     arrays = {"gamma": x[:, posterior.gamma], "eta": x[:, posterior.eta], "tau": tau}
     arrays |= {"rho": omega[:, 0, 1]} if posterior.covariance.effects == 2 else {"omega": omega}
-    arrays |= {"pi": expit(posterior.log_odds(x))} if isinstance(posterior.inclusion_prior, Beta) else {}
+    arrays |= {"pi": expit(posterior.log_odds(x))} if posterior.learns_pi else {}
     u = effects["u"]
     arrays |= effects | {"u": u[..., 0] if u.shape[-1] == 1 else u}
     arrays = posterior.units.to_data(arrays)
@@ -99,7 +98,7 @@ class Run(NamedTuple):
 
 def sample_collapsed(model: Model, run: Run) -> Draws:
     """Draws of a model that can be collapsed, by the sampler that it names."""
-    posterior = collapsed_posterior(model)
+    posterior = CollapsedPosterior(model)
     kept = run.kept(posterior.n_schools)
     rng = np.random.default_rng(run.seed)
     bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}

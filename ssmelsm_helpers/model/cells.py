@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..data.schools import sum_of_squares
 from ..spec.design import Design
 
 
@@ -29,6 +30,9 @@ def cells_of(design: Design, family: str = "normal") -> Cells:
     Normal students of one school with the same covariates matter through their count, mean and sum of squares. With a
     continuous covariate, or another family, every student is a cell of one.
     """
+    if design.table is not None:
+        n, squares = design.n.astype(float), sum_of_squares(design.table)
+        return Cells(design.X, design.W, design.Z, design.S, design.school, n, design.y, squares)
     keys = np.column_stack([design.school, design.X, design.W, design.Z, design.S])
     if family == "normal":
         rows, cell = np.unique(keys, axis=0, return_inverse=True)

@@ -13,13 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit, logit
 
-from ..spec.inclusion import Beta
-from ..spec.model_priors import ModelPriors
 from ..spec.options import Model
-from ..spec.standard import DATA_UNITS, Units
 from . import kernel, quadrature
-from .covariance import Conditional, EffectCovariance
-from .gradient import by_conditional, by_variance, mixture_means, moments_of_u, spike_means
+from .covariance import Conditional
+from .gradient import by_conditional, mixture_means, moments_of_u
+from .hyperparameters import Hyperparameters
 from .kernel import Component, Components
 from .sums import StudentSums, SummarySums, Sums
 
@@ -44,49 +42,30 @@ class Local(NamedTuple):
     directions: Components  #: F (..., J, K, K) of the spike and of the slab
 
 
-class CollapsedPosterior:
+class CollapsedPosterior(Hyperparameters):
     """log p(gamma, eta, tau, Omega | y) with u, t and delta integrated out.
 
     Parameters
     ----------
-    sums : SummarySums or StudentSums
-    blocks : tuple of tuples of int
-        The effects that are correlated with each other; the scale effect is the last of all.
-    inclusion_prior : float or Beta
-        pi, the prior probability that a school's scale effect is in the slab, or pi's own prior.
-    priors : ModelPriors
-    units : Units
-        The scale of `sums`, `priors` and x; log likelihoods are those of the data in their own units.
+    model : Model
+        One that can be collapsed, on the scale of its design; log likelihoods are those of the data in their own units.
     """
 
-    def __init__(self, sums, blocks, inclusion_prior: float | Beta, priors: ModelPriors, units: Units = DATA_UNITS):
-        self.sums = sums
-        self.covariance = EffectCovariance(blocks)
-        self.inclusion_prior = inclusion_prior
-        self.priors = priors
-        self.units = units
-        sizes = [len(sums.location_terms), len(sums.scale_terms), self.covariance.size]
-        sizes += [1] if isinstance(inclusion_prior, Beta) else []
-        ends = np.cumsum([0, *sizes])
-        self.gamma, self.eta, self.effects = (slice(*ends[i : i + 2]) for i in range(3))
-        self.size = int(ends[-1])
-        self.tau_t = self.effects.start + self.covariance.effects - 1  # where log tau_t stands in x
-
+    def __init__(self, model: Model):
+        super().__init__(model)
+        design, self.units = model.design, model.units
+        self.sums = StudentSums(design) if design.table is None else SummarySums(design.table)
         first = self.effects.start + self.covariance.effects
+        self.tau_t = first - 1  # where log tau_t stands in x
         self.correlations = np.arange(first, self.effects.stop)  # their atanh in x
-        correlations = first + np.array(self.covariance.with_last, dtype=int)
-        learned = [self.size - 1] if isinstance(inclusion_prior, Beta) else []
         #: coordinates that play no part where tau_t is zero: there they keep their prior
-        self.of_scale = np.array([self.tau_t, *correlations, *learned])
+        with_t = [first + at for at in self.covariance.with_last]
+        self.of_scale = np.array([self.tau_t, *with_t, *range(self.pi.start, self.pi.stop)])
 
     @property
     def n_schools(self) -> int:
         """Number of schools."""
         return len(self.sums.n)
-
-    def log_odds(self, x):
-        """logit pi, from x (..., size)."""
-        return x[..., -1] if isinstance(self.inclusion_prior, Beta) else logit(self.inclusion_prior)
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """A point near the mode, and the Cholesky factor of a rough covariance around it."""
@@ -96,49 +75,14 @@ class CollapsedPosterior:
         taus = np.append(found["tau_u"], found["tau_t"])
         x[self.effects.start : self.tau_t + 1] = np.log(taus)
         factor[self.gamma, self.gamma], factor[self.eta, self.eta] = found["gamma_factor"], found["eta_factor"]
-        if isinstance(self.inclusion_prior, Beta):
-            x[-1] = logit(self.inclusion_prior.mean)
+        if self.learns_pi:
+            x[self.pi] = logit(self.inclusion.prior.mean)
         return x, factor
-
-    def log_prior(self, x):
-        """log prior density of x (..., size), with the Jacobian of the transformation."""
-        coefficients = self.priors.gamma.log_density(x[..., self.gamma]) + self.priors.eta.log_density(x[..., self.eta])
-        return coefficients + self.log_prior_of(x, range(self.effects.start, self.size))
-
-    def log_prior_of(self, x, positions):
-        """The part of `log_prior` that is about some coordinates after the coefficients: all independent."""
-        return sum((self._log_prior_at(at, x[..., at]) for at in positions), start=np.zeros(x.shape[:-1]))
-
-    def _log_prior_at(self, at: int, x):
-        """log prior density of one coordinate: of a log tau, the atanh of a correlation, or logit pi."""
-        effect = at - self.effects.start
-        if effect < self.covariance.effects:
-            return self.priors.tau[effect].log_density(np.exp(x)) + x
-        if at < self.effects.stop:
-            return self.covariance.log_lkj_of(effect - self.covariance.effects, x, self.priors.omega_shape)
-        return self.inclusion_prior.log_density_of_logit(x)
 
     def draw_from_prior(self, positions, draws: int, rng) -> np.ndarray:
         """Correlations' atanh and logit pi, those at `positions`, from their priors (S, positions)."""
-        x, first = np.empty((draws, len(positions))), self.effects.start + self.covariance.effects
-        for column, at in enumerate(positions):
-            if at < self.effects.stop:
-                x[:, column] = self.covariance.draw_lkj(at - first, self.priors.omega_shape, draws, rng)
-            else:
-                x[:, column] = logit(rng.beta(self.inclusion_prior.a, self.inclusion_prior.b, size=draws))
-        return x
-
-    def _log_prior_gradient(self, x):
-        gradient = np.zeros(self.size)
-        gradient[self.effects] = self.covariance.log_lkj_gradient(x[self.effects], self.priors.omega_shape)
-        gradient[self.gamma] = self.priors.gamma.gradient(x[self.gamma])
-        gradient[self.eta] = self.priors.eta.gradient(x[self.eta])
-        for at, prior in enumerate(self.priors.tau, start=self.effects.start):
-            tau = np.exp(x[at])
-            gradient[at] = prior.gradient(tau) * tau + 1
-        if isinstance(self.inclusion_prior, Beta):
-            gradient[-1] = self.inclusion_prior.gradient_by_logit(x[-1])
-        return gradient
+        drawn = [self.prior_at(at).sample(draws, rng) for at in positions]
+        return np.reshape(drawn, (len(positions), draws)).T
 
     def _null_log_prior(self, x):
         return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
@@ -153,22 +97,10 @@ class CollapsedPosterior:
 
     def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
-        log_p, gradient = self._null_log_prior(x), self._log_prior_gradient(x)
-        for schools in blocks(self.n_schools, _BLOCK):
-            here = self.at(x, schools)
-            spike = here.both.spike
-            log_p += (self._constant(here) + kernel.log_spike(spike)).sum()
-            means = spike_means(np.ones(len(spike.n)), spike)
-            moments = moments_of_u(means, here.directions.spike, here.conditional.spike, None)
-            by_gamma, by_eta = self.sums.pull_back(here.sums, schools, means.s, *moments)
-            gradient[self.gamma] += by_gamma
-            gradient[self.eta] += by_eta
-            by_spike = by_variance(means, here.directions.spike)
-            nothing = np.zeros(len(by_spike)), np.zeros_like(by_spike)
-            by_effects = Conditional(*nothing, by_spike, np.zeros(()))
-            gradient[self.effects] += self.covariance.pull_back(x[self.effects], by_effects)
+        log_p, gradient = self.log_likelihood_and_gradient(x, -np.inf)
+        gradient += self.log_prior_gradient(x)
         gradient[self.of_scale] = 0.0
-        return float(log_p), gradient
+        return float(log_p + self._null_log_prior(x)), gradient
 
     def at(self, x, schools=slice(None)) -> Local:
         """Sums and components at x (..., size), with a last axis for the schools."""
@@ -221,13 +153,17 @@ class CollapsedPosterior:
         return here.sums.constant - here.sums.n * np.log(self.units.unit)
 
     def log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
-        """log posterior density and its gradient at one point x (size,).
+        """log posterior density and its gradient at one point x (size,)."""
+        log_p, gradient = self.log_likelihood_and_gradient(x, self.log_odds(x))
+        return float(log_p + self.log_prior(x)), gradient + self.log_prior_gradient(x)
+
+    def log_likelihood_and_gradient(self, x, log_odds: float) -> tuple[float, np.ndarray]:
+        """log p(y | hyperparameters) and its gradient at one point x (size,), given logit pi: -inf where all t are zero.
 
         The gradient of a log mixture is the posterior mean of its components' gradients
         (Fisher's identity), over the same quadrature nodes as the density itself.
         """
-        log_p, gradient = self.log_prior(x), self._log_prior_gradient(x)
-        log_odds = self.log_odds(x)
+        log_p, gradient = 0.0, np.zeros(self.size)
         for schools in blocks(self.n_schools, _BLOCK):
             here = self.at(x, schools)
             mixture, means, inclusion = mixture_means(here.both, log_odds)
@@ -242,9 +178,8 @@ class CollapsedPosterior:
             gradient[self.eta] += by_eta
             by_effects = by_conditional(means, here.directions)
             gradient[self.effects] += self.covariance.pull_back(x[self.effects], by_effects)
-            if isinstance(self.inclusion_prior, Beta):
-                gradient[-1] += (inclusion - expit(log_odds)).sum()
-        return float(log_p), gradient
+            gradient[self.pi] += (inclusion - expit(log_odds)).sum()
+        return log_p, gradient
 
 
 def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[Component, np.ndarray]:
@@ -265,10 +200,3 @@ def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[C
         along = 0.0 * values if slope is None else (back @ turned @ slope[..., None])[..., 0]
         slopes = tuple(np.moveaxis(along, -1, 0))
     return Component(sums.n, sums.sum_squares, conditional.tau_t, loads, centres, slopes), directions
-
-
-def collapsed_posterior(model: Model) -> CollapsedPosterior:
-    """The posterior of a model that can be collapsed, on the scale of its design."""
-    design = model.design
-    sums = StudentSums(design) if design.table is None else SummarySums(design.table)
-    return CollapsedPosterior(sums, design.blocks, model.inclusion.single, model.priors, model.units)

@@ -8,7 +8,6 @@ Analysis*, 100, 1989-2001). For two effects p is their correlation rho itself.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,90 +45,61 @@ class EffectCovariance:
         self.with_last = [at for at, (b, i, _j) in enumerate(self.partials) if b[i] == self.effects - 1]
 
     def constrain(self, x) -> tuple[np.ndarray, np.ndarray]:
-        """tau (..., M) and the Cholesky factor L (..., M, M) from x (..., size), real or complex."""
-        partial = np.tanh(x[..., self.effects :])
-        factor = np.zeros((*x.shape[:-1], self.effects, self.effects), dtype=x.dtype)
-        left = np.ones((*x.shape[:-1], self.effects), dtype=x.dtype)  # of each row's unit length, squared
-        for at, (block, i, j) in enumerate(self.partials):
-            p = partial[..., at]
-            factor[..., block[i], block[j]] = p * np.sqrt(left[..., block[i]])
-            left[..., block[i]] *= 1 - p * p
-        diagonal = np.arange(self.effects)
-        factor[..., diagonal, diagonal] = np.sqrt(left)
+        """tau (..., M) and the Cholesky factor L (..., M, M) from x (..., size)."""
+        factor = np.zeros((*x.shape[:-1], self.effects, self.effects))
+        for (i, j), value in self.entries(np.moveaxis(np.tanh(x[..., self.effects :]), -1, 0)).items():
+            factor[..., i, j] = value
         return np.exp(x[..., : self.effects]), factor
+
+    def entries(self, partials, sqrt=np.sqrt) -> dict:
+        """The elements of L by row and column, from a sequence of partial correlations: arrays or tensors."""
+        found, left = {}, [1.0] * self.effects  # of each row's unit length, squared
+        for p, (block, i, j) in zip(partials, self.partials, strict=True):
+            found[block[i], block[j]] = p * sqrt(left[block[i]])
+            left[block[i]] = left[block[i]] * (1 - p * p)
+        return found | {(i, i): sqrt(rest) for i, rest in enumerate(left)}
 
     def unconstrain(self, tau, omega) -> np.ndarray:
         """x (..., size) from tau (..., M) and Omega (..., M, M)."""
-        factor = cholesky(omega)
-        left = np.ones(tau.shape)
-        partial = np.empty((*tau.shape[:-1], len(self.partials)))
-        for at, (block, i, j) in enumerate(self.partials):
-            p = factor[..., block[i], block[j]] / np.sqrt(left[..., block[i]])
-            left[..., block[i]] *= 1 - p * p
-            partial[..., at] = np.arctanh(p)
-        return np.concatenate([np.log(tau), partial], axis=-1)
+        factor, partials = cholesky(omega), []
+        for block, i, j in self.partials:
+            rest = (factor[..., block[i], block[j] :] ** 2).sum(axis=-1)
+            partials.append(np.arctanh(factor[..., block[i], block[j]] / np.sqrt(rest)))
+        return np.concatenate([np.log(tau), np.moveaxis(np.reshape(partials, (-1, *tau.shape[:-1])), 0, -1)], axis=-1)
 
     def conditional(self, x) -> Conditional:
         """u given z, from x (..., size)."""
-        if self.size == 3:  # one location effect, correlated with t: the usual case, and a few times faster
-            tau, rho = np.exp(x[..., :2]), np.tanh(x[..., 2:])
-            variance = (tau[..., :1] ** 2)[..., None]
-            return Conditional(tau[..., :1] * rho, variance * (1 - rho * rho)[..., None], variance, tau[..., 1])
         tau, factor = self.constrain(x)
-        scaled = tau[..., :-1, None] * factor[..., :-1, :-1]
-        row = factor[..., -1, :-1]
-        slope = (scaled * row[..., None, :]).sum(axis=-1)
-        spike = scaled @ np.swapaxes(scaled, -1, -2)
+        scaled, row = tau[..., :-1, None] * factor[..., :-1, :-1], factor[..., -1, :-1]
+        turned = np.swapaxes(scaled, -1, -2)
         remaining = np.eye(self.effects - 1) - row[..., :, None] * row[..., None, :]
-        return Conditional(slope, scaled @ remaining @ np.swapaxes(scaled, -1, -2), spike, tau[..., -1])
+        slope = (scaled * row[..., None, :]).sum(axis=-1)
+        return Conditional(slope, scaled @ remaining @ turned, scaled @ turned, tau[..., -1])
 
     def pull_back(self, x, gradient: Conditional) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradient by `conditional(x)` is given.
-
-        By a complex step: exact to rounding, and the map is small.
-        """
-        if self.size == 3:
-            tau_u, tau_t, rho = math.exp(x[0]), math.exp(x[1]), math.tanh(x[2])
-            by_slope, by_slab, by_spike = (float(np.ravel(g)[0]) for g in gradient[:3])
-            free = 1 - rho * rho
-            by_tau_u = by_slope * rho + 2 * tau_u * (free * by_slab + by_spike)
-            by_rho = tau_u * by_slope - 2 * rho * tau_u**2 * by_slab
-            return np.array([by_tau_u * tau_u, float(gradient.tau_t) * tau_t, by_rho * free])
-        step = 1e-30
-        moved = self.conditional(x + 1j * step * np.eye(self.size))
-        moves = [m.imag.reshape(self.size, -1) @ np.ravel(g) for m, g in zip(moved, gradient, strict=True)]
-        return sum(moves) / step
+        """Gradient by x (size,) of a function whose gradient by `conditional(x)` is given."""
+        tau, factor = self.constrain(x)
+        scaled, row = tau[:-1, None] * factor[:-1, :-1], factor[-1, :-1]
+        # Cov(u | z) is Cov(u) less the outer square of the slope.
+        by_slope = gradient.slope - 2 * gradient.slab @ (scaled @ row)
+        by_scaled = 2 * (gradient.slab + gradient.spike) @ scaled + np.outer(by_slope, row)
+        by_factor = np.zeros_like(factor)
+        by_factor[:-1, :-1], by_factor[-1, :-1] = tau[:-1, None] * by_scaled, by_slope @ scaled
+        by_tau = np.append((by_scaled * factor[:-1, :-1]).sum(axis=1), gradient.tau_t)
+        return self.pull_back_factor(x, by_tau, by_factor)
 
     def pull_back_factor(self, x, by_tau, by_factor) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradients by tau (M,) and L (M, M) are given; by a complex step."""
-        step = 1e-30
-        tau, factor = self.constrain(x + 1j * step * np.eye(self.size))
-        return (tau.imag @ by_tau + factor.imag.reshape(self.size, -1) @ by_factor.ravel()) / step
-
-    def _lkj_shape(self, at: int, shape: float) -> float:
-        """a of the Beta(a, a) prior of one (p + 1) / 2."""
-        block, _i, j = self.partials[at]
-        return shape + (len(block) - 2 - j) / 2
-
-    def log_lkj(self, x, shape: float) -> np.ndarray:
-        """log LKJ density of the partial correlations, with the Jacobian of tanh."""
-        parts = [self.log_lkj_of(at, x[..., self.effects + at], shape) for at in range(len(self.partials))]
-        return sum(parts, start=np.zeros(x.shape[:-1]))
-
-    def log_lkj_of(self, at: int, x, shape: float) -> np.ndarray:
-        """The part of one of them, x its atanh."""
-        a = self._lkj_shape(at, shape)
-        log_beta = 2 * math.lgamma(a) - math.lgamma(2 * a)
-        return a * np.log1p(-(np.tanh(x) ** 2)) - (2 * a - 1) * math.log(2) - log_beta
-
-    def draw_lkj(self, at: int, shape: float, draws: int, rng) -> np.ndarray:
-        """atanh of one partial correlation, from its prior."""
-        a = self._lkj_shape(at, shape)
-        return np.arctanh(np.clip(2 * rng.beta(a, a, size=draws) - 1, -1 + 1e-15, 1 - 1e-15))
-
-    def log_lkj_gradient(self, x, shape: float) -> np.ndarray:
-        """Its gradient by x (size,)."""
-        gradient = np.zeros(self.size)
-        for at in range(len(self.partials)):
-            gradient[self.effects + at] = -2 * self._lkj_shape(at, shape) * np.tanh(x[self.effects + at])
+        """Gradient by x (size,) of a function whose gradients by tau (M,) and L (M, M) are given."""
+        tau, factor = self.constrain(x)
+        gradient = np.append(by_tau * tau, np.zeros(len(self.partials)))
+        for at, (block, i, j) in enumerate(self.partials, start=self.effects):
+            row, column, p = block[i], block[j], np.tanh(x[at])
+            # p moves its own element, and scales all that follow in the row by sqrt(1 - p^2).
+            left = np.sqrt((factor[row, column:] ** 2).sum())
+            gradient[at] = by_factor[row, column] * left * (1 - p * p)
+            gradient[at] -= p * (by_factor[row, column + 1 :] @ factor[row, column + 1 :])
         return gradient
+
+    def lkj_shapes(self, shape: float) -> list[float]:
+        """a of the Beta(a, a) prior of each (p + 1) / 2."""
+        return [shape + (len(block) - 2 - j) / 2 for block, _i, j in self.partials]

@@ -49,9 +49,9 @@ class SchoolTerms(NamedTuple):
     """
 
     n: Any  #: students
-    precision: Any  #: A = sum w_i, the precision of `mean` at t = 0
-    mean: Any  #: B / A, the weighted mean residual
-    sum_squares: Any  #: Q = C - B^2 / A, weighted squared deviations around `mean`
+    root: Any  #: sqrt(A), A = sum w_i the precision of the mean residual at t = 0
+    projection: Any  #: B / sqrt(A), B = sum w_i r_i: the mean residual in its own SDs
+    sum_squares: Any  #: Q = C - B^2 / A, C = sum w_i r_i^2: weighted squared deviations around the mean residual
     constant: Any  #: -n/2 log(2 pi) - sum w_i'eta
 
 
@@ -84,17 +84,16 @@ class Components(NamedTuple):
 def intercept_terms(n, mean, sum_squares, gamma, eta, xp=np) -> SchoolTerms:
     """Terms of the intercept-only model from a school's n, mean and sum of squared deviations."""
     inverse_variance = xp.exp(-2 * eta)
+    root = xp.sqrt(n * inverse_variance)
     constant = -0.5 * n * _LOG_2PI - n * eta
-    return SchoolTerms(n, n * inverse_variance, mean - gamma, sum_squares * inverse_variance, constant)
+    return SchoolTerms(n, root, root * (mean - gamma), sum_squares * inverse_variance, constant)
 
 
 def one_effect(terms: SchoolTerms, effects: Effects, xp=np) -> Components:
     """Spike and slab of the model with one random location effect."""
-    root = xp.sqrt(terms.precision)
-    centre = root * terms.mean
-    load = terms.precision * effects.tau_u**2
-    slope = root * (effects.tau_u * effects.rho)
-    spike = Component(terms.n, terms.sum_squares, effects.tau_t, (load,), (centre,), (0.0 * slope,))
+    load = (terms.root * effects.tau_u) ** 2
+    slope = terms.root * (effects.tau_u * effects.rho)
+    spike = Component(terms.n, terms.sum_squares, effects.tau_t, (load,), (terms.projection,), (0.0 * slope,))
     return Components(spike, spike._replace(loads=(load * (1 - effects.rho**2),), slopes=(slope,)))
 
 

@@ -1,7 +1,7 @@
 """The marginal posterior on an unconstrained scale, in NumPy: only the indicators are summed out.
 
 x holds gamma, eta, log tau, the correlations' parameters, then logit pi and log(nu - 2) where they are estimated, and
-the schools' own coordinates. It is the density of `models.marginal`, with its gradient written out: a gradient takes
+the schools' own coordinates. It is the density of `pymc.marginal_model`, with its gradient written out: a gradient takes
 a millisecond, and nothing is compiled.
 """
 
@@ -15,19 +15,22 @@ from scipy.special import digamma, expit, gammaln, log_expit, logit
 from ..spec.options import Model
 from ..spec.priors import LEAST_NU
 from .cells import cells_of
-from .covariance import EffectCovariance
+from .hyperparameters import Hyperparameters
 from .linear import solve_lower, solve_upper
 from .sums import StudentSums
 
 _LOG_2PI = np.log(2 * np.pi)
 
 
-def configurations(selected) -> np.ndarray:
-    """All values of a school's indicators (2^R, R), the last effect's changing fastest."""
-    return np.array(list(product((0, 1), repeat=len(selected))))
+def configurations(selected, effects: int) -> tuple[np.ndarray, np.ndarray]:
+    """All values of a school's indicators (2^R, R), the last effect's changing fastest; and which effects are in (2^R, M)."""
+    deltas = np.array(list(product((0, 1), repeat=len(selected))))
+    in_force = np.ones((len(deltas), effects))
+    in_force[:, list(selected)] = deltas
+    return deltas, in_force
 
 
-class MarginalPosterior:
+class MarginalPosterior(Hyperparameters):
     """log p(gamma, eta, tau, Omega, (pi, nu,) v | y) with delta summed out.
 
     The students say much about a school's location, so that its own coefficients gamma + u are better coordinates than
@@ -41,24 +44,16 @@ class MarginalPosterior:
     """
 
     def __init__(self, model: Model):
-        design, inclusion = model.design, model.inclusion
-        self.model, self.design, self.priors, self.inclusion = model, design, model.priors, inclusion
+        super().__init__(model)
+        design = self.design = model.design
         self.cells = cells_of(design, model.family)
         self.rows = np.bincount(self.cells.school)  # per school
         self.starts = np.concatenate([[0], np.cumsum(self.rows)[:-1]])
-        self.covariance = EffectCovariance(design.blocks)
         self.K, self.M, self.J = len(design.location_effects), len(design.effects), len(design.labels)
         self.centred = not any(at < self.K for at in model.selected)
-        deltas = configurations(model.selected)
-        self.deltas, self.in_force = deltas, np.ones((len(deltas), self.M))
-        self.in_force[:, list(model.selected)] = deltas
-        self.learns_pi, self.student = inclusion.learned, model.family == "student"
-        sizes = [design.X.shape[1], design.W.shape[1], self.covariance.size, self.learns_pi, self.student]
-        ends = np.cumsum([0, *sizes, self.J * self.M])
-        self.parts = dict(
-            zip(("gamma", "eta", "effects", "pi", "nu", "schools"), map(slice, ends[:-1], ends[1:]), strict=True)
-        )
-        self.size = int(ends[-1])
+        self.deltas, self.in_force = configurations(model.selected, self.M)
+        self.schools = slice(self.size, self.size + self.J * self.M)
+        self.size = self.schools.stop
         terms = list(design.location_terms)
         #: where the coefficient stands around which each location effect varies, if there is one
         self._fixed = [terms.index(name) if name in terms else None for name in design.location_effects]
@@ -68,17 +63,17 @@ class MarginalPosterior:
         design, x = self.design, np.zeros(self.size)
         found = StudentSums(design).start()
         scale_tau = found["tau_t"] / np.sqrt((design.S**2).mean(axis=0))
-        x[self.parts["gamma"]], x[self.parts["eta"]] = found["gamma"], found["eta"]
-        x[self.parts["effects"]][: self.M] = np.log([*found["tau_u"], *scale_tau])
+        x[self.gamma], x[self.eta] = found["gamma"], found["eta"]
+        x[self.effects][: self.M] = np.log([*found["tau_u"], *scale_tau])
         if self.learns_pi:
-            x[self.parts["pi"]] = logit(self.inclusion.prior.mean)
+            x[self.pi] = logit(self.inclusion.prior.mean)
         if self.student:
-            x[self.parts["nu"]] = np.log(20.0)
+            x[self.nu] = np.log(20.0)
         if self.centred:
             residual = design.y - design.X @ found["gamma"]
             tau_u = found["tau_u"][0]
             shrink = tau_u**2 / (tau_u**2 + residual.var() / design.n)
-            schools = x[self.parts["schools"]].reshape(self.J, self.M)
+            schools = x[self.schools].reshape(self.J, self.M)
             schools[:, 0] = shrink * np.bincount(design.school, residual) / design.n
             for k, fixed in enumerate(self._fixed):
                 schools[:, k] += 0.0 if fixed is None else found["gamma"][fixed]
@@ -86,28 +81,20 @@ class MarginalPosterior:
 
     def constrain(self, x) -> dict[str, np.ndarray]:
         """All parameters at one point x, among them v (J, M), the effects before the indicators act."""
-        values = {name: x[part] for name, part in self.parts.items()}
-        tau, factor = self.covariance.constrain(values["effects"])
-        schools = values["schools"].reshape(self.J, self.M)
-        z = schools
+        gamma, (tau, factor) = x[self.gamma], self.covariance.constrain(x[self.effects])
+        z = x[self.schools].reshape(self.J, self.M)
         if self.centred:
-            fixed = np.array([0.0 if at is None else values["gamma"][at] for at in self._fixed])
-            u = schools[:, : self.K] - fixed
-            z_u = solve_lower(tau[: self.K, None] * factor[: self.K, : self.K], u)
-            z = np.concatenate([z_u, schools[:, self.K :]], axis=1)
-        v = tau * (z @ factor.T)
-        found = {"gamma": values["gamma"], "eta": values["eta"], "tau": tau, "factor": factor, "z": z, "v": v}
-        found |= {"pi": expit(values["pi"][0])} if self.learns_pi else {}
-        return found | ({"nu": LEAST_NU + np.exp(values["nu"][0])} if self.student else {})
+            fixed = np.array([0.0 if at is None else gamma[at] for at in self._fixed])
+            z_u = solve_lower(tau[: self.K, None] * factor[: self.K, : self.K], z[:, : self.K] - fixed)
+            z = np.concatenate([z_u, z[:, self.K :]], axis=1)
+        found = {"gamma": gamma, "eta": x[self.eta], "tau": tau, "factor": factor, "z": z, "v": tau * (z @ factor.T)}
+        found |= {"pi": expit(self.log_odds(x))} if self.learns_pi else {}
+        return found | ({"nu": LEAST_NU + np.exp(x[self.nu][0])} if self.student else {})
 
     def log_prior_of_configurations(self, log_odds) -> np.ndarray:
         """log prior probability of each configuration (C,), from logit pi, one for all effects or one each."""
         log_odds = np.broadcast_to(log_odds, self.deltas.shape[1])
         return (self.deltas * log_expit(log_odds) + (1 - self.deltas) * log_expit(-log_odds)).sum(axis=1)
-
-    def log_odds(self, x):
-        """logit pi."""
-        return x[self.parts["pi"]] if self.learns_pi else logit(np.array(self.inclusion.prior))
 
     def log_likelihoods(self, found) -> tuple[np.ndarray, list[tuple]]:
         """log p(y_j | v, configuration) (C, J), and per configuration what the gradient needs, row by row."""
@@ -115,9 +102,9 @@ class MarginalPosterior:
         location, log_scale = cells.X @ found["gamma"], cells.W @ found["eta"]
         values, students = np.empty((len(self.deltas), self.J)), []
         for c, on in enumerate(self.in_force):
-            v = found["v"] * on
-            residual = cells.mean - location - _spread_out(v[:, : self.K], cells.Z, self.rows)
-            log_sd = log_scale + _spread_out(v[:, self.K :], cells.S, self.rows)
+            v = (found["v"] * on)[cells.school]
+            residual = cells.mean - location - (cells.Z * v[:, : self.K]).sum(axis=1)
+            log_sd = log_scale + (cells.S * v[:, self.K :]).sum(axis=1)
             precision = np.exp(-log_sd)
             standard = residual * precision
             if nu is None:
@@ -140,15 +127,14 @@ class MarginalPosterior:
         peak = joint.max(axis=0)
         mixture = peak + np.log(np.exp(joint - peak).sum(axis=0))
         probability = np.exp(joint - mixture)
-        gradient = np.zeros(self.size)
+        gradient = self.log_prior_gradient(x)
         by_v, by_nu = self._pull_back_students(probability, students, found, gradient)
         log_p = mixture.sum() + self._pull_back_effects(x, found, by_v, gradient)
-        if self.learns_pi:
-            included = (probability.T @ self.deltas).sum(axis=0)
-            gradient[self.parts["pi"]] += (included - self.J * expit(log_odds)).sum()
+        included = (probability.T @ self.deltas).sum(axis=0)
+        gradient[self.pi] += (included - self.J * expit(log_odds)).sum()
         if self.student:
-            gradient[self.parts["nu"]] += by_nu * (found["nu"] - 2)
-        return float(log_p + self._add_prior(x, found, gradient)), gradient
+            gradient[self.nu] += by_nu * (found["nu"] - 2)
+        return float(log_p + self.log_prior(x)), gradient
 
     def _pull_back_students(self, probability, students, found, gradient):
         """Gradient by gamma and eta (added), by v (J, M) and by nu: means over the configurations."""
@@ -167,15 +153,15 @@ class MarginalPosterior:
             if nu is not None:
                 tail = (nu + 1) / (nu - 2) * squared / (1 + squared) - np.log1p(squared)
                 by_nu += 0.5 * (p @ tail + p.sum() * (digamma((nu + 1) / 2) - digamma(nu / 2) - 1 / (nu - 2)))
-        gradient[self.parts["gamma"]] += by_mu @ cells.X
-        gradient[self.parts["eta"]] += by_log_sd @ cells.W
+        gradient[self.gamma] += by_mu @ cells.X
+        gradient[self.eta] += by_log_sd @ cells.W
         return by_v, by_nu
 
     def _pull_back_effects(self, x, found, by_v, gradient) -> float:
         """Gradient of likelihood and prior of v by tau, Omega and the schools' coordinates (added); log prior of v."""
         K, tau, factor, z = self.K, found["tau"], found["factor"], found["z"]
         by_scaled = by_v * tau
-        schools = gradient[self.parts["schools"]].reshape(self.J, self.M)
+        schools = gradient[self.schools].reshape(self.J, self.M)
         log_p = -0.5 * (z**2).sum() - 0.5 * z.size * _LOG_2PI
         first = K if self.centred else 0
         by_factor = np.zeros((self.M, self.M))
@@ -195,36 +181,10 @@ class MarginalPosterior:
             schools[:, :K] += by_u
             for k, fixed in enumerate(self._fixed):
                 if fixed is not None:
-                    gradient[self.parts["gamma"].start + fixed] -= by_u[:, k].sum()
+                    gradient[self.gamma.start + fixed] -= by_u[:, k].sum()
             log_p -= self.J * np.log(np.diag(root)).sum()
-        gradient[self.parts["effects"]] += self.covariance.pull_back_factor(x[self.parts["effects"]], by_tau, by_factor)
+        gradient[self.effects] += self.covariance.pull_back_factor(x[self.effects], by_tau, by_factor)
         return float(log_p)
-
-    def _add_prior(self, x, found, gradient) -> float:
-        """log prior of the hyperparameters with its Jacobian; its gradient is added."""
-        effects = x[self.parts["effects"]]
-        total = float(self.covariance.log_lkj(effects, self.priors.omega_shape))
-        gradient[self.parts["effects"]] += self.covariance.log_lkj_gradient(effects, self.priors.omega_shape)
-        for name, priors in (("gamma", self.priors.gamma), ("eta", self.priors.eta)):
-            total += float(priors.log_density(x[self.parts[name]]))
-            gradient[self.parts[name]] += priors.gradient(x[self.parts[name]])
-        for at, prior in enumerate(self.priors.tau):
-            total += float(prior.log_density(found["tau"][at])) + effects[at]
-            gradient[self.parts["effects"].start + at] += prior.gradient(found["tau"][at]) * found["tau"][at] + 1
-        if self.learns_pi:
-            at, prior = self.parts["pi"].start, self.inclusion.prior
-            total += float(prior.log_density_of_logit(x[at]))
-            gradient[at] += prior.gradient_by_logit(x[at])
-        if self.student:
-            at, above = self.parts["nu"].start, found["nu"] - LEAST_NU
-            total += float(self.priors.nu.log_density(found["nu"])) + np.log(above)
-            gradient[at] += float(self.priors.nu.gradient(found["nu"])) * above + 1
-        return total
-
-
-def _spread_out(effects, columns, n) -> np.ndarray:
-    """Sum over effects of the school's effect times the student's column (N,)."""
-    return sum(np.repeat(effects[:, k], n) * column for k, column in enumerate(columns.T))
 
 
 def _student_constant(nu: float) -> float:

@@ -100,26 +100,10 @@ def flatten(part: Component, shape) -> Component:
     return Component(*(tuple(map(flat, value)) if isinstance(value, tuple) else flat(value) for value in part))
 
 
-def precisions_between(limits, count: int, tau_t) -> np.ndarray:
-    """s = exp(-2 tau_t z), a student's precision over that at t = 0, at `nodes_between(limits, count)`.
-
-    A geometric series: products take the place of exponentials.
-    """
-    low, high = limits
-    s = np.empty((count, *low.shape))
-    s[0] = np.exp(-2 * tau_t * low)
-    ratio, known = np.exp(-2 * tau_t * (high - low) / (count - 1)), 1
-    while known < count:
-        more = min(known, count - known)
-        np.multiply(s[:more], ratio, out=s[known : known + more])
-        ratio, known = ratio * ratio, known + more
-    return s
-
-
 def piece_between(limits, count: int, slab: Component, where=slice(None)) -> Piece:
     """Quadrature with so many nodes between these limits."""
     z = nodes_between(limits, count)
-    values = log_integrand(z, slab, s=precisions_between(limits, count, slab.tau_t))
+    values = log_integrand(z, slab)
     peak = values.max(axis=0)
     return Piece(where, slab, limits, peak, np.exp(values - peak))
 

@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.special import logit
 
 from ..fitting.tree import design_from
-from ..model.collapsed import CollapsedPosterior, collapsed_posterior
+from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design, build_design
 from ..spec.formulas import parse_formulas
 from ..spec.inclusion import Inclusion
@@ -52,7 +52,7 @@ def posterior_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_P
     obstacle = why_not_collapsed(model.design, model.selected, model.family, model.indicator)
     if obstacle:
         raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
-    return collapsed_posterior(model.standard)
+    return CollapsedPosterior(model.standard)
 
 
 def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from scipy.special import expit, gammaln, log_expit
+from scipy.special import expit, gammaln, log_expit, logit
 
 from ..arguments import check_probability, in_order_of, is_number, shown
 
@@ -110,6 +110,11 @@ class Inclusion:
     def single(self) -> float | Beta:
         """pi, or its prior, where one effect is selected."""
         return self.prior if self.learned else self.prior[0]
+
+    @property
+    def log_odds(self):
+        """logit of the numbers: of one effect a number, of several an array."""
+        return logit(self.prior[0] if len(self.prior) == 1 else self.prior)
 
     def at(self, draws, effect: str):
         """pi of an effect in the draws of a fit: its number, or what was learned."""

@@ -115,11 +115,6 @@ class Model:
         units = Units(self.margins)
         return replace(self, design=units.of_design(self.design), units=units)
 
-    @property
-    def inclusion_prior(self):
-        """pi of each selected effect, or the prior of all."""
-        return self.inclusion.prior
-
 
 def why_not_collapsed(design: Design, selected: Sequence[int], family: str, indicator: str) -> str | None:
     """The reason why the collapsed formulation does not apply, or None."""

@@ -23,7 +23,7 @@ def coordinates(design: Design, selected=()) -> dict[str, list]:
         "effect": names,
         "effect_bis": names,
         "selected": [names[at] for at in selected],
-        "school": list(range(len(names))) if design.labels is None else design.labels.to_numpy(),
+        "school": design.labels.to_numpy(),
     }
 
 
@@ -71,30 +71,28 @@ def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
 
 def cholesky_factor(design: Design, priors: ModelPriors) -> pt.TensorVariable:
     """L, lower triangular, with Omega = L L' ~ LKJ in each block of correlated effects."""
-    if len(design.effects) == 2 and len(design.blocks) == 1:
-        # (rho + 1) / 2 ~ Beta(shape, shape) is what LKJ says of two effects.
-        if priors.omega_shape == 1:
-            rho = pm.Uniform("rho", -1.0, 1.0)
-        else:
-            half = pm.Beta("rho_half", priors.omega_shape, priors.omega_shape)
-            rho = pm.Deterministic("rho", 2 * half - 1)
-        corner, below, last = np.diag([1.0, 0.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.diag([0.0, 1.0])
-        return corner + rho * below + pt.sqrt(1 - rho**2) * last
-    covariance = EffectCovariance(design.blocks)
-    # Canonical partial correlations p = 2 b - 1 are independent under LKJ: b ~ Beta(a, a), a = shape + (size - 2 - column) / 2.
-    a = np.array([priors.omega_shape + (len(block) - 2 - j) / 2 for block, _i, j in covariance.partials])
-    if len(a) == 0:
-        return pt.eye(len(design.effects))
-    partial = 2 * pm.Beta("partial_half", a, a) - 1
-    rows = [[0.0] * len(design.effects) for _ in design.effects]
-    left = [1.0] * len(design.effects)  # of each row's unit length, squared
-    for at, (block, i, j) in enumerate(covariance.partials):
-        rows[block[i]][block[j]] = partial[at] * pt.sqrt(left[block[i]])
-        left[block[i]] *= 1 - partial[at] ** 2
-    for i, rest in enumerate(left):
-        rows[i][i] = pt.sqrt(rest)
-    factor = pt.stack([pt.stack(row) for row in rows])
-    pm.Deterministic("omega", (factor[:, None, :] * factor).sum(axis=-1), dims=("effect", "effect_bis"))
+    return factor_of(design, correlations(design, priors))
+
+
+def correlations(design: Design, priors: ModelPriors) -> pt.TensorVariable:
+    """Partial correlations p = 2 b - 1, which under LKJ are independent, b ~ Beta(a, a); of two effects that is rho."""
+    a = np.array(EffectCovariance(design.blocks).lkj_shapes(priors.omega_shape))
+    if len(design.effects) > 2:
+        return 2 * pm.Beta("partial_half", a, a) - 1
+    if priors.omega_shape == 1:
+        return pm.Uniform("rho", -1.0, 1.0)[None]
+    return pm.Deterministic("rho", 2 * pm.Beta("rho_half", *a, *a) - 1)[None]
+
+
+def factor_of(design: Design, partials) -> pt.TensorVariable:
+    """L from the partial correlations; Omega is recorded where it is more than rho."""
+    covariance, unit = EffectCovariance(design.blocks), np.eye(len(design.effects))
+    partials = [partials[at] for at in range(len(covariance.partials))]
+    entries = covariance.entries(partials, pt.sqrt)
+    factor = sum(value * np.outer(unit[i], unit[j]) for (i, j), value in entries.items())
+    if len(unit) > 2:
+        omega = (factor[:, None, :] * factor).sum(axis=-1)
+        pm.Deterministic("omega", omega, dims=("effect", "effect_bis"))
     return factor
 
 

@@ -57,7 +57,7 @@ def sampled_model(
         mu = linear(X, gamma) + (Z * u[school]).sum(axis=1)
         log_sigma = linear(W, eta) + (S * t[school]).sum(axis=1)
         if family == "normal":
-            normal_students("y", mu, pt.exp(log_sigma), students)
+            normal_students("y", mu, log_sigma, students)
         else:
             nu = degrees_of_freedom(priors)
             scale = pt.exp(log_sigma) * pt.sqrt((nu - 2) / nu)  # sigma is the SD
@@ -84,10 +84,14 @@ def with_ones(delta, selected, size: int):
     return 1 - places.sum(axis=0) + sum(delta[:, k, None] * place for k, place in enumerate(places))
 
 
-def normal_students(name: str, mu, sigma, cells: Cells):
+def normal_students(name: str, mu, log_sigma, cells: Cells):
     """y_ij ~ Normal(mu_ij, sigma_ij) for all students: one term for the n students of a cell."""
     if (cells.n == 1).all():
-        return pm.Normal(name, mu, sigma, observed=cells.mean)
+        return pm.Normal(name, mu, pt.exp(log_sigma), observed=cells.mean)
+    return pm.Potential(name, normal_density(cells, mu, log_sigma))
+
+
+def normal_density(cells: Cells, mu, log_sigma):
+    """Joint log density of the students of each cell."""
     squares = cells.sum_squares + cells.n * (cells.mean - mu) ** 2
-    log_density = -0.5 * cells.n * np.log(2 * np.pi) - cells.n * pt.log(sigma) - 0.5 * squares / sigma**2
-    return pm.Potential(name, log_density)
+    return -0.5 * (cells.n * np.log(2 * np.pi) + squares * pt.exp(-2 * log_sigma)) - cells.n * log_sigma
