@@ -79,7 +79,9 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
 def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
     """The correlations that are estimated, each once."""
     names = omega["effect"].to_numpy()
-    pairs = [(i, j) for i in range(len(names)) for j in range(i) if np.ptp(omega.isel(effect=i, effect_bis=j)) > 0]
+    pairs = [
+        (i, j) for i in range(len(names)) for j in range(i) if np.ptp(omega.isel(effect=i, effect_bis=j).to_numpy()) > 0
+    ]
     parts = [omega.isel(effect=i, effect_bis=j, drop=True) for i, j in pairs]
     labels = [f"{names[j]}, {names[i]}" for i, j in pairs]
     return xr.concat(parts, pd.Index(labels, name="pair"))
