@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -80,11 +81,8 @@ def check_numbers(name: str, value, inside: Callable, expected: str) -> np.ndarr
 def check_squares(what: str, values) -> None:
     """Refuse numbers so large or so small that a float cannot hold their squares."""
     size = float(np.nanmax(np.abs(values), initial=0.0))
-    if size > _LARGEST or 0 < size < _SMALLEST:
-        raise ValueError(
-            f"{what} must be in units that give numbers from {_SMALLEST:g} to {_LARGEST:g}, which can be squared; "
-            f"found numbers up to {size:g}."
-        )
+    within = f"numbers from {_SMALLEST:g} to {_LARGEST:g}, which can be squared"
+    require(size == 0 or _SMALLEST <= size <= _LARGEST, f"{what} must be in units that give {within}", size)
 
 
 def sequence(value) -> list | None:
@@ -97,9 +95,8 @@ def in_order_of(names: Sequence[str], argument: str, value, noun: str) -> list:
     """One value per name, in the names' order: from a dict or a pandas Series by label, else by position."""
     names = list(names)
     if isinstance(value, Mapping | pd.Series):
-        keys = list(value.keys())
-        fine = len(keys) == len(names) and set(keys) == set(names)
-        require(fine, f"{argument} must have one number per {noun}, with the keys {names}", keys)
+        keys, demand = list(value.keys()), f"{argument} must have one number per {noun}, with the keys {names}"
+        require(Counter(keys) == Counter(names), demand, keys)
         return [value[name] for name in names]
     values = sequence(value) if np.iterable(value) else [value]
     fine = values is not None and len(values) == len(names)

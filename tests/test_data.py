@@ -367,6 +367,15 @@ def test_dates_and_lists_of_typed_frames_are_what_they_are_to_the_design(kind):
         sm.summarise_schools(lists, outcome="y", school="school")
 
 
+def test_numbers_in_an_arrow_dictionary_stay_numbers():
+    data = with_labels(10, 9, 2).assign(g=[1, 2] * 9).astype({"school": "category", "g": "category"})
+    table = pa.Table.from_pandas(data, preserve_index=False)
+    assert sm.summarise_schools(table, outcome="y", school="school").index.tolist() == [2, 9, 10]
+    design = build_design(parse_formulas("y ~ g + (1 | school)", "~ 1 + (1 | school)"), table)
+    assert design.labels.tolist() == [2, 9, 10]
+    assert design.location_terms == ("Intercept", "g[2]")
+
+
 def test_a_summary_of_a_school_without_a_name_is_refused():
     table = pd.DataFrame({"n": 3, "mean": 0.0, "sd": 1.0}, index=["a", "\u00a0", "b"])
     with pytest.raises(ValueError, match=r"schools: 1 school without a label: '\\xa0'\."):

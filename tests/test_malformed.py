@@ -96,11 +96,11 @@ STUDENTS = {
     ),
     "too large to be squared": (
         students(score=[1e200, 2e200, 3e200, 1e199, 2e200, 1e200]),
-        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found numbers up to",
+        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found",
     ),
     "too small to be squared": (
         students(score=[1e-200, 2e-200, 3e-200, 1e-199, 2e-200, 1e-200]),
-        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found numbers up to",
+        "must be in units that give numbers from 1e-100 to 1e+100, which can be squared; found",
     ),
     "constant": (
         students(score=2.0),
@@ -301,7 +301,7 @@ SCHOOLS = {
         schools().set_axis(pd.MultiIndex.from_product([["x"], list("abc")], names=["town", "school"])),
         "schools must have one label per school in its index; found ['town', 'school'].",
     ),
-    "huge sd": (schools(sd=[1e200, 0.8, np.nan]), "which can be squared; found numbers up to 1e+200."),
+    "huge sd": (schools(sd=[1e200, 0.8, np.nan]), "which can be squared; found 1e+200."),
     "negative n": (
         schools(n=[10, -3, 1]),
         "schools: 1 school with an n that is not a positive whole number: 'b'; found [-3].",

@@ -58,10 +58,11 @@ def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: st
     frame = collected(frame.select(list(wanted)) if wanted else frame)
     table = frame.to_native()
     if not isinstance(table, pd.DataFrame):
-        # The categories of a Categorical, unlike those of an Enum, stand in the order of the rows.
-        kinds = {nw.Categorical: nw.String, nw.Date: nw.Datetime}
-        casts = [nw.col(name).cast(kinds[schema[name]]) for name in wanted if schema[name] in kinds]
-        table = frame.with_columns(*casts).to_pandas()
+        days = [nw.col(name).cast(nw.Datetime) for name in wanted if schema[name] == nw.Date]
+        table = frame.with_columns(*days).to_pandas()
+        # The categories of a Categorical, unlike those of an Enum, stand in the order of the rows: they are sorted.
+        loose = [name for name in wanted if schema[name] == nw.Categorical]
+        table = table.astype(dict.fromkeys(loose, object)).astype(dict.fromkeys(loose, "category"))
     table = pd.DataFrame({name: _plain(table[name]) for name in wanted}, index=table.index)
     for name, column in numeric.items():
         values = numbers(table[column])

@@ -7,14 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from numbers import Real
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
 from ..arguments import PACKAGE, counted, listed, shown
-from .frames import BLANKS
+from .frames import BLANKS, numbers
 
 _MOST = 5
 _NOTHING = dict.fromkeys(map(ord, BLANKS))
@@ -26,7 +25,8 @@ def label_index(labels, name: Hashable = None) -> pd.Index:
         return pd.Index(labels, name=name)
     labels = list(labels)
     # No file of ours holds Decimals. They stay where two of them would become one.
-    if any(isinstance(label, Decimal) for label in labels) and all(map(_is_number, labels)):
+    found = numbers(pd.Series(labels, dtype=object)) if any(isinstance(x, Decimal) for x in labels) else None
+    if found is not None and np.isfinite(found).all():
         values = [int(label) if label == int(label) else float(label) for label in labels]
         labels = values if len(set(values)) == len(set(labels)) else labels
     return pd.Index(labels, tupleize_cols=False, name=name)
@@ -35,10 +35,6 @@ def label_index(labels, name: Hashable = None) -> pd.Index:
 def _is_plain(dtype) -> bool:
     """Whether these are NumPy's numbers, truth values or times, which are all of one kind."""
     return isinstance(dtype, np.dtype) and dtype.kind in "biufmM"
-
-
-def _is_number(label) -> bool:
-    return isinstance(label, Real | Decimal) and not isinstance(label, bool) and np.isfinite(float(label))
 
 
 def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Index]:
