@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 
-for name in (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-):  # one worker per core; threads within would wait for each other
+# One worker per core; threads within would wait for each other.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import sys  # noqa: E402
@@ -26,10 +24,7 @@ import ssmelsm_helpers as sm  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "_build" / "study"
 SEED = 20260301
-STUDIES = {
-    "published": sm.study.published(),
-    "unbalanced": sm.study.unbalanced(),
-}
+STUDIES = {"published": sm.study.published(), "unbalanced": sm.study.unbalanced()}
 RATES = ["tpr", "fpr", "precision", "f1", "auc"]
 RATES += ["two_stage_tpr", "two_stage_fpr", "matched_tpr", "two_stage_matched_tpr", "two_stage_auc"]
 # Formulation, sampler, wrong prior, replications: the slow ones are repeated less often.

@@ -75,8 +75,7 @@ def detection_probability(
     >>> detection_probability([20, 71, 300], sd_ratio=1.3, tau_t=0.1).round(2)
     array([0.19, 0.82, 1.  ])
     """
-    check_probability("inclusion_prior", inclusion_prior)
-    check_probability("threshold", threshold)
+    least_bf = _least_bf(inclusion_prior, threshold)
     check_number("tau_u", tau_u, low=0.0)
     values = {"n": (n, _STUDENTS), "sd_ratio": (sd_ratio, POSITIVE), "tau_t": (tau_t, POSITIVE)}
     checked = [check_numbers(name, value, *kind) for name, (value, kind) in values.items()]
@@ -85,9 +84,14 @@ def detection_probability(
     except ValueError:
         shapes = ", ".join(str(array.shape) for array in checked)
         raise ValueError(f"n, sd_ratio and tau_t must broadcast; found the shapes {shapes}.") from None
-    least_bf = logit(threshold) - logit(inclusion_prior)
     probability = _outside(n, sd_ratio, *_roots(n, sd_ratio, tau_t, tau_u, least_bf))
     return probability if probability.ndim else float(probability)
+
+
+def _least_bf(inclusion_prior, threshold) -> float:
+    """The log Bayes factor with which the PIP reaches the threshold."""
+    prior = check_probability("inclusion_prior", inclusion_prior)
+    return logit(check_probability("threshold", threshold)) - logit(prior)
 
 
 def _outside(n, sd_ratio, below, above) -> np.ndarray:
@@ -109,8 +113,7 @@ def _roots(n, sd_ratio, tau_t, tau_u, least_bf) -> np.ndarray:
 
     lowest = _lowest(surplus, mean.shape)
     inside = np.stack([lowest, lowest])
-    outside = np.full_like(inside, _FARTHEST)
-    outside[0] = -_FARTHEST
+    outside = np.stack([np.full_like(lowest, -_FARTHEST), np.full_like(lowest, _FARTHEST)])
     for _ in range(_BISECTIONS):
         middle = (inside + outside) / 2
         enough = surplus(middle) >= 0
@@ -179,10 +182,9 @@ def design_table(
         check_numbers(name, value, *kind)
         lists[name] = np.ravel(value)
     check_count("n_schools", n_schools)
-    check_probability("inclusion_prior", inclusion_prior)
+    least_bf = _least_bf(inclusion_prior, threshold)
     if tau_t is not None:
         check_number("tau_t", tau_t, low=0.0)
-    least_bf = logit(check_probability("threshold", threshold)) - logit(inclusion_prior)
     table = pd.MultiIndex.from_product(lists.values(), names=lists).to_frame(index=False)
     found = []
     for n, p, sd in table.itertuples(index=False):

@@ -150,16 +150,13 @@ def run(
     with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
         for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
             found[job] = outcome
-            file.write(_line({"condition": job[0], "replication": job[1], **outcome}))
-            file.flush()
+            print(json.dumps({"condition": job[0], "replication": job[1], **outcome}), file=file, flush=True)
     table = table.join(pd.DataFrame([found[job].get("outcome", {}) for job in jobs]))
     table["error"] = [found[job].get("error") for job in jobs]
     failed = table[table["error"].notna()]
     if len(failed):
-        first = failed.iloc[0]
-        text = (
-            f"{len(failed)} of {len(table)} replications failed; the first with seed {first['seed']}: {first['error']}"
-        )
+        seed, error = failed.iloc[0][["seed", "error"]]
+        text = f"{len(failed)} of {len(table)} replications failed; the first with seed {seed}: {error}"
         warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
     return table
 
@@ -173,7 +170,7 @@ def _finished(path: Path, design: Design, random_seed: int) -> dict[tuple[int, i
     study = [design.name, design.conditions.to_json(orient="split", double_precision=15), random_seed]
     fingerprint = hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16]
     header = {"study": design.name, "random_seed": random_seed, "fingerprint": fingerprint}
-    found, first = path.read_bytes() if path.exists() else b"", _line(header).encode()
+    found, first = path.read_bytes() if path.exists() else b"", json.dumps(header).encode() + b"\n"
     if first.startswith(found):
         path.write_bytes(first)
         return {}
@@ -186,22 +183,16 @@ def _finished(path: Path, design: Design, random_seed: int) -> dict[tuple[int, i
     return {(record.pop("condition"), record.pop("replication")): record for record in records}
 
 
-def _line(record: dict) -> str:
-    return json.dumps(record) + "\n"
-
-
 def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
     """One replication, as it stands in the file and in the table; a failure is a result, with its reason."""
-    taken = {*_OWN_COLUMNS, *condition}
+    taken = sorted({*_OWN_COLUMNS, *condition})
     try:
         result = replicate(condition, seed)
         if not isinstance(result, Mapping) or not all(isinstance(_plain(v), _SCALARS) for v in result.values()):
             raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
         names = [name for name in result if not isinstance(name, str) or name in taken]
         if names:
-            raise ValueError(
-                f"replicate must return names other than the columns {sorted(taken)}; found {shown(names)}"
-            )
+            raise ValueError(f"replicate must return names other than the columns {taken}; found {shown(names)}")
         return {"outcome": {name: _plain(value) for name, value in result.items()}}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -74,10 +74,9 @@ def calibration(*, formulation: str = "collapsed", sampler: str = "importance", 
     >>> sm.study.calibration(sampler="nuts").conditions.to_dict("records")
     [{'formulation': 'collapsed', 'sampler': 'nuts', 'wrong_prior': False}]
     """
-    if (formulation, sampler) not in [*_LENGTHS]:
-        raise ValueError(
-            f"formulation and sampler must be one of {[*_LENGTHS]}; found {shown((formulation, sampler))}."
-        )
+    kind = formulation, sampler
+    if kind not in [*_LENGTHS]:
+        raise ValueError(f"formulation and sampler must be one of {[*_LENGTHS]}; found {shown(kind)}.")
     condition = {"formulation": formulation, "sampler": sampler, "wrong_prior": bool(wrong_prior)}
     return Design(f"calibration, {formulation}, {sampler}", pd.DataFrame([condition]), replicate_calibration)
 
