@@ -213,17 +213,19 @@ def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[C
 
 def summary_posterior(schools, inclusion_prior: float | Beta, priors: Priors, *, standard=False) -> CollapsedPosterior:
     """The intercept-only model of a checked school summary, in its own units or on its standard scale."""
-    margins = Margins.of(schools)
-    units = Units(margins) if standard else DATA_UNITS
-    sums, priors = SummarySums(units.of_schools(schools)), ModelPriors.of(priors, margins, units)
-    return CollapsedPosterior(sums, ((0, 1),), inclusion_prior, priors, units)
+    units, of_model = _scale_of(schools, priors, standard)
+    return CollapsedPosterior(SummarySums(units.of_schools(schools)), ((0, 1),), inclusion_prior, of_model, units)
 
 
 def design_posterior(
     design: Design, inclusion_prior: float | Beta, priors: Priors, *, standard=False
 ) -> CollapsedPosterior:
     """The model of a design whose scale has a random intercept and no other random effect."""
-    margins = Margins.of(design)
+    units, of_model = _scale_of(design, priors, standard)
+    return CollapsedPosterior(StudentSums(units.of_design(design)), design.blocks, inclusion_prior, of_model, units)
+
+
+def _scale_of(data, priors: Priors, standard: bool) -> tuple[Units, ModelPriors]:
+    margins = Margins.of(data)
     units = Units(margins) if standard else DATA_UNITS
-    sums, priors = StudentSums(units.of_design(design)), ModelPriors.of(priors, margins, units)
-    return CollapsedPosterior(sums, design.blocks, inclusion_prior, priors, units)
+    return units, ModelPriors.of(priors, margins, units)
