@@ -73,18 +73,14 @@ def simulate_schools(
     counts = check_numbers("n_students", n_students, inside, f"{expected}, one or {n_schools}")
     if counts.shape not in ((), (n_schools,)):
         raise ValueError(f"n_students must be {expected}, one or {n_schools}; found {shown(n_students)}.")
-    counts = np.broadcast_to(counts, n_schools)
+    counts = np.broadcast_to(counts, n_schools).astype(int)
     check_count("n_students, added up,", int(counts.sum()))
-    counts = counts.astype(int)
-    for name, value, low, high in (
-        ("gamma", gamma, -np.inf, np.inf),
-        ("eta", eta, -np.inf, np.inf),
-        ("tau_u", tau_u, 0, np.inf),
-        ("tau_t", tau_t, 0, np.inf),
-        ("rho", rho, -1, 1),
-        ("inclusion", inclusion, 0, 1),
-    ):
-        check_number(name, value, low=low, high=high)
+    check_number("gamma", gamma)
+    check_number("eta", eta)
+    check_number("tau_u", tau_u, low=0)
+    check_number("tau_t", tau_t, low=0)
+    check_number("rho", rho, low=-1, high=1)
+    check_number("inclusion", inclusion, low=0, high=1)
     rng = np.random.default_rng(check_seed(random_seed))
     z = rng.normal(size=(2, n_schools))
     delta = rng.random(n_schools) < inclusion
@@ -210,9 +206,7 @@ def _as_pandas(data) -> pd.DataFrame:
     """A pandas copy, with its index where it has one."""
     frame = data_frame(data)
     native = frame.to_native()
-    if isinstance(native, pd.DataFrame):
-        return native.copy()
-    return collected(frame).to_pandas()
+    return native.copy() if isinstance(native, pd.DataFrame) else collected(frame).to_pandas()
 
 
 def _numbers(argument: str, value, names, noun: str, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
@@ -229,22 +223,19 @@ def _cholesky(omega, design: Design) -> np.ndarray:
     if np.ndim(omega) == 0 and size == 2:
         rho = check_number("omega", omega, low=-1.0, high=1.0)
         omega = [[1.0, rho], [rho, 1.0]]
-    expected = f"omega must be a correlation matrix of the {size} effects {list(design.effects)}"
-    try:
-        matrix = np.array(omega, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{expected}; found {shown(omega)}.") from None
-    if matrix.shape != (size, size):
-        raise ValueError(f"{expected}; found {f'an array of shape {matrix.shape}' if matrix.shape else omega}.")
-    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1.0):
-        raise ValueError(f"{expected}, symmetric with ones on its diagonal; found {shown(matrix.tolist())}.")
     together = np.zeros((size, size), dtype=bool)
     for block in design.blocks:
         together[np.ix_(block, block)] = True
-    if (matrix[~together] != 0).any():
-        blocks = [[design.effects[at] for at in block] for block in design.blocks]
-        raise ValueError(f"{expected}, zero between the independent blocks {blocks}; found {shown(matrix.tolist())}.")
     try:
+        matrix = np.array(omega, dtype=float)
+        if not (np.isfinite(matrix).all() and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1.0)):
+            raise ValueError
+        if matrix.shape != (size, size) or (matrix[~together] != 0).any():
+            raise ValueError
         return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"{expected}, positive definite; found {shown(matrix.tolist())}.") from None
+    except (TypeError, ValueError, np.linalg.LinAlgError):
+        blocks = [[design.effects[at] for at in block] for block in design.blocks]
+        raise ValueError(
+            f"omega must be a positive definite correlation matrix of the {size} effects {list(design.effects)}, zero "
+            f"between the blocks {blocks}; found {shown(omega)}."
+        ) from None

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..data.schools import sum_of_squares
 from ..spec.design import Design
+from .kernel import SchoolTerms, intercept_terms
 
 _LOG_2PI = np.log(2 * np.pi)
 # Directions of u about which a school's students say less than this, relative to the best known one, count as unknown.
@@ -34,9 +35,10 @@ class Sums(NamedTuple):
     students: Any = None  #: residuals and weights, for the gradient
 
 
-def single(n, precision, projection, sum_squares, constant, students=None) -> Sums:
+def single(terms: SchoolTerms, students=None) -> Sums:
     """`Sums` of one location effect, where R is the root of the precision."""
-    return Sums(n, np.sqrt(precision)[..., None, None], projection[..., None], sum_squares, constant, students)
+    root, projection = terms.root[..., None, None], terms.projection[..., None]
+    return Sums(terms.n, root, projection, terms.sum_squares, terms.constant, students)
 
 
 class SummarySums:
@@ -52,12 +54,8 @@ class SummarySums:
 
     def at(self, gamma, eta, schools=slice(None)) -> Sums:
         """Sums at gamma (..., 1) and eta (..., 1), with a last axis for the schools."""
-        n = self.n[schools]
-        inverse_variance = np.exp(-2 * eta)
-        precision = n * inverse_variance
-        projection = np.sqrt(precision) * (self.mean[schools] - gamma)
-        constant = -0.5 * n * _LOG_2PI - n * eta
-        return single(n, precision, projection, self.sum_of_squares[schools] * inverse_variance, constant)
+        data = (values[schools] for values in (self.n, self.mean, self.sum_of_squares))
+        return single(intercept_terms(*data, gamma, eta))
 
     def pull_back(self, sums: Sums, schools, s, su, suu) -> tuple[np.ndarray, np.ndarray]:
         """Gradient by gamma (1,) and eta (1,), from the posterior means of s (J,), s u (J, 1), s u u' (J, 1, 1)."""
@@ -78,14 +76,8 @@ class SummarySums:
         tau_u, tau_t = _start_taus(self.n, self.mean - gamma, df, log_sd - eta, np.exp(eta))
         gamma_variance = tau_u**2 / len(self.n) + np.exp(2 * eta) / self.n.sum()
         eta_variance = tau_t**2 / len(self.n) + 0.5 / df.sum()
-        return {
-            "gamma": np.array([gamma]),
-            "eta": np.array([eta]),
-            "tau_u": np.array([tau_u]),
-            "tau_t": tau_t,
-            "gamma_factor": np.sqrt([[gamma_variance]]),
-            "eta_factor": np.sqrt([[eta_variance]]),
-        }
+        factors = {"gamma_factor": np.sqrt([[gamma_variance]]), "eta_factor": np.sqrt([[eta_variance]])}
+        return {"gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, **factors}
 
 
 def _start_taus(n, mean, df, log_sd, sd) -> tuple[float, float]:
@@ -134,7 +126,7 @@ class StudentSums:
             known = precision > 0
             projection = np.where(known, moment[0] / np.sqrt(np.where(known, precision, 1.0)), 0.0)
             left = np.maximum(squares - projection**2, 0.0)
-            return single(n, precision, projection, left, constant, students)
+            return single(SchoolTerms(n, np.sqrt(precision), projection, left, constant), students)
         precision = np.empty((*squares.shape, len(z), len(z)))
         for k, first in enumerate(z):
             half = _times(weights, first)
