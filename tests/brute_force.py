@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.integrate import quad
+from scipy.special import logsumexp
 
 LOG_2PI = np.log(2 * np.pi)
 
@@ -128,3 +130,25 @@ def integrate_students(scores, gamma, eta, tau_u, tau_t, rho, reach=9.0, count=9
         u_given_slab=float((p_slab * u).sum() / p_slab.sum()),
         u_given_spike=float((p_spike * u[:, 0]).sum() / p_spike.sum()),
     )
+
+
+# Numbers of tight priors, under which draws from the prior meet the data often enough.
+TIGHT = {"gamma_intercept_mean": 0.0, "gamma_intercept_sd": 0.3, "eta_sd": 0.3, "tau_df": 4.0}
+TIGHT |= {"tau_u_scale": 0.3, "tau_t_scale": 0.5, "omega_shape": 1.5}
+
+
+def log_evidence_by_plain_monte_carlo(schools: pd.DataFrame, pi: float, draws: int, rng) -> tuple[float, float]:
+    """log p(y) and its standard error: everything from the prior, u, t and delta included, as the model is written."""
+    tau = np.abs(rng.standard_t(TIGHT["tau_df"], size=(2, draws))) * [[TIGHT["tau_u_scale"]], [TIGHT["tau_t_scale"]]]
+    rho = 2 * rng.beta(TIGHT["omega_shape"], TIGHT["omega_shape"], size=draws) - 1
+    gamma = TIGHT["gamma_intercept_mean"] + TIGHT["gamma_intercept_sd"] * rng.normal(size=draws)
+    eta = TIGHT["eta_sd"] * rng.normal(size=draws)
+    log_p = np.zeros(draws)
+    for n, mean, sd in schools[["n", "mean", "sd"]].itertuples(index=False):
+        z = rng.normal(size=(2, draws))
+        u, t = tau[0] * z[0], tau[1] * (rho * z[0] + np.sqrt(1 - rho**2) * z[1]) * (rng.random(draws) < pi)
+        squares = (n - 1) * np.nan_to_num(sd) ** 2 + n * (mean - gamma - u) ** 2
+        log_p += -0.5 * n * np.log(2 * np.pi) - n * (eta + t) - 0.5 * squares * np.exp(-2 * (eta + t))
+    log_mean = logsumexp(log_p) - np.log(draws)
+    relative = np.exp(log_p - log_mean)
+    return float(log_mean), float(relative.std() / np.sqrt(draws))

@@ -36,7 +36,7 @@ _LOG_2PI = math.log(2 * math.pi)
 _SCAN_NODES = 32
 _SCAN_ROUNDS = 3
 # (largest tau_t, nodes) after a scan: more slab SD, more skewness. Each row holds the error in a log
-# Bayes factor below 1e-6 (tests/test_kernel.py measures it over the whole documented range).
+# Bayes factor below 1e-6 (tests/model/test_kernel.py measures it over the whole documented range).
 _NODE_TABLE = ((0.12, 20), (0.45, 44), (1.2, 64), (math.inf, 112))
 # |t| beyond 150 is a school SD of e^150: no data ask for it, and exp(2 t) stays finite.
 LARGEST_T = 150.0

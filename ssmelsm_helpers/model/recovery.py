@@ -14,7 +14,7 @@ from . import kernel, quadrature
 from .collapsed import CollapsedPosterior, Local
 from .linear import cholesky, solve_lower, solve_upper
 
-# Upper bound of density / interpolation wherever the slab holds mass (tests/test_recovery.py).
+# Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_recovery.py).
 _BOUND = 1.22
 
 

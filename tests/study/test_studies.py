@@ -19,7 +19,7 @@ import study_parts
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.study.runs import seed_of
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 OPTIONS = {"replications": 8, "random_seed": 11, "progressbar": False}
 
 

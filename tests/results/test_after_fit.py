@@ -7,8 +7,8 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
+from brute_force import TIGHT, log_evidence_by_plain_monte_carlo
 from scipy import stats
-from test_calibration import TIGHT, log_evidence_by_plain_monte_carlo
 
 import ssmelsm_helpers as sm
 
@@ -88,7 +88,7 @@ def test_the_sensitivity_table_says_what_the_fits_say(plain):
 def test_heterogeneity_is_a_ratio_of_evidences():
     """Three tiny schools; both evidences again by plain Monte Carlo from the prior."""
     schools = pd.DataFrame({"n": [3, 1, 5], "mean": [0.4, -0.6, 0.1], "sd": [0.3, np.nan, 2.2]}, index=list("abc"))
-    fit = sm.fit_schools(schools, sampler="importance", inclusion_prior=0.3, priors=TIGHT, **QUIET)
+    fit = sm.fit_schools(schools, sampler="importance", inclusion_prior=0.3, priors=sm.Priors(**TIGHT), **QUIET)
     found = sm.heterogeneity(fit, draws=10_000)
     rng = np.random.default_rng(5)
     (with_t, e1), (without, e0) = (log_evidence_by_plain_monte_carlo(schools, pi, 1_000_000, rng) for pi in (0.3, 0.0))

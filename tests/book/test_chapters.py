@@ -4,14 +4,12 @@ import copy
 import re
 import time
 from datetime import datetime
-from pathlib import Path
 
 import nbformat
 import pytest
-from book_harness import keep_for_the_book
+from book_harness import ROOT, keep_for_the_book
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLUTION = re.compile(r":::\{solution\} (\S+).*?```python\n(.*?)```", re.S)
 EXERCISE = re.compile(r":::\{exercise\}.*?:label: (\S+)", re.S)

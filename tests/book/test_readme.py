@@ -1,9 +1,10 @@
 """The README's example runs, and prints what the README says."""
 
 import re
-from pathlib import Path
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf8")
+from book_harness import ROOT
+
+README = (ROOT / "README.md").read_text("utf8")
 
 
 def test_example_prints_its_output(capsys):

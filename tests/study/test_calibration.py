@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from brute_force import TIGHT, log_evidence_by_plain_monte_carlo
 from scipy import stats
-from scipy.special import logsumexp
 
 import ssmelsm_helpers as sm
 
@@ -127,34 +127,6 @@ def test_planted_parameters_are_covered():
     assert deviating > ordinary + 0.2
 
 
-TIGHT = sm.Priors(
-    gamma_intercept_mean=0.0,
-    gamma_intercept_sd=0.3,
-    eta_sd=0.3,
-    tau_df=4.0,
-    tau_u_scale=0.3,
-    tau_t_scale=0.5,
-    omega_shape=1.5,
-)
-
-
-def log_evidence_by_plain_monte_carlo(schools: pd.DataFrame, pi: float, draws: int, rng) -> tuple[float, float]:
-    """log p(y) and its standard error: everything from the prior, u, t and delta included, as the model is written."""
-    tau = np.abs(rng.standard_t(TIGHT.tau_df, size=(2, draws))) * [[TIGHT.tau_u_scale], [TIGHT.tau_t_scale]]
-    rho = 2 * rng.beta(TIGHT.omega_shape, TIGHT.omega_shape, size=draws) - 1
-    gamma = TIGHT.gamma_intercept_mean + TIGHT.gamma_intercept_sd * rng.normal(size=draws)
-    eta = TIGHT.eta_sd * rng.normal(size=draws)
-    log_p = np.zeros(draws)
-    for n, mean, sd in schools[["n", "mean", "sd"]].itertuples(index=False):
-        z = rng.normal(size=(2, draws))
-        u, t = tau[0] * z[0], tau[1] * (rho * z[0] + np.sqrt(1 - rho**2) * z[1]) * (rng.random(draws) < pi)
-        squares = (n - 1) * np.nan_to_num(sd) ** 2 + n * (mean - gamma - u) ** 2
-        log_p += -0.5 * n * np.log(2 * np.pi) - n * (eta + t) - 0.5 * squares * np.exp(-2 * (eta + t))
-    log_mean = logsumexp(log_p) - np.log(draws)
-    relative = np.exp(log_p - log_mean)
-    return float(log_mean), float(relative.std() / np.sqrt(draws))
-
-
 @pytest.mark.filterwarnings("ignore:the prior counts for more")
 def test_log_evidence_is_the_log_of_p_of_y():
     """Three tiny schools, tight priors, all constants: four joint Monte Carlo errors."""
@@ -162,7 +134,13 @@ def test_log_evidence_is_the_log_of_p_of_y():
     expected, error = log_evidence_by_plain_monte_carlo(schools, 0.3, 1_000_000, np.random.default_rng(2))
     assert error < 0.01
     fit = sm.fit_schools(
-        schools, sampler="importance", inclusion_prior=0.3, priors=TIGHT, draws=2500, random_seed=1, progressbar=False
+        schools,
+        sampler="importance",
+        inclusion_prior=0.3,
+        priors=sm.Priors(**TIGHT),
+        draws=2500,
+        random_seed=1,
+        progressbar=False,
     )
     own_error = np.sqrt(1 / fit.attrs["importance_ess"] - 1 / 10_000)
     assert own_error < 0.02

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
-from book_harness import browser  # noqa: F401 (a fixture)
+from book_harness import (
+    ROOT,
+    browser,  # noqa: F401 (a fixture)
+)
 from lab_harness import FAILED, lab, open_notebook, restart_kernel, run_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parent.parent
 # Explorers without a fit (3, 5), one that reweights a fit, and two on a page (10).
 # The other chapters share their code, and the tests of the built book move every control of every explorer.
 CHAPTERS = ["03_cholesky.ipynb", "05_pips_and_bayes_factors.ipynb", "10_exploring_the_threshold.ipynb"]
