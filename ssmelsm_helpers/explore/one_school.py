@@ -16,7 +16,6 @@ from ..results.pips import pip_table
 from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
 _RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
-_COARSE = _RATIOS[::4]
 _SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
 _SIDES = {"more variable": "at least", "less variable": "at most"}
 _TIMES = np.unique(np.round(np.geomspace(0.25, 16, 40), 3))
@@ -65,7 +64,7 @@ def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
     data = {
         "likelihood": pd.DataFrame({"t": t, "height": np.exp(log_likelihood - log_likelihood.max())}),
         "slab": pd.DataFrame({"t": t, "height": np.exp(-0.5 * (t / tau_t) ** 2)}),
-        "curve": pd.DataFrame({"ratio": _COARSE, "pip": school_evidence(n, sd=_COARSE, **known).inclusion}),
+        "curve": pd.DataFrame({"ratio": _RATIOS[::4], "pip": school_evidence(n, sd=_RATIOS[::4], **known).inclusion}),
         "asked": asked,
         "here": pd.DataFrame({"n": [n], "ratio": [sd_ratio], "pip": [float(here.inclusion)]}),
     }
