@@ -95,7 +95,7 @@ var ssmelsmExplorer = (function () {
     const lost = () => { gone.hidden = false; };
     model.on("comm_live_update", lost);
     model.on("comm:close", lost);
-    const charts = await open(place, words, model.get("spec"), ssmelsmEmbed);
+    const charts = await open(place, words, model.get("spec"), globalThis.ssmelsmVegaEmbed);
     el.charts = charts;
     await charts.show(model.get("update"));
     model.on("change:update", () => charts.show(model.get("update")));

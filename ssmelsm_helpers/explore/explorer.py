@@ -1,10 +1,10 @@
-"""An explorer: controls, a pure function from their values to a view, and charts that show it."""
+"""An explorer: controls, a pure function from their values to a view, and charts; what these have in common."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -12,8 +12,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..arguments import shown
+from ..arguments import is_number, shown
+from ..plot.style import DASHED
+from .live import live_widget
 from .page import twin
+
+THRESHOLD = 0.75
+PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
+LEGEND_BELOW = alt.Legend(orient="bottom", title=None)
 
 
 class Control(NamedTuple):
@@ -33,6 +39,13 @@ class Control(NamedTuple):
     def text(self, value) -> str:
         """A value as readers see it."""
         return value if self.is_menu else f"{value:g}"
+
+    def position(self, value):
+        """The position that is meant: a slider's 0.30000000000000004 is 0.3."""
+        for place in self.values:
+            if value == place or (not self.is_menu and is_number(value) and math.isclose(value, place, abs_tol=1e-9)):
+                return place
+        raise ValueError(f"{self.name} must be one of {shown(list(self.values))}; found {shown(value)}.")
 
 
 def evenly(low: float, high: float, step: float) -> tuple[float, ...]:
@@ -54,14 +67,15 @@ class View(NamedTuple):
 
 
 def records(table: pd.DataFrame) -> list[dict]:
-    """A table as Vega reads it: plain numbers, none for what is missing, six significant digits."""
-    sent = table.select_dtypes("float").map(as_sent)
-    return alt.to_values(table.assign(**sent))["values"]
+    """A table as Vega reads it, by rows."""
+    return [{name: as_sent(value) for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def as_sent(number: float) -> float:
-    """A number with the digits that the browser gets."""
-    return float(f"{number:.6g}")
+def as_sent(value):
+    """What the browser gets of a value: six significant digits of a number, none of what is missing."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 class Explorer:
@@ -81,7 +95,7 @@ class Explorer:
         Makes an Altair chart whose data sets and parameters bear the names of the view's data and signals.
     """
 
-    def __init__(self, name: str, controls, view: Callable[..., View], charts: Callable[[], alt.TopLevelMixin]):
+    def __init__(self, name: str, controls, view, charts):
         self.name, self.controls = name, tuple(controls)
         self._view, self._charts = view, charts
         self._widget = None
@@ -99,16 +113,11 @@ class Explorer:
         ValueError
             A setting is unknown, or not one of its control's positions.
         """
-        positions = {control.name: control.values for control in self.controls}
-        chosen = self.settings
-        for name, value in settings.items():
-            if name not in positions:
-                raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(positions)}.")
-            # A slider's 0.30000000000000004 is the position 0.3.
-            chosen[name] = next((other for other in positions[name] if _same(value, other)), None)
-            if chosen[name] is None:
-                raise ValueError(f"{name} must be one of {shown(list(positions[name]))}; found {shown(value)}.")
-        return self._view(**chosen)
+        for name in settings:
+            if name not in self.settings:
+                raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(self.settings)}.")
+        chosen = self.settings | settings
+        return self._view(**{control.name: control.position(chosen[control.name]) for control in self.controls})
 
     def spec(self, **settings) -> dict:
         """Vega-Lite specification at some settings, data included."""
@@ -125,8 +134,6 @@ class Explorer:
     def widget(self):
         """The live widget; made once."""
         if self._widget is None:
-            from .live import live_widget
-
             self._widget = live_widget(self)
         return self._widget
 
@@ -136,7 +143,16 @@ class Explorer:
         return self.widget()._repr_mimebundle_()
 
 
-def _same(value, other) -> bool:
-    if isinstance(value, str) or isinstance(other, str):
-        return value == other
-    return math.isclose(value, other, abs_tol=1e-9)
+def chart_of(name: str) -> alt.Chart:
+    """A chart of one of the view's data sets."""
+    return alt.Chart(alt.NamedData(name))
+
+
+def threshold_line() -> alt.Chart:
+    """The line at a PIP of .75."""
+    return alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(**DASHED).encode(PIP)
+
+
+def by_word(channel: type, field: str, words, looks, legend: alt.Legend = LEGEND_BELOW):
+    """How the words in a field look: their colours, shapes or dashes, and a legend of them."""
+    return channel(f"{field}:N", scale=alt.Scale(domain=list(words), range=list(looks)), legend=legend)

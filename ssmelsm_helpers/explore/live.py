@@ -17,9 +17,8 @@ from ..plot.rendering import vega_bundle
 def _script() -> str:
     """The widget's script: Vega from the installed package, so that no network is needed, and our own."""
     bundle = vega_bundle("globalThis.ssmelsmVegaEmbed = vegaEmbed;")
-    embed = "const ssmelsmEmbed = (...given) => globalThis.ssmelsmVegaEmbed(...given);"
     own = Path(__file__).with_name("explorer.js").read_text("utf8")
-    return f"{bundle}\n{embed}\n{own}\nexport default {{ render: ssmelsmExplorer.render }};\n"
+    return f"{bundle}\n{own}\nexport default {{ render: ssmelsmExplorer.render }};\n"
 
 
 class Charts(anywidget.AnyWidget):
@@ -50,11 +49,10 @@ def live_widget(explorer) -> widgets.VBox:
 
     def answer(_change=None):
         try:
-            view = explorer.view(**{name: control.value for name, control in controls.items()})
+            update = explorer.view(**{name: control.value for name, control in controls.items()}).update()
         except Exception as error:  # an error in a callback would vanish in the log, and the slider would look dead
-            charts.update = charts.update | {"sentence": f"{type(error).__name__}: {error}", "marked": []}
-        else:
-            charts.update = view.update()
+            update = charts.update | {"sentence": f"{type(error).__name__}: {error}", "marked": []}
+        charts.update = update
 
     def reset(_button):
         for name, start in explorer.settings.items():

@@ -12,8 +12,7 @@ from ..fitting.fit import fit_schools
 from ..model.simulate import simulate_schools
 from ..plot.style import COLOURS, GREY, SHAPES
 from ..results.pips import pip_table
-from .explorer import Control, Explorer, View, evenly
-from .pieces import PIP, THRESHOLD, by_word, chart_of, threshold_line
+from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
 _FOLLOWED = 120  # schools of the construction explorer
 _PLACES = ("after L", "before L")
@@ -150,22 +149,21 @@ def melsm_charts() -> alt.LayerChart:
     words = ["common SD", "own SD, larger", "own SD, smaller"]
     own, common = (by_word(alt.Color, field, words, [GREY, *COLOURS[:2]]) for field in ("own", "common"))
     shape = by_word(alt.Shape, "own", words, [SHAPES[3], *SHAPES[:2]])
+    score = {"title": "Score", "scale": alt.Scale(domain=[-4, 4])}
     calculated = {"own": f"datum.larger ? '{words[1]}' : '{words[2]}'", "common": f"'{words[0]}'"}
     schools = chart_of("schools").transform_calculate(**calculated)
-
-    def layer(mark: alt.Chart, y: str, *others) -> alt.Chart:
-        return mark.encode(x, alt.Y(y, title="Score", scale=alt.Scale(domain=[-4, 4])), *others)
 
     dots = chart_of("students").mark_point(filled=True, size=14, opacity=0.5, color=GREY, clip=True, aria=False)
     thin = schools.mark_rule(strokeWidth=2, xOffset=14, clip=True, aria=False)
     thick = schools.mark_rule(strokeWidth=5, xOffset=8, clip=True, aria=False)
     points = schools.mark_point(filled=True, size=70, xOffset=8, aria=False)
-    return alt.layer(
-        layer(dots, "score:Q"),
-        layer(thin, "common_low:Q", alt.Y2("common_high"), common),
-        layer(thick, "low:Q", alt.Y2("high"), own),
-        layer(points, "mean:Q", own, shape),
-    ).properties(width=600, height=300)
+    layers = alt.layer(
+        dots.encode(alt.Y("score:Q", **score)),
+        thin.encode(alt.Y("common_low:Q", **score), alt.Y2("common_high"), common),
+        thick.encode(alt.Y("low:Q", **score), alt.Y2("high"), own),
+        points.encode(alt.Y("mean:Q", **score), own, shape),
+    )
+    return layers.encode(x).properties(width=600, height=300)
 
 
 def power() -> Explorer:

@@ -13,8 +13,7 @@ from ..data.labels import place_of, texts
 from ..plot.style import COLOURS, GREY
 from ..results.evidence import school_evidence
 from ..results.pips import pip_table
-from .explorer import Control, Explorer, View, evenly
-from .pieces import PIP, THRESHOLD, by_word, chart_of, threshold_line
+from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
 _RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
 _SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
@@ -54,7 +53,6 @@ def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
     t = np.linspace(-0.9, 0.9, 91)
     # The mean's part hardly depends on t; the deviations around it carry the spread.
     log_likelihood = -(n - 1) * t - 0.5 * (n - 1) * sd_ratio**2 * np.exp(-2 * t)
-    curve = pd.DataFrame({"ratio": _RATIOS, "pip": school_evidence(n, sd=_RATIOS, **known).inclusion})
     # For schools of several sizes, the SD ratios next to 1 that reach the threshold; infinite beyond 0.4 and 2.5.
     ratios = np.append(_RATIOS, 1.0)
     reaches = school_evidence(np.array(_SIZES)[:, None], sd=ratios, **known).inclusion >= THRESHOLD
@@ -66,7 +64,7 @@ def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
     data = {
         "likelihood": pd.DataFrame({"t": t, "height": np.exp(log_likelihood - log_likelihood.max())}),
         "slab": pd.DataFrame({"t": t, "height": np.exp(-0.5 * (t / tau_t) ** 2)}),
-        "curve": curve[::4],
+        "curve": pd.DataFrame({"ratio": _RATIOS[::4], "pip": school_evidence(n, sd=_RATIOS[::4], **known).inclusion}),
         "asked": asked,
         "here": pd.DataFrame({"n": [n], "ratio": [sd_ratio], "pip": [float(here.inclusion)]}),
     }
@@ -96,12 +94,11 @@ def spike_slab_charts() -> alt.VConcatChart:
     legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
     colour = by_word(alt.Color, "what", words, [COLOURS[0], GREY, COLOURS[1]], legend)
     at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
-    marks = {
-        slab: chart_of("slab").mark_area(opacity=0.3, aria=False),
-        spike: at_zero.mark_bar(size=4, aria=False),
-        said: chart_of("likelihood").mark_line(strokeWidth=2.5, aria=False),
-    }
-    top = [mark.transform_calculate(what=f"'{what}'").encode(t, height, colour) for what, mark in marks.items()]
+    top = alt.layer(
+        chart_of("slab").mark_area(opacity=0.3, aria=False).transform_calculate(what=f"'{slab}'"),
+        at_zero.mark_bar(size=4, aria=False).transform_calculate(what=f"'{spike}'"),
+        chart_of("likelihood").mark_line(strokeWidth=2.5, aria=False).transform_calculate(what=f"'{said}'"),
+    ).encode(t, height, colour)
 
     ratio = {"scale": alt.Scale(type="log", domain=[0.4, 2.5]), "axis": alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])}
     left = _curve("curve", alt.X("ratio:Q", title="SD ratio", **ratio), GREY)
@@ -112,7 +109,7 @@ def spike_slab_charts() -> alt.VConcatChart:
     lines = chart_of("asked").mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1]), aria=False)
     right = alt.layer(lines.encode(n, y, dash), _here(120).encode(n, y))
     below = alt.hconcat(*(panel.properties(width=265, height=200) for panel in (left, right)))
-    return alt.vconcat(alt.layer(*top).properties(width=600, height=170), below)
+    return alt.vconcat(top.properties(width=600, height=170), below)
 
 
 def _curve(name: str, x: alt.X, colour: str, size: int = 120) -> alt.LayerChart:
@@ -164,9 +161,8 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     known |= {name: float(posterior["tau"].isel(effect=at).mean()) for at, name in enumerate(("tau_u", "tau_t"))}
     known["inclusion_prior"] = float(posterior["pi"].mean() if "pi" in posterior else fit.attrs["inclusion_prior"])
     observed = table[["n", "mean", "pip"]].assign(sd=fit["observed_data"]["sd"].to_numpy()).set_axis(labels)
-    interesting = {start, *observed["pip"].nlargest(12).index}
-    static = tuple(label for label in labels if label in interesting)
-    control = Control("school", "School", tuple(labels), start, static=static)
+    interesting = observed.index.isin([start, *observed["pip"].nlargest(12).index])
+    control = Control("school", "School", tuple(labels), start, static=tuple(observed.index[interesting]))
     return Explorer("A school's card", [control], partial(card_view, observed, known), card_charts)
 
 
@@ -177,10 +173,10 @@ def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> V
     here = pd.DataFrame({"n": [n], "pip": [pip]})
     if n == 1:
         # A single student has no SD that more students could share: there is no curve.
-        sentence = (
+        words = (
             f"School {school} has a single student, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:.2g}."
         )
-        return View({"students": here[:0], "here": here}, {}, sentence)
+        return View({"students": here[:0], "here": here}, {}, words)
 
     def inclusion(n=n, mean=mean, sd=sd, **changes):
         return school_evidence(n, mean, sd, **known | changes).inclusion

@@ -15,8 +15,7 @@ from ..fitting.importance import GOOD_PARETO_K
 from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, reweighted_table
-from .explorer import Control, Explorer, View, as_sent, evenly
-from .pieces import PIP, by_word, chart_of
+from .explorer import PIP, Control, Explorer, View, as_sent, by_word, chart_of, evenly
 
 _RULES = {
     "PIP": "a PIP of at least {threshold:g}",
@@ -26,7 +25,6 @@ _RULES = {
 _GROUPS = ("more variable", "less variable", "not flagged")
 # In the static page, closer together around .75.
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, *evenly(0.72, 0.78, 0.01), 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
-_NOBODY = 2.0  # a PIP that no school reaches
 
 
 def threshold(fit: xr.DataTree) -> Explorer:
@@ -86,8 +84,8 @@ def threshold_view(table_at: Callable[[float], PriorTable], threshold: float, ru
     sent, share, odds = schools["pip"].map(as_sent), 1 - threshold, threshold / (1 - threshold)
     limit = odds * pi / (1 - pi)
     lowest = {"PIP": threshold, "Bayes factor": limit / (1 + limit), "false flags": fdr_threshold(sent, level=share)}
-    # The Bayes factor's limit and its PIP are one number; rounding must not part them either.
-    cutoff = round(min(lowest[rule], _NOBODY) - 1e-9, 9)
+    # The Bayes factor's limit and its PIP are one number; rounding must not part them either. No school reaches 2.
+    cutoff = round(min(lowest[rule], 2.0) - 1e-9, 9)
     flagged = schools[sent >= cutoff]
     more, less = (", ".join(flagged["label"][flagged["larger"] == side]) or "none" for side in (True, False))
     how = f"reweighted, k-hat {found.pareto_k:.2f}"

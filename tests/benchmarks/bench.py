@@ -119,21 +119,20 @@ EXPLORERS = {  # name -> limit of an answer in ms; the power explorer and far va
 def explorer_latencies() -> pd.Series:
     """The slowest answer of each explorer to ten moves of every slider, in ms: from the event to what is sent."""
     import ssmelsm_helpers as sm
-    from ssmelsm_helpers.explore.live import update_of
 
     fit = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1, progressbar=False)
     found = {}
     for name in EXPLORERS:
         kind = name.split(",")[0]
         given = {"threshold": (fit,), "card": (fit, 39)}.get(kind, ())
-        explorer = getattr(sm, "school_card" if kind == "card" else f"{kind}_explorer")(*given)
+        explorer = getattr(sm.explore, "school_card" if kind == "card" else kind)(*given)
         settings = [{c.name: value} for c in explorer.controls for value in c.values[:: max(len(c.values) // 10, 1)]]
         if kind == "threshold":  # reweighting from pi = .5 holds from about .2 on
             settings = [s for s in settings if (s.get("pi", 0.5) < 0.2) == ("refit" in name)]
         times = []
         for moved in settings:
             begin = time.perf_counter()
-            json.dumps(update_of(explorer.view(**moved)))
+            json.dumps(explorer.view(**moved).update())
             times.append(1000 * (time.perf_counter() - begin))
         found[name] = sorted(times)[-1 - len(times) // 20]  # one in twenty may be slower: other processes
     return pd.Series(found)
