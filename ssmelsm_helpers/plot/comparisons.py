@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import shown
+from ..arguments import sequence, shown
 from ..results.pips import posterior_of_fit, selected_names
 from . import style
 
 # Okabe and Ito's palette: told apart by colour-blind readers, on white as on black.
 _HUES = ["#D55E00", "#2B8CC4", "#009E73", "#CC79A7", "#8A8A8A"]
-_MARKS = ["triangle-up", "circle", "square", "diamond", "cross"]
+_FITS = list(zip(_HUES, ["triangle-up", "circle", "square", "diamond", "cross"], strict=True))
 # A look for each combination of two effects; the verdicts' triangles are left to directions.
-_EFFECT_HUES = [style.GREY, "#00876C", "#B0568C", "#9C6A00"]
-_EFFECT_MARKS = ["circle", "square", "triangle-right", "cross"]
+_EFFECTS = [(style.GREY, "circle"), ("#00876C", "square"), ("#B0568C", "triangle-right"), ("#9C6A00", "cross")]
 
 
 def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int) -> dict[str, pd.DataFrame]:
@@ -34,11 +33,10 @@ def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int
     return tables
 
 
-def _beyond(rows: pd.DataFrame, threshold: float) -> tuple[str, str, str]:
+def _beyond(rows: pd.DataFrame, threshold: float) -> list[str]:
     """Labels of the schools whose PIPs reach the threshold on both axes, on the first only, on the second only."""
     at_x, at_y = rows["x"] >= threshold, rows["y"] >= threshold
-    both, first, second = (style.listed(rows.loc[who, "label"]) for who in (at_x & at_y, at_x & ~at_y, ~at_x & at_y))
-    return both, first, second
+    return [style.listed(rows.loc[who, "label"]) for who in (at_x & at_y, at_x & ~at_y, ~at_x & at_y)]
 
 
 def _square(rows: pd.DataFrame, threshold: float | str, groups: list[str], titles: list[str], **look) -> alt.Chart:
@@ -89,14 +87,13 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     groups = ["in neither", f"only in {one}", f"only in {two}", "flagged in both"]
     base = _square(rows, threshold, groups, [f"PIP, {one}", f"PIP, {two}"])
     diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=style.GREY, opacity=0.5, aria=False)
-    looks = style.by_group("group:N", [groups[at] for at in (3, 1, 2, 0)], style.COLOURS, _MARKS)
+    looks = [(style.GREY, "diamond"), (style.COLOURS[1], "circle"), (style.COLOURS[2], "square"), style.LOOKS[0]]
     tooltip = style.tooltip({"label": "school", "n": "students"}, {"x": one, "y": two})
     return style.chart(
         description,
-        style.dashed_line(base, "x", threshold),
-        style.dashed_line(base, "y", threshold),
+        *style.dashed_lines(base, "xy", threshold),
         diagonal.encode(base.encoding.x, base.encoding.y),
-        style.points(base, *looks, tooltip=tooltip),
+        style.points(base, *style.by_group("group:N", groups, looks), tooltip=tooltip),
         style.labels(base, f"datum.group != '{groups[0]}'"),
     )
 
@@ -144,11 +141,11 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     rows["place"] = np.tile(wide[names[0]].rank(method="first"), len(names)) + apart
     x = alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8))
     base = alt.Chart(rows).encode(x, style.PIP)
-    colour, shape = style.by_group("fit:N", names, _HUES, _MARKS)
+    colour, shape = style.by_group("fit:N", names, _FITS[: len(names)])
     tooltip = style.tooltip({"label": "school", "fit": "fit"}, {"pip": "PIP"})
     return style.chart(
         description,
-        style.dashed_line(base, "y", threshold),
+        *style.dashed_lines(base, "y", threshold),
         style.bars(base, "y", "pip_low", "pip_high", colour),
         style.points(base, colour, shape, tooltip=tooltip, size=45),
     )
@@ -189,7 +186,7 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     threshold = style.checked_threshold(threshold)
     posterior_of_fit(fit)
     known = selected_names(fit)
-    chosen = known if effects is None else [effects] if isinstance(effects, str) else list(effects)
+    chosen = known if effects is None else sequence(effects) or [effects]
     if len(chosen) != 2 or len(set(chosen)) != 2 or any(name not in known for name in chosen):
         raise ValueError(f"effects must name two of the selected effects {known}; found {shown(effects)}.")
     first, second = chosen
@@ -215,12 +212,11 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     arrows = [f"(datum.{axis} >= threshold ? ' ' + datum.{axis}_arrow : '')" for axis in "xy"]
     base = _square(rows, "threshold", groups, titles, axis=axis)
     base = base.transform_calculate(marked=f"datum.label + {' + '.join(arrows)}")
-    colour, shape = style.by_group("group:N", groups, _EFFECT_HUES, _EFFECT_MARKS)
+    colour, shape = style.by_group("group:N", groups, _EFFECTS)
     tooltip = style.tooltip({"label": "school", "n": "students"}, numbers)
     return style.chart(
         description,
-        style.dashed_line(base, "x"),
-        style.dashed_line(base, "y"),
+        *style.dashed_lines(base, "xy"),
         style.bars(base, "x", "x_low", "x_high", colour),
         style.bars(base, "y", "y_low", "y_high", colour),
         style.points(base, colour, shape, tooltip=tooltip, size=75),

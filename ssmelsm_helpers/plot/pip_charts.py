@@ -11,7 +11,7 @@ from ..arguments import check_text
 from ..results.pips import VERDICTS
 from . import style
 
-_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.COLOURS, style.SHAPES)
+_COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.LOOKS)
 
 
 def _rows(fit: xr.DataTree, threshold: float, units: str) -> tuple[pd.DataFrame, float]:
@@ -45,7 +45,7 @@ def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, descrip
     return style.chart(
         f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
         f"close to call: {unresolved}.",
-        style.dashed_line(base, "y"),
+        *style.dashed_lines(base, "y"),
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
         _points(fit, base, _COLOUR),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
@@ -86,8 +86,7 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
         f"dashed line at the threshold. Most lie near the prior probability {fit.attrs['inclusion_prior']:g}: their median PIP "
         f"is {table['pip'].median():.2f}."
     )
-    title = f"{units.capitalize()}, in the order of the data"
-    x = alt.X("position:Q", title=title, scale=alt.Scale(nice=False, padding=8))
+    x = alt.X("position:Q", title=f"{units.capitalize()}, in the order of the data").scale(nice=False, padding=8)
     return _points_at_pip(fit, table, threshold, x, description)
 
 
@@ -159,18 +158,15 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     True
     """
     table, threshold = _rows(fit, threshold, units)
-    flagged = table.loc[table["pip"] >= threshold, "mean"]
-    who = "None has"
-    if len(flagged):
-        who = f"With means from {flagged.min():.2f} to {flagged.max():.2f}, {len(flagged)} have"
+    means = table.loc[table["pip"] >= threshold, "mean"]
+    who = "None has" if means.empty else f"With means from {means.min():.2f} to {means.max():.2f}, {len(means)} have"
     description = (
         f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal), coloured by the ratio of "
         f"the SD to the common SD. {who} a PIP of {threshold:g} or more; the correlation of mean and SD over all {units} is "
         f"{np.corrcoef(table['mean'], table['sd'])[0, 1]:.2f}."
     )
-    legend = alt.Legend(orient="top", format=".2f", gradientLength=160)
-    scale = alt.Scale(type="log", scheme="blueorange", domainMid=1)
-    ratio = alt.Color("sd_ratio:Q", title="SD ratio", scale=scale, legend=legend)
+    ratio = alt.Color("sd_ratio:Q", title="SD ratio").scale(type="log", scheme="blueorange", domainMid=1)
+    ratio = ratio.legend(orient="top", format=".2f", gradientLength=160)
     x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
     base = alt.Chart(table).encode(x, style.PIP)
     # Points have an edge, because a ratio near one is nearly white.

@@ -20,8 +20,7 @@ def book_renderer(spec: dict, **options) -> dict[str, str]:
     # A "</script>" inside a title must not end the script element.
     data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
     figure = (
-        f'<figure class="book-chart" data-alt="{text}" data-options="{embed_options}">'
-        '<div class="book-chart-view"></div>'
+        f'<figure class="book-chart" data-alt="{text}" data-options="{embed_options}"><div class="book-chart-view"></div>'
         f'<script type="application/json">{data}</script>'
         f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
     )

@@ -20,7 +20,6 @@ from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed
 
 _PAGE = Path(__file__).with_name("report.html")
-_PRIORS = (0.25, 0.5, 0.75)
 # Columns of the tables, and what stands in them.
 _FLAGGED = {
     "members": "{n}",
@@ -108,8 +107,7 @@ def report(
         "threshold": f"{threshold:g}",
         "reached": len(reached),
         "expected_false": f"{(1 - reached).sum():.1f}",
-        "measure": measure,
-        "limit": limit,
+        "limit": f"{measure} at most {limit}",
         "divergences": checks.attrs["divergences"],
         "pi": f"Beta({beta})" if beta else fit.attrs["inclusion_prior"],
         "priors": "; ".join(f"{name} ~ {text}" for name, text in json.loads(fit.attrs["priors"]).items()),
@@ -150,17 +148,16 @@ def _flagged(table: pd.DataFrame, units: str) -> str:
         return f"<p>None of the {html.escape(units)} is flagged or near the threshold.</p>"
     factors = ["> 1,000" if factor > 1000 else f"{factor:.1f}" for factor in rows["bayes_factor"]]
     rows = rows.assign(error=2 * rows["pip_mcse"], bayes_factor=factors)
-    return (
-        _table(rows, _FLAGGED, "Flagged, or too close to call; ± two Monte Carlo standard errors")
-        + "<p>The PIP says how sure one can be <em>that</em> the spread differs. By how much, the SD ratio says: the "
-        "estimated SD over that of one whose spread is the common one.</p>"
+    return _table(rows, _FLAGGED, "Flagged, or too close to call; ± two Monte Carlo standard errors") + (
+        "<p>The PIP says how sure one can be <em>that</em> the spread differs. By how much, the SD ratio says: the estimated "
+        "SD over that of one whose spread is the common one.</p>"
     )
 
 
 def _sensitivity(fit: xr.DataTree, threshold: float) -> str:
     if fit.attrs["formulation"] != "collapsed" or "inclusion_beta" in fit.attrs:
         return "<p>This fit cannot be reweighted to another pi; fit it again to see what changes.</p>"
-    found = sensitivity_table(fit, sorted({*_PRIORS, float(fit.attrs["inclusion_prior"])}))
+    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, float(fit.attrs["inclusion_prior"])}))
     rows = []
     for pi, part in found.groupby("inclusion_prior"):
         k_hat = part["pareto_k"].iloc[0]

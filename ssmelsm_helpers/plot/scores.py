@@ -60,10 +60,9 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
     y = alt.Y("school:N", sort=labels, title="School")
     look = {"title": "Score", "scale": alt.Scale(zero=False)}
     points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.45, color=style.GREY, yOffset=14, aria=False)
-    base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y)
+    base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y, tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
     rule = style.bars(base, "x", "low", "high", strokeWidth=7, opacity=1, color=style.COLOURS[1], yOffset=-8)
     tick = base.mark_tick(thickness=3, size=30, color=style.COLOURS[0], yOffset=-8, aria=False)
-    tick = tick.encode(tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
     points = points.encode(alt.X("score:Q", **look), y)
     return style.chart(description, points, rule, tick, height=90 * len(found))
 
@@ -115,12 +114,9 @@ def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12)
         f"schools have the same true SD, and observed SDs run by chance from {low:.2f} to {high:.2f}; in the right one each has "
         f"its own, and observed SDs run from {own_low:.2f} to {own_high:.2f}: the columns grow from left to right."
     )
-    axis = alt.Axis(labelAngle=0)
-    x = alt.X("label:N", sort=list(order.map(str)), title="School, in the order of its own SD", axis=axis)
+    x = alt.X("label:N", sort=list(order.map(str)), title="School, in the order of its own SD").axis(labelAngle=0)
     side = alt.XOffset("side:N", sort=["common", "own"])
-    colour, shape = style.by_group(
-        "world:N", _WORLDS, [style.GREY, *style.COLOURS[:2]], [style.SHAPES[3], *style.SHAPES[:2]]
-    )
+    colour, shape = style.by_group("world:N", _WORLDS, [style.LOOKS[at] for at in (3, 0, 1)])
     score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
     dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
     base = alt.Chart(bars).encode(x, alt.Y("mean:Q", title="Score"), side, colour)

@@ -68,14 +68,12 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     sd = {"title": f"Observed SD within {units}", "scale": alt.Scale(zero=True)}
     area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
     base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
-    colour, shape = style.by_group(
-        "position:N", POSITIONS, [*style.COLOURS[:2], style.GREY], [*style.SHAPES[:2], style.SHAPES[3]]
-    )
+    colour, shape = style.by_group("position:N", POSITIONS, [style.LOOKS[at] for at in (0, 1, 3)])
     words = {"label": table.index.name or "label", "n": "n", "position": "position"}
     return style.chart(
         description,
         area.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),
-        style.dashed_line(base, "y", sd_within),
+        *style.dashed_lines(base, "y", sd_within),
         style.points(base, colour, shape, tooltip=style.tooltip(words, {"sd": "sd"}), size=55),
     )
 
@@ -127,11 +125,9 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     )
     words = {"label": str(fit.attrs.get("school", "school"))}
     tooltip = style.tooltip(words, {name: name for name in ("ratio", "lower", "upper", "pip", "spike")})
-    colour, shape = (
-        alt.condition("datum.ratio >= 1", *map(alt.value, looks[:2])) for looks in (style.COLOURS, style.SHAPES)
-    )
-    log = alt.Scale(type="log", nice=False, padding=10)
-    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)", scale=log)
+    looks = zip(*style.LOOKS[:2], strict=True)
+    colour, shape = (alt.condition("datum.ratio >= 1", *map(alt.value, look)) for look in looks)
+    x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)").scale(type="log", nice=False, padding=10)
     y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
     # The PIP is the opacity.
     base = alt.Chart(rows).encode(x, y, alt.Opacity("pip:Q", scale=None), color=colour)
@@ -193,12 +189,11 @@ def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
         f"Posteriors of the scale effect t of {len(draws)} schools, a row each, as a bar at zero and a histogram. "
         f"{'; '.join(words)}."
     )
-    colours = alt.Scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]])
     chart = alt.Chart(pd.concat(rows, ignore_index=True), width=style.WIDTH - 60, height=90, description=description)
     return chart.mark_bar(aria=False).encode(
         alt.X("low:Q", bin="binned", title="t (log-SD units)", scale=alt.Scale(nice=False)),
         alt.X2("high"),
         alt.Y("share:Q", title="Share of draws", axis=alt.Axis(format="%", tickCount=4)),
-        alt.Color("part:N", scale=colours, legend=style.LEGEND),
+        alt.Color("part:N", legend=style.LEGEND).scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]]),
         alt.Row("school:N", sort=[f"School {label}" for label in draws], title=None),
     )

@@ -62,11 +62,9 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
     line = base.mark_line(color=style.GREY, strokeDash=[4, 3], aria=False)
     limits = [line.encode(alt.Y(f"{name}:Q")) for name in ("low", "high")]
     panels = alt.layer(base.mark_bar(color=style.COLOURS[1], aria=False, size=7), *limits, width=160, height=110)
-    return panels.facet(
-        row=alt.Row("study:N", title=None, sort=list(tables)),
-        column=alt.Column("quantity:N", title=None, sort=list(quantities)),
-        description=description,
-    )
+    row = alt.Row("study:N", title=None, sort=list(tables))
+    column = alt.Column("quantity:N", title=None, sort=list(quantities))
+    return panels.facet(row=row, column=column, description=description)
 
 
 def power(table: pd.DataFrame) -> alt.LayerChart:
@@ -112,11 +110,10 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
     scale, axis = alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]), alt.Axis(values=sizes)
     x = alt.X("n_students:Q", title="Students per school", scale=scale, axis=axis)
     y = alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1]))
-    base = alt.Chart(rows).encode(x, y)
     numbers = {"tpr": "found", "fpr": "false flags", "tau_t": "tau_t learned"}
     tooltip = style.tooltip({"label": "deviations", "n_students": "students"}, numbers)
-    dots = alt.OverlayMarkDef(color=style.COLOURS[1], size=50)
-    lines = base.mark_line(color=style.COLOURS[1], point=dots, aria=False).encode(alt.Detail("size:Q"), tooltip=tooltip)
+    base = alt.Chart(rows).encode(x, y, alt.Detail("size:Q"), tooltip=tooltip)
+    lines = base.mark_line(color=style.COLOURS[1], point={"color": style.COLOURS[1], "size": 50}, aria=False)
     # Each line's name stands at its end: no colour has to be told from another.
     names = style.labels(base, f"datum.n_students == {sizes[-1]}", align="left", dx=8, dy=0)
     return style.chart(description, lines, names)

@@ -19,6 +19,7 @@ enable_renderer()
 COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
 GREY = COLOURS[3]
+LOOKS = list(zip(COLOURS, SHAPES, strict=True))
 WIDTH, HEIGHT = 600, 320  # in a notebook; the built book fits charts to its page
 DASHED = {"strokeDash": [6, 4], "color": GREY, "aria": False}  # lines at a threshold
 LEGEND = alt.Legend(orient="bottom", title=None, columns=2)
@@ -66,9 +67,9 @@ def threshold_slider(threshold: float) -> alt.Parameter:
     return alt.param("threshold", value=threshold, bind=slider)
 
 
-def by_group(field: str, groups: Sequence[str], colours: list[str], shapes: list[str]) -> tuple[alt.Color, alt.Shape]:
+def by_group(field: str, groups: Sequence[str], looks: Sequence[tuple[str, str]]) -> tuple[alt.Color, alt.Shape]:
     """A colour and a shape for each group, which say the same in one legend."""
-    colour, shape = (alt.Scale(domain=list(groups), range=looks) for looks in (colours, shapes))
+    colour, shape = (alt.Scale(domain=list(groups), range=list(look)) for look in zip(*looks, strict=True))
     return alt.Color(field, scale=colour, legend=LEGEND), alt.Shape(field, scale=shape, legend=LEGEND)
 
 
@@ -90,10 +91,10 @@ def bars(base: alt.Chart, axis: str, low: str, high: str, *encodings, **mark) ->
     return base.mark_rule(**look).encode(*encodings, **_instead(base, axis, low), **{f"{axis}2": high})
 
 
-def dashed_line(base: alt.Chart, axis: str, at: float | str = "threshold") -> alt.Chart:
-    """A line across the chart at a value of the x or the y axis, or where a slider stands."""
+def dashed_lines(base: alt.Chart, axes: str, at: float | str = "threshold") -> list[alt.Chart]:
+    """A line across the chart at a value of the x axis, the y axis or both ("xy"), or where a slider stands."""
     line = alt.Chart(alt.InlineData([{}])).transform_calculate(at=str(at)).mark_rule(**DASHED)
-    return line.encode(**_instead(base, axis, "at"))
+    return [line.encode(**_instead(base, axis, "at")) for axis in axes]
 
 
 def _instead(base: alt.Chart, axis: str, column: str) -> dict[str, alt.X | alt.Y]:
