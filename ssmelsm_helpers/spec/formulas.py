@@ -22,7 +22,7 @@ class Expression:
     text: str  #: "1 + ses + public", "0 + ses"
 
     def __repr__(self) -> str:
-        return repr(self.text)
+        return shown(self.text)
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def _read(text: str, columns: dict[str, str], error: Callable[[str], ValueError]
     # It stops before what it does not expect, the z of `x z`, without a word: a last term tells if it has come so far.
     try:
         model = model_description(f"{text} + {_END}")
+        last = [term.name for term in model.common_terms if _END in term.var_names]
     except Exception as failure:  # formulae raises its own and Python's errors
-        problem = own(reason(failure), columns)
-        raise error(f"cannot be read as terms, like x or (1 | school), joined by '+': {problem}") from failure
-    if [term.name for term in model.common_terms if _END in term.name] != [_END] or text.rstrip().endswith("+"):
+        raise error(f"cannot be read as a sum of terms like (1 | school): {own(reason(failure), columns)}") from failure
+    if last != [_END] or text.rstrip().endswith("+"):
         raise error("cannot be read to its end, as if an operator or a term were missing")
     del model.common_terms[-1]
     if not model.common_terms:

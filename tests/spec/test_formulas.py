@@ -112,9 +112,15 @@ def test_formulas_that_are_too_long_or_too_deep():
     names = [f"x{i}" for i in range(250)]
     formulas = parse_formulas("score ~ " + "\n + ".join(names) + " + (1 | school)", SCALE)
     assert list(formulas.location.fixed.columns.values()) == sorted(names)
-    for side in (" + ".join(f"x{i}" for i in range(5000)), f"{'(' * 5000}x{')' * 5000}", f"I({'-' * 5000}x)"):
-        with pytest.raises(ValueError, match=r"^location cannot be read .*: maximum recursion depth exceeded"):
-            parse_formulas(f"score ~ {side} + (1 | school)", SCALE)
+    for size in (350, 500, 5000):
+        for side in (
+            " + ".join(f"x{i}" for i in range(2 * size)),
+            f"{'(' * size}x{')' * size}",
+            f"I({'-' * size}x)",
+            f"I({'x + ' * size}x)",
+        ):
+            with pytest.raises(ValueError, match=r"^location cannot be read .*: maximum recursion depth exceeded"):
+                parse_formulas(f"score ~ {side} + (1 | school)", SCALE)
 
 
 HAS_OUTCOME = "location must have an outcome, like 'score ~ ses + (1 | school)'; found"
@@ -125,7 +131,7 @@ RANDOM = (
 ONE_FACTOR = "location and scale must have one and the same grouping factor, not ['school', 'town']."
 BAR = "location must have each bar in its own ( ), with one column right of it, not nested or crossed; found"
 TERM = "location needs at least one term, if only the intercept 1, in its fixed part and left of each bar; found"
-READ_AS = "location cannot be read as terms, like x or (1 | school), joined by '+': "
+READ_AS = "location cannot be read as a sum of terms like (1 | school): "
 TO_ITS_END = "location cannot be read to its end, as if an operator or a term were missing; found"
 POWER = "location has a power of a variable outside of a function, where I(x**2) is meant; found"
 OWN_VALUE = "(), which need not give every student their own value; known are np.log and the like, np.where, scale,"
