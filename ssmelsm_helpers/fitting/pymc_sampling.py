@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from contextlib import contextmanager
 
 import numpy as np
 from scipy.special import logsumexp
 
-from ..model.linear import cholesky
+from ..model.linear import cholesky, of_rho
 from ..model.marginal import MarginalPosterior
 from ..spec.options import Model
-from .sampling import Run, nutpie_on
+from .sampling import STATISTICS, Run, nutpie_on
 from .tree import Draws, evenly_spaced
 
 _TUNE = 1000
@@ -73,43 +71,23 @@ def _sample_all(model: Model, run: Run, chosen):
     from ..model.pymc.build import model_of
 
     pymc_model = model_of(model)
-    with pymc_model, _quiet("pymc", run.show):
+    with pymc_model:
         trace = pm.sample(
             run.draws,
-            step=_compiled_steps(pymc_model),
             tune=run.tune,
             chains=run.chains,
             cores=min(run.chains, _cores()),
             random_seed=run.seed,
             progressbar=run.show,
-            initvals=_start(pymc_model, model),
+            quiet=not run.show,
             nuts_sampler="pymc",
             compute_convergence_checks=False,
         )
-    kept = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "acceptance_rate": "acceptance_rate"}
-    found = trace["sample_stats"]
-    statistics = {new: found[old].to_numpy()[:, chosen] for old, new in kept.items() if old in found}
+    statistics = {name: trace["sample_stats"][name].to_numpy()[:, chosen] for name in STATISTICS}
     posterior = trace["posterior"]
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
     # Computed here and not by PyMC's model: compiling them would take longer than sampling.
     return values | {"v": _effects_in_force(values, model)}, statistics
-
-
-def _compiled_steps(model) -> list:
-    """The steps that PyMC would choose, compiled here: forked chains inherit them, and need not compile each for itself."""
-    import pymc as pm
-    from pymc.blocking import DictToArrayBijection
-
-    point = model.initial_point()
-    values = [model.rvs_to_values[v] for v in model.free_RVs if v.name != "delta"]
-    density = model.logp_dlogp_function(values, ravel_inputs=True, initial_point=point)
-    density.trust_input = True
-    gibbs = pm.BinaryGibbsMetropolis([model["delta"]])
-    # PyTensor compiles when a function is first called.
-    density(DictToArrayBijection.map({v.name: point[v.name] for v in values}))
-    for log_density in gibbs.fs:
-        log_density(point)
-    return [pm.NUTS(values, logp_dlogp_func=density, initial_point=point), gibbs]
 
 
 def _cores() -> int:
@@ -119,47 +97,13 @@ def _cores() -> int:
 
 def _effects_in_force(values, model: Model) -> np.ndarray:
     """v (chain, draw, school, effect), as the sampled model defines it."""
-    design, omega = model.design, values.get("omega")
-    if omega is None:
-        rho = values.get("rho", np.zeros(values["tau"].shape[:2]))
-        omega = np.ones((*rho.shape, 2, 2))
-        omega[..., 0, 1] = omega[..., 1, 0] = rho
-    if len(design.effects) == 1 or not any(len(block) > 1 for block in design.blocks):
-        omega = np.eye(len(design.effects))
+    omega = values["omega"] if "omega" in values else of_rho(values["rho"])
     factor = np.swapaxes(cholesky(omega), -1, -2)
     in_force = np.ones(values["z"].shape)
     in_force[..., list(model.selected)] = values["delta"]
     if model.indicator == "before":
         return values["tau"][..., None, :] * ((in_force * values["z"]) @ factor)
     return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
-
-
-def _start(pymc_model, model: Model) -> dict[str, np.ndarray]:
-    """A value near the mode for each free variable of the sampled model."""
-    priors = model.priors
-    marginal = MarginalPosterior(model)
-    found = marginal.constrain(marginal.start())
-    start = {name: found[name] for name in ("gamma", "eta", "tau", "z", "pi", "nu") if name in found}
-    start |= {"rho": 0.0, "rho_half": 0.5, "nu_above_two": 20.0}
-    for name in ("gamma", "eta"):
-        start[f"{name}_centred"] = getattr(priors, name).combinations(found[name])
-    for name in ("gamma", "eta", "gamma_centred", "eta_centred"):
-        start |= {f"{name}_{at}": value for at, value in enumerate(start[name])}
-    start |= {f"tau_{at}": tau * getattr(priors.tau[at], "factor", 1.0) for at, tau in enumerate(found["tau"])}
-    return {v.name: start[v.name] for v in pymc_model.free_RVs if v.name in start}
-
-
-@contextmanager
-def _quiet(name: str, show: bool):
-    """Without a progress bar, no chatter of a logger either; its warnings stay."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    if not show:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _named(values, model: Model) -> dict[str, np.ndarray]:

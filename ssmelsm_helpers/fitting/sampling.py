@@ -33,6 +33,8 @@ from .tree import Draws, evenly_spaced
 _LEAST_PROPOSALS = 700
 # Independent replicates of the proposals: an SD from 128 is right to a sixteenth. Fewer draws than these have no even spread.
 _MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
+# Of a chain's steps, what a fit records.
+STATISTICS = ("diverging", "energy", "n_steps", "acceptance_rate")
 # Draws of the model without differences in spread, for the check of the others.
 _NULL_DRAWS = 300
 # A chain's draws of tau_t are correlated; so many count as one in that check.
@@ -224,6 +226,5 @@ def nutpie_on(density, start, size: int, run: Run, rng):
     seed = int(rng.integers(2**32))
     options = {"cores": 1, "seed": seed, "progress_bar": run.show, "save_warmup": False}
     trace = nutpie.sample(model, draws=run.draws, tune=run.tune, chains=run.chains, **options)
-    names = {"diverging": "diverging", "energy": "energy", "n_steps": "n_steps", "mean_tree_accept": "acceptance_rate"}
-    found = trace["sample_stats"]
-    return trace["posterior"]["x"].to_numpy(), {new: found[old].to_numpy() for old, new in names.items()}
+    found = trace["sample_stats"].to_dataset().rename(mean_tree_accept="acceptance_rate")
+    return trace["posterior"]["x"].to_numpy(), {name: found[name].to_numpy() for name in STATISTICS}

@@ -36,3 +36,10 @@ def solve_upper(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     for i in reversed(range(right.shape[-1])):
         x[..., i] = (right[..., i] - (factor[..., i + 1 :, i] * x[..., i + 1 :]).sum(axis=-1)) / factor[..., i, i]
     return x
+
+
+def of_rho(rho: np.ndarray) -> np.ndarray:
+    """Correlation matrices (..., 2, 2) of two effects."""
+    omega = np.ones((*np.shape(rho), 2, 2))
+    omega[..., 0, 1] = omega[..., 1, 0] = rho
+    return omega

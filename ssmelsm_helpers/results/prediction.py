@@ -8,6 +8,7 @@ import xarray as xr
 
 from ..arguments import check_count, check_seed
 from ..fitting.tree import design_from
+from ..model.linear import cholesky, of_rho
 from ..spec.inclusion import Beta, Inclusion
 from ..spec.options import Options
 from ..spec.priors import Priors
@@ -131,9 +132,7 @@ def _columns(fit, students, data):
 
 def _correlated(stacked: xr.Dataset, shape, rng) -> np.ndarray:
     """Standard Normal effects (S, M) with each draw's correlations."""
-    z = rng.normal(size=shape)
-    if "omega" in stacked:
-        factor = np.linalg.cholesky(stacked["omega"].transpose("sample", ...).to_numpy())
-        return (factor @ z[..., None])[..., 0]
-    rho = stacked["rho"].to_numpy()
-    return np.column_stack([z[:, 0], rho * z[:, 0] + np.sqrt(1 - rho**2) * z[:, 1]])
+    omega = (
+        of_rho(stacked["rho"].to_numpy()) if "rho" in stacked else stacked["omega"].transpose("sample", ...).to_numpy()
+    )
+    return (cholesky(omega) @ rng.normal(size=shape)[..., None])[..., 0]

@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from ..fitting.tree import design_from
 from ..model.collapsed import CollapsedPosterior
+from ..model.linear import of_rho
 from ..spec.design import Design, build_design
 from ..spec.formulas import parse_formulas
 from ..spec.inclusion import Inclusion
@@ -59,11 +60,7 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
     """A fit's draws as points x (chain, draw, size) of the unconstrained scale."""
     draws = fit["posterior"].to_dataset().transpose("chain", "draw", ...)
     gamma, eta, tau = posterior.units.to_standard(*(draws[name].to_numpy() for name in ("gamma", "eta", "tau")))
-    if "rho" in draws:
-        omega = np.ones((*tau.shape[:2], 2, 2))
-        omega[..., 0, 1] = omega[..., 1, 0] = draws["rho"].to_numpy()
-    else:
-        omega = draws["omega"].to_numpy()
+    omega = of_rho(draws["rho"].to_numpy()) if "rho" in draws else draws["omega"].to_numpy()
     parts = [gamma, eta, posterior.covariance.unconstrain(tau, omega)]
     if Inclusion.of_fit(fit.attrs).learned:
         parts.append(logit(draws["pi"].to_numpy())[..., None])

@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered, _start
+from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered
 from ssmelsm_helpers.model.covariance import EffectCovariance
 from ssmelsm_helpers.model.hyperparameters import LogitScale
 from ssmelsm_helpers.model.marginal import MarginalPosterior
@@ -268,16 +268,6 @@ def test_more_than_four_selected_effects_are_summed_by_nobody(students):
         posterior_of(formulas, students, select="both")
     model = sm.build_model(*formulas, students, formulation="sampled", select="both")
     assert model.eval_rv_shapes()["delta"] == (3, 5)
-
-
-def test_chains_of_the_sampled_model_start_where_the_posterior_is(students):
-    """Every variable that has a start near the mode gets it, in the support of its prior."""
-    for formulas, options in CASES.values():
-        posterior = posterior_of(formulas, students, **options)
-        model = sampled_of(posterior)
-        start = _start(model, posterior.model)
-        assert {v.name for v in model.free_RVs} - set(start) <= {"delta", "partial_half"}
-        np.testing.assert_allclose(start["gamma"], posterior.constrain(posterior.start())["gamma"])
 
 
 def test_the_sampled_model_runs_with_pymcs_own_steps():
