@@ -11,7 +11,7 @@ from ..fitting.importance import GOOD_PARETO_K
 from ..fitting.tree import design_from, evenly_spaced, observed_schools
 from ..spec.design import Design
 from ..spec.inclusion import Inclusion
-from .pips import LEAST_DRAWS, mcse_of_mean, posterior_of_fit, refuse_before
+from .pips import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before
 
 GOOD_RHAT, GOOD_ESS = 1.01, 400
 
@@ -94,10 +94,9 @@ def least_ess(fit: xr.DataTree) -> float:
 
 def location_and_log_sd(posterior: xr.Dataset, design: Design, at: slice) -> tuple[np.ndarray, np.ndarray]:
     """mu and log sigma of every student (draws, N), for some draws of the flattened posterior."""
-    draws = {name: posterior[name].transpose("chain", "draw", ...).to_numpy() for name in ("gamma", "eta", "u", "t")}
-    flat = {name: value.reshape(-1, *value.shape[2:])[at] for name, value in draws.items()}
-    mu, log_sd = flat["gamma"] @ design.X.T, flat["eta"] @ design.W.T
-    for total, values, columns in ((mu, flat["u"], design.Z), (log_sd, flat["t"], design.S)):
+    gamma, eta, u, t = (joined(posterior[name])[at] for name in ("gamma", "eta", "u", "t"))
+    mu, log_sd = gamma @ design.X.T, eta @ design.W.T
+    for total, values, columns in ((mu, u, design.Z), (log_sd, t, design.S)):
         values = values[..., None] if values.ndim == 2 else values
         for k, column in enumerate(columns.T):
             total += values[:, design.school, k] * column
@@ -177,10 +176,9 @@ def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
 
 def _summary_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
     """SDs of n normal scores (draws, J): no students are needed."""
-    log_sd = (posterior["eta"].isel(scale_term=0) + posterior["t"]).transpose("chain", "draw", "school").to_numpy()
-    n = fit["observed_data"]["n"].to_numpy()
+    log_sd, n = joined(posterior["eta"].isel(scale_term=0) + posterior["t"]), fit["observed_data"]["n"].to_numpy()
     df = np.where(n > 1, n - 1, 1)
-    sds = np.exp(log_sd.reshape(-1, len(n))[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(n))) / df)
+    sds = np.exp(log_sd[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(n))) / df)
     return np.where(n > 1, sds, np.nan)
 
 
@@ -193,7 +191,7 @@ def _student_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
         mu, log_sd = (value[0] for value in location_and_log_sd(posterior, design, slice(draw, draw + 1)))
         noise = rng.normal(size=len(mu))
         if fit.attrs["family"] == "student":
-            nu = float(posterior["nu"].transpose("chain", "draw").to_numpy().ravel()[draw])
+            nu = joined(posterior["nu"])[draw]
             noise *= np.sqrt((nu - 2) / rng.chisquare(nu, size=len(mu)))
         y = mu + np.exp(log_sd) * noise
         deviation = y - (np.add.reduceat(y, design.starts) / design.n)[design.school]

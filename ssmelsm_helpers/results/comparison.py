@@ -17,7 +17,7 @@ from ..spec.design import Design
 from ..spec.options import Options
 from ..spec.priors import Priors
 from .checks import location_and_log_sd
-from .pips import posterior_of_fit
+from .pips import joined, posterior_of_fit
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
 
 
@@ -177,7 +177,7 @@ def _student_log_likelihood(posterior: xr.Dataset, design: Design, family: str) 
         mu, log_sd = location_and_log_sd(posterior, design, at)
         standard = (design.y - mu) * np.exp(-log_sd)
         if family == "student":
-            nu = posterior["nu"].transpose("chain", "draw").to_numpy().ravel()[at, None]
+            nu = joined(posterior["nu"])[at, None]
             scale = np.sqrt((nu - 2) / nu)
             density = stats.t.logpdf(standard / scale, nu) - np.log(scale)
         else:

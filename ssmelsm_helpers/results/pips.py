@@ -61,6 +61,12 @@ def check_effect(fit: xr.DataTree, effect: str | None) -> str:
     return effect or known[0]
 
 
+def joined(draws: xr.DataArray) -> np.ndarray:
+    """A variable's draws (S, ...), chains joined."""
+    values = draws.transpose("chain", "draw", ...).to_numpy()
+    return values.reshape(-1, *values.shape[2:])
+
+
 def _of_effect(values: xr.DataArray, label: str) -> xr.DataArray:
     """One effect's draws, from those of all: an effect that stands alone has no axis."""
     axes = [dim for dim in values.dims if dim not in ("chain", "draw", "school")]

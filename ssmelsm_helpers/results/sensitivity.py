@@ -18,7 +18,7 @@ from ..fitting.tree import Draws, assemble, observed_schools
 from ..model.recovery import recover_effects
 from ..spec.inclusion import Inclusion
 from .checks import least_ess
-from .pips import bayes_factor, error_between, pip_table, posterior_of_fit, replicates_of, school_log_sd
+from .pips import bayes_factor, error_between, joined, pip_table, posterior_of_fit, replicates_of, school_log_sd
 from .refit import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
 
 
@@ -33,7 +33,7 @@ class Reweighted(NamedTuple):
 
 def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
     """Weights p(y | draw, new pi) / p(y | draw, old pi), which are products over schools, and PIPs."""
-    log_bf = _joined(fit["posterior"]["log_bf"])
+    log_bf = joined(fit["posterior"]["log_bf"])
 
     def log_likelihood(pi):
         return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi)).sum(axis=1)
@@ -48,12 +48,6 @@ def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
     effective = min(1.0, least_ess(fit) / len(inclusion))  # share of draws, before reweighting
     mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective)
     return Reweighted(weighted, inclusion, pip, mcse)
-
-
-def _joined(draws: xr.DataArray) -> np.ndarray:
-    """A variable's draws (S, J), chains joined."""
-    values = draws.transpose("chain", "draw", "school").to_numpy()
-    return values.reshape(-1, *values.shape[2:])
 
 
 def _check_fit(fit: xr.DataTree) -> None:
@@ -229,10 +223,10 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 7
     if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
         anew = _fitted_anew(fit, inclusion_prior, draws, found.weights)
         return reweighted_table(anew, inclusion_prior)._replace(pareto_k=pareto_k, refit_k=anew.attrs["pareto_k"])
-    weights, t = np.exp(found.weights.log_weights), _joined(fit["posterior"]["t"])
+    weights, t = np.exp(found.weights.log_weights), joined(fit["posterior"]["t"])
     old = expit(found.weights.x + logit(fit.attrs["inclusion_prior"]))
     ratios = 1 + np.where(t != 0, found.inclusion / old, 0.0) * np.expm1(t)
-    without_t = np.exp(_joined(school_log_sd(fit)) - t)
+    without_t = np.exp(joined(school_log_sd(fit)) - t)
     means = {"sd": weights @ (without_t * ratios), "sd_ratio": weights @ ratios}
     table = observed_schools(fit)[["n", "mean"]].assign(**means, pip=found.pip, pip_mcse=found.pip_mcse)
     return PriorTable(table, inclusion_prior, pareto_k, np.nan)
