@@ -37,6 +37,7 @@ class Local(NamedTuple):
     """The schools at one or several points x: sums, components, and the directions of u."""
 
     sums: Sums
+    root: tuple[np.ndarray, np.ndarray]  #: tau and L, without the schools' axis
     both: Components
     conditional: Conditional
     directions: Components  #: F (..., J, K, K) of the spike and of the slab
@@ -105,12 +106,12 @@ class CollapsedPosterior(Hyperparameters):
     def at(self, x, schools=slice(None)) -> Local:
         """Sums and components at x (..., size), with a last axis for the schools."""
         sums = self.sums.at(x[..., self.gamma], x[..., self.eta], schools)
-        conditional = self.covariance.conditional(x[..., self.effects])
+        root = self.covariance.constrain(x[..., self.effects])
         schools_axis = (slice(None),) * (x.ndim - 1) + (None,)
-        per_school = Conditional(*(value[schools_axis] for value in conditional))
+        per_school = Conditional(*(value[schools_axis] for value in self.covariance.conditional(*root)))
         slab, slab_directions = _component(sums, per_school, per_school.slab, per_school.slope)
         spike, spike_directions = _component(sums, per_school, per_school.spike, None)
-        return Local(sums, Components(spike, slab), per_school, Components(spike_directions, slab_directions))
+        return Local(sums, root, Components(spike, slab), per_school, Components(spike_directions, slab_directions))
 
     def blocks(self, draws: int, progress=None) -> Iterator[tuple[slice, slice]]:
         """Draw and school slices that cover all pairs, small enough for the cache."""
@@ -176,9 +177,9 @@ class CollapsedPosterior(Hyperparameters):
             by_gamma, by_eta = self.sums.pull_back(here.sums, schools, means.spike.s + means.slab.s, su, suu)
             gradient[self.gamma] += by_gamma
             gradient[self.eta] += by_eta
-            by_effects = by_conditional(means, here.directions)
-            gradient[self.effects] += self.covariance.pull_back(x[self.effects], by_effects)
-            gradient[self.pi] += (inclusion - expit(log_odds)).sum()
+            gradient[self.effects] += self.covariance.pull_back(*here.root, by_conditional(means, here.directions))
+            if self.learns_pi:
+                gradient[self.pi] += (inclusion - expit(log_odds)).sum()
         return log_p, gradient
 
 

@@ -8,6 +8,7 @@ Analysis*, 100, 1989-2001). For two effects p is their correlation rho itself.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -46,18 +47,19 @@ class EffectCovariance:
 
     def constrain(self, x) -> tuple[np.ndarray, np.ndarray]:
         """tau (..., M) and the Cholesky factor L (..., M, M) from x (..., size)."""
-        factor = np.zeros((*x.shape[:-1], self.effects, self.effects))
-        for (i, j), value in self.entries(np.moveaxis(np.tanh(x[..., self.effects :]), -1, 0)).items():
+        factor, partials = np.zeros((*x.shape[:-1], self.effects, self.effects)), np.tanh(x[..., self.effects :])
+        for (i, j), value in self.entries(partials).items():
             factor[..., i, j] = value
         return np.exp(x[..., : self.effects]), factor
 
     def entries(self, partials, sqrt=np.sqrt) -> dict:
-        """The elements of L by row and column, from a sequence of partial correlations: arrays or tensors."""
-        found, left = {}, [1.0] * self.effects  # of each row's unit length, squared
-        for p, (block, i, j) in zip(partials, self.partials, strict=True):
-            found[block[i], block[j]] = p * sqrt(left[block[i]])
-            left[block[i]] = left[block[i]] * (1 - p * p)
-        return found | {(i, i): sqrt(rest) for i, rest in enumerate(left)}
+        """The elements of L by row and column, from partial correlations on the last axis of an array or a tensor."""
+        found = {(i, i): 1.0 for i in range(self.effects)}
+        for at, (block, i, j) in enumerate(self.partials):
+            p, row = partials[..., at], block[i]
+            found[row, block[j]] = p * found[row, row]  # what is left of the row's unit length
+            found[row, row] = found[row, row] * sqrt(1 - p * p)
+        return found
 
     def unconstrain(self, tau, omega) -> np.ndarray:
         """x (..., size) from tau (..., M) and Omega (..., M, M)."""
@@ -67,37 +69,34 @@ class EffectCovariance:
             partials.append(np.arctanh(factor[..., block[i], block[j]] / np.sqrt(rest)))
         return np.concatenate([np.log(tau), np.moveaxis(np.reshape(partials, (-1, *tau.shape[:-1])), 0, -1)], axis=-1)
 
-    def conditional(self, x) -> Conditional:
-        """u given z, from x (..., size)."""
-        tau, factor = self.constrain(x)
+    def conditional(self, tau, factor) -> Conditional:
+        """u given z, from tau (..., M) and L (..., M, M)."""
         scaled, row = tau[..., :-1, None] * factor[..., :-1, :-1], factor[..., -1, :-1]
-        turned = np.swapaxes(scaled, -1, -2)
-        remaining = np.eye(self.effects - 1) - row[..., :, None] * row[..., None, :]
-        slope = (scaled * row[..., None, :]).sum(axis=-1)
-        return Conditional(slope, scaled @ remaining @ turned, scaled @ turned, tau[..., -1])
+        slope, spike = (scaled * row[..., None, :]).sum(axis=-1), scaled @ np.swapaxes(scaled, -1, -2)
+        return Conditional(slope, spike - slope[..., :, None] * slope[..., None, :], spike, tau[..., -1])
 
-    def pull_back(self, x, gradient: Conditional) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradient by `conditional(x)` is given."""
-        tau, factor = self.constrain(x)
+    def pull_back(self, tau, factor, gradient: Conditional) -> np.ndarray:
+        """Gradient by x (size,) of a function whose gradient by `conditional` at tau (M,) and L (M, M) is given."""
         scaled, row = tau[:-1, None] * factor[:-1, :-1], factor[-1, :-1]
         # Cov(u | z) is Cov(u) less the outer square of the slope.
         by_slope = gradient.slope - 2 * gradient.slab @ (scaled @ row)
-        by_scaled = 2 * (gradient.slab + gradient.spike) @ scaled + np.outer(by_slope, row)
-        by_factor = np.zeros_like(factor)
+        by_scaled = 2 * (gradient.slab + gradient.spike) @ scaled + by_slope[:, None] * row
+        by_tau, by_factor = np.zeros_like(tau), np.zeros_like(factor)
+        by_tau[:-1], by_tau[-1] = (by_scaled * factor[:-1, :-1]).sum(axis=1), gradient.tau_t
         by_factor[:-1, :-1], by_factor[-1, :-1] = tau[:-1, None] * by_scaled, by_slope @ scaled
-        by_tau = np.append((by_scaled * factor[:-1, :-1]).sum(axis=1), gradient.tau_t)
-        return self.pull_back_factor(x, by_tau, by_factor)
+        return self.pull_back_factor(tau, factor, by_tau, by_factor)
 
-    def pull_back_factor(self, x, by_tau, by_factor) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradients by tau (M,) and L (M, M) are given."""
-        tau, factor = self.constrain(x)
-        gradient = np.append(by_tau * tau, np.zeros(len(self.partials)))
+    def pull_back_factor(self, tau, factor, by_tau, by_factor) -> np.ndarray:
+        """Gradient by x (size,) of a function whose gradients at tau (M,) and L (M, M) are given."""
+        gradient = np.empty(self.size)
+        gradient[: self.effects] = by_tau * tau
         for at, (block, i, j) in enumerate(self.partials, start=self.effects):
-            row, column, p = block[i], block[j], np.tanh(x[at])
+            row, column = block[i], block[j]
             # p moves its own element, and scales all that follow in the row by sqrt(1 - p^2).
-            left = np.sqrt((factor[row, column:] ** 2).sum())
-            gradient[at] = by_factor[row, column] * left * (1 - p * p)
-            gradient[at] -= p * (by_factor[row, column + 1 :] @ factor[row, column + 1 :])
+            later = factor[row, column + 1 :]
+            left = math.sqrt(factor[row, column] ** 2 + later @ later)
+            p = factor[row, column] / left
+            gradient[at] = by_factor[row, column] * left * (1 - p * p) - p * (by_factor[row, column + 1 :] @ later)
         return gradient
 
     def lkj_shapes(self, shape: float) -> list[float]:

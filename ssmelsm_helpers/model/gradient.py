@@ -33,8 +33,7 @@ class Means(NamedTuple):
 
 def _piece_between(limits, count: int, part: Component, where=slice(None)) -> Piece:
     """`quadrature.piece_between` with z, s, d log p / dt at its nodes, and per direction the pull a and information b."""
-    z = kernel.nodes_between(limits, count)
-    s = np.exp(-2 * part.tau_t * z)
+    z, s = kernel.nodes_between(limits, count), quadrature.precisions_between(limits, count, part.tau_t)
     residual = s * part.sum_squares
     misfit, by_t = residual + z * z, residual - part.n
     pulls, information = [], []

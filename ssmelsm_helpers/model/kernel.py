@@ -114,7 +114,7 @@ def log_likelihood_given_t(t, z, part: Component, xp=np, s=None):
 
 def log_spike(spike: Component, xp=np):
     """log p(y_j | delta_j = 0), without constants shared with the slab: ``t`` is exactly zero."""
-    return log_likelihood_given_t(0.0, 0.0, spike, xp, s=1.0)
+    return log_likelihood_given_t(0.0, 0.0, spike, xp)
 
 
 def log_integrand(z, slab: Component, xp=np, s=None):

@@ -129,7 +129,7 @@ class MarginalPosterior(Hyperparameters):
         probability = np.exp(joint - mixture)
         gradient = self.log_prior_gradient(x)
         by_v, by_nu = self._pull_back_students(probability, students, found, gradient)
-        log_p = mixture.sum() + self._pull_back_effects(x, found, by_v, gradient)
+        log_p = mixture.sum() + self._pull_back_effects(found, by_v, gradient)
         included = (probability.T @ self.deltas).sum(axis=0)
         gradient[self.pi] += (included - self.J * expit(log_odds)).sum()
         if self.student:
@@ -157,7 +157,7 @@ class MarginalPosterior(Hyperparameters):
         gradient[self.eta] += by_log_sd @ cells.W
         return by_v, by_nu
 
-    def _pull_back_effects(self, x, found, by_v, gradient) -> float:
+    def _pull_back_effects(self, found, by_v, gradient) -> float:
         """Gradient of likelihood and prior of v by tau, Omega and the schools' coordinates (added); log prior of v."""
         K, tau, factor, z = self.K, found["tau"], found["factor"], found["z"]
         by_scaled = by_v * tau
@@ -183,7 +183,7 @@ class MarginalPosterior(Hyperparameters):
                 if fixed is not None:
                     gradient[self.gamma.start + fixed] -= by_u[:, k].sum()
             log_p -= self.J * np.log(np.diag(root)).sum()
-        gradient[self.effects] += self.covariance.pull_back_factor(x[self.effects], by_tau, by_factor)
+        gradient[self.effects] += self.covariance.pull_back_factor(tau, factor, by_tau, by_factor)
         return float(log_p)
 
 

@@ -10,41 +10,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .kernel import (
-    LARGEST_T,
-    LOG_DROP,
-    Component,
-    Components,
-    asked_by_location,
-    asked_by_spread,
-    log_integrand,
-    log_spike,
-    node_count,
-    nodes_between,
-    slab_limits,
-)
+from . import kernel
+from .kernel import Component, Components
 
 # Where the integrand is close to a Gaussian, limits are guessed, about seven SDs to either side, and few
 # nodes do: for a small slab SD always, for a larger one in schools of enough students.
 _QUICK_TAU, _QUICK_SLOPE, _QUICK_N = 0.18, 80, 20
 _GUESSED_SDS = 7.0
 _USUAL_MEAN = 4.2  # SDs of a school's mean
-_LEAST_DENSITY = np.exp(-LOG_DROP)
+_LEAST_DENSITY = np.exp(-kernel.LOG_DROP)
 _HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 QUICK_NODES = 18
 
 
 def guess_limits(slab: Component):
     """Limits of z from a Gaussian approximation with a correction for its skewness (NumPy)."""
-    from_location, pull = asked_by_location(slab)
+    from_location, pull = kernel.asked_by_location(slab)
     from_spread = 2 * np.maximum(slab.n - len(slab.loads), 0) * slab.tau_t**2
     curvature = 1 + from_spread + from_location
-    centre = (from_spread * asked_by_spread(slab, np) + pull) / curvature
+    centre = (from_spread * kernel.asked_by_spread(slab, np) + pull) / curvature
     width = _GUESSED_SDS / np.sqrt(curvature)
     # The data refute a t too low sooner than one as much too high: the log integrand, whose third derivative is
     # 2 tau_t from_spread, falls by as much at both of these limits.
     stretch = 1 + slab.tau_t * from_spread * width / (3 * curvature)
-    bound = LARGEST_T / slab.tau_t
+    bound = kernel.LARGEST_T / slab.tau_t
     return np.maximum(centre - width / stretch, -bound), np.minimum(centre + width * stretch, bound)
 
 
@@ -100,10 +89,20 @@ def flatten(part: Component, shape) -> Component:
     return Component(*(tuple(map(flat, value)) if isinstance(value, tuple) else flat(value) for value in part))
 
 
+def precisions_between(limits, count: int, tau_t) -> np.ndarray:
+    """s = exp(-2 tau_t z) at `kernel.nodes_between(limits, count)`: a geometric series, without so many exponentials."""
+    low, high = limits
+    s, ratio = np.empty((count, *low.shape)), np.exp(-2 * tau_t * (high - low) / (count - 1))
+    s[0] = np.exp(-2 * tau_t * low)
+    for at in range(1, count):
+        np.multiply(s[at - 1], ratio, out=s[at])
+    return s
+
+
 def piece_between(limits, count: int, slab: Component, where=slice(None)) -> Piece:
     """Quadrature with so many nodes between these limits."""
-    z = nodes_between(limits, count)
-    values = log_integrand(z, slab)
+    z = kernel.nodes_between(limits, count)
+    values = kernel.log_integrand(z, slab, s=precisions_between(limits, count, slab.tau_t))
     peak = values.max(axis=0)
     return Piece(where, slab, limits, peak, np.exp(values - peak))
 
@@ -118,7 +117,7 @@ def pieces_of(both: Components, between=piece_between) -> list[Piece]:
     if not hard.any():
         return [guess]
     slab = select(hard, both.slab)
-    pieces = [between(slab_limits(slab), int(node_count(slab.tau_t.max())), slab, hard)]
+    pieces = [between(kernel.slab_limits(slab), int(kernel.node_count(slab.tau_t.max())), slab, hard)]
     if not hard.all():
         pieces.insert(0, part_of(guess, ~hard))
     return pieces
@@ -149,4 +148,4 @@ def spike_and_slab(both: Components) -> Quadrature:
     slab = np.empty(len(both.slab.n))
     for piece in pieces:
         slab[piece.where] = piece.log_slab
-    return Quadrature(log_spike(both.spike).reshape(shape), slab.reshape(shape), pieces)
+    return Quadrature(kernel.log_spike(both.spike).reshape(shape), slab.reshape(shape), pieces)

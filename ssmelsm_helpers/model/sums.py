@@ -96,7 +96,6 @@ class StudentSums:
         self.location_effects = design.location_effects
         self.n = design.n.astype(float)
         self.rows_per_draw = len(design.y)
-        self._z = [None if (column == 1).all() else column for column in design.Z.T]
         self._scale_sums = np.add.reduceat(design.W, design.starts, axis=0)
 
     def _rows(self, schools: slice) -> slice:
@@ -114,24 +113,22 @@ class StudentSums:
         def total(values):
             return np.add.reduceat(values, starts, axis=-1)
 
-        z = [None if column is None else column[rows] for column in self._z]
-        weighted = weights * residuals
+        z, weighted = design.Z[rows].T, weights * residuals
         squares = total(weighted * residuals)
-        moment = [total(_times(weighted, column)) for column in z]
+        moment = [total(weighted * column) for column in z]
         n = self.n[schools]
         constant = -0.5 * n * _LOG_2PI - eta @ self._scale_sums[schools].T
         students = residuals, weights
         if len(z) == 1:
-            precision = total(_times(_times(weights, z[0]), z[0]))
+            precision = total(weights * z[0] * z[0])
             known = precision > 0
             projection = np.where(known, moment[0] / np.sqrt(np.where(known, precision, 1.0)), 0.0)
             left = np.maximum(squares - projection**2, 0.0)
             return single(SchoolTerms(n, np.sqrt(precision), projection, left, constant), students)
         precision = np.empty((*squares.shape, len(z), len(z)))
         for k, first in enumerate(z):
-            half = _times(weights, first)
             for m, second in enumerate(z[: k + 1]):
-                precision[..., k, m] = precision[..., m, k] = total(_times(half, second))
+                precision[..., k, m] = precision[..., m, k] = total(weights * (first * second))
         values, vectors = np.linalg.eigh(precision)
         known = values > _RANK * values[..., -1:]
         root = np.sqrt(np.where(known, values, 0.0))
@@ -144,14 +141,10 @@ class StudentSums:
         """Gradient by gamma (P,) and eta (Q,), from the posterior means of s (J,), s u (J, K), s u u' (J, K, K)."""
         design, rows = self.design, self._rows(schools)
         residuals, weights = sums.students
-        n = design.n[schools]
-        z = [None if column is None else column[rows] for column in self._z]
-        s = np.repeat(s, n)
-        fitted = sum(_times(np.repeat(su[:, k], n), column) for k, column in enumerate(z))
-        squares = 0.0
-        for k, first in enumerate(z):
-            for m, second in enumerate(z):
-                squares = squares + _times(_times(np.repeat(suu[:, k, m], n), first), second)
+        s, su, suu = (np.repeat(mean, design.n[schools], axis=0) for mean in (s, su, suu))
+        z = design.Z[rows]
+        fitted = (su * z).sum(axis=1)
+        squares = (suu * z[:, :, None] * z[:, None, :]).sum(axis=(1, 2))
         scaled = s * residuals
         by_gamma = design.X[rows].T @ (weights * (scaled - fitted))
         misfit = weights * (residuals * (scaled - 2 * fitted) + squares)
@@ -186,11 +179,6 @@ class StudentSums:
             "gamma_factor": _step_factor(design.X, design, sd**2, tau_u),
             "eta_factor": _step_factor(design.W, design, 0.5, tau_t),
         }
-
-
-def _times(values, column):
-    """values x column, where None stands for a column of ones."""
-    return values if column is None else values * column
 
 
 def _step_factor(columns, design: Design, variance: float, tau: float) -> np.ndarray:

@@ -10,14 +10,7 @@ from ...spec.design import Design
 from ...spec.model_priors import ModelPriors
 from ..cells import cells_of
 from ..marginal import configurations
-from .parameters import (
-    cholesky_factor,
-    coefficients,
-    coordinates,
-    degrees_of_freedom,
-    inclusion_probability,
-    standard_deviations,
-)
+from . import parameters
 from .sampled_model import linear, normal_density
 
 
@@ -30,15 +23,15 @@ def marginal_model(
     log prior plus log likelihood, from which delta is recovered.
     """
     deltas, in_force = configurations(selected, len(design.effects))
-    coords = coordinates(design, selected) | {"configuration": ["".join(map(str, row)) for row in deltas]}
+    coords = parameters.coordinates(design, selected) | {"configuration": ["".join(map(str, row)) for row in deltas]}
     with pm.Model(coords=coords) as model:
-        gamma, eta = coefficients(priors)
-        tau = standard_deviations(priors)
-        factor = cholesky_factor(design, priors)
+        gamma, eta = parameters.coefficients(priors)
+        tau = parameters.standard_deviations(priors)
+        factor = parameters.cholesky_factor(design, priors)
         v = pm.Deterministic("v", _effects(design, selected, gamma, tau, factor), dims=("school", "effect"))
-        pi = inclusion_probability(inclusion_prior)
+        pi = parameters.inclusion_probability(inclusion_prior)
         log_prior = (deltas * pt.log(pi) + (1 - deltas) * pt.log1p(-pi)).sum(axis=1)
-        nu = degrees_of_freedom(priors) if family == "student" else None
+        nu = parameters.degrees_of_freedom(priors) if family == "student" else None
         per_school = _likelihood(design, gamma, eta, nu)
         log_weight = log_prior + pt.stack([per_school(v * on) for on in in_force], axis=1)
         pm.Deterministic("log_weight", log_weight, dims=("school", "configuration"))

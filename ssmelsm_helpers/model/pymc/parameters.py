@@ -87,7 +87,6 @@ def correlations(design: Design, priors: ModelPriors) -> pt.TensorVariable:
 def factor_of(design: Design, partials) -> pt.TensorVariable:
     """L from the partial correlations; Omega is recorded where it is more than rho."""
     covariance, unit = EffectCovariance(design.blocks), np.eye(len(design.effects))
-    partials = [partials[at] for at in range(len(covariance.partials))]
     entries = covariance.entries(partials, pt.sqrt)
     factor = sum(value * np.outer(unit[i], unit[j]) for (i, j), value in entries.items())
     if len(unit) > 2:
