@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import sequence, shown
-from ..results.pips import posterior_of_fit, selected_names
+from ..results.draws import posterior_of_fit, selected_names
 from . import style
 
 # Okabe and Ito's palette: told apart by colour-blind readers, on white as on black.

@@ -14,7 +14,8 @@ import xarray as xr
 
 from ..arguments import check_path, check_text, shown
 from ..results.checks import convergence
-from ..results.pips import VERDICTS, pip_table, posterior_of_fit, selected_names
+from ..results.draws import posterior_of_fit, selected_names
+from ..results.pips import VERDICTS, pip_table
 from ..results.sensitivity import sensitivity_table
 from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed

@@ -10,7 +10,8 @@ import xarray as xr
 
 from ..arguments import check_probability
 from ..data.labels import texts
-from ..results.pips import pip_table, posterior_of_fit, selected_names
+from ..results.draws import posterior_of_fit, selected_names
+from ..results.pips import pip_table
 from .rendering import enable_renderer
 
 enable_renderer()

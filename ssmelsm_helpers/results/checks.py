@@ -11,7 +11,7 @@ from ..fitting.importance import GOOD_PARETO_K
 from ..fitting.tree import design_from, evenly_spaced, observed_schools
 from ..spec.design import Design
 from ..spec.inclusion import Inclusion
-from .pips import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before
+from .draws import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before
 
 GOOD_RHAT, GOOD_ESS = 1.01, 400
 
@@ -50,6 +50,7 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     >>> bool(convergence(result)["ok"].all())
     True
     """
+    from arviz_base import rc_context
     from arviz_stats import summary
 
     posterior = posterior_of_fit(fit)
@@ -58,7 +59,8 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     if "omega" in names:
         draws["omega"] = _varying_pairs(posterior["omega"])
     few = posterior.sizes["draw"] < LEAST_DRAWS
-    found = summary(draws, kind="stats" if few else "all", ci_prob=0.9, round_to="none")
+    with rc_context({"stats.ci_prob": 0.95}):  # tails at 5 and 95 %
+        found = summary(draws, kind="stats" if few else "all", round_to="none")
     table = found[["mean", "sd"]].rename_axis("parameter")
     table["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, draws[name])) for name in names])
     for column in ("ess_bulk", "ess_tail", "r_hat"):

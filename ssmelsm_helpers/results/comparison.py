@@ -17,7 +17,7 @@ from ..spec.design import Design
 from ..spec.options import Options
 from ..spec.priors import Priors
 from .checks import location_and_log_sd
-from .pips import joined, posterior_of_fit
+from .draws import joined, posterior_of_fit
 from .refit import design_of_data, hyperparameters, posterior_of, priors_of
 
 
@@ -135,16 +135,14 @@ def pointwise_log_likelihood(
     tree["posterior"] = xr.DataTree(thinned)
     if "sample_stats" in tree.children:
         tree["sample_stats"] = xr.DataTree(fit["sample_stats"].to_dataset().isel(draw=chosen))
-    coords = {"chain": thinned["chain"], "draw": thinned["draw"]}
     if unit == "school":
-        values, coords = _school_log_likelihood(tree), coords | {"school": thinned["school"]}
+        values, labels = _school_log_likelihood(tree), thinned["school"]
         question = "prediction of another school: its effects are integrated out"
     else:
-        values, coords = (
-            _student_log_likelihood(thinned, design, fit.attrs["family"]),
-            coords | {"student": np.sort(design.rows)},
-        )
+        values, labels = _student_log_likelihood(thinned, design, fit.attrs["family"]), np.sort(design.rows)
         question = "prediction of another student of these schools: conditional on the schools' effects"
+    coords = {"chain": thinned["chain"], "draw": thinned["draw"], unit: labels}
+    values = values.reshape(chains, len(chosen), -1)
     variable = xr.DataArray(values, dims=("chain", "draw", unit), coords=coords)
     tree["log_likelihood"] = xr.DataTree(variable.to_dataset(name="outcome").assign_attrs(question=question, unit=unit))
     return tree
@@ -161,17 +159,14 @@ def _design_of(fit: xr.DataTree, data) -> Design:
 
 
 def _school_log_likelihood(fit: xr.DataTree) -> np.ndarray:
-    """log p(y_j | hyperparameters) (chain, draw, school)."""
+    """log p(y_j | hyperparameters) (S, school)."""
     posterior = posterior_of(fit)
-    x = hyperparameters(fit, posterior)
-    values = posterior.log_likelihood_by_school(x.reshape(-1, posterior.size))
-    return values.reshape(*x.shape[:2], -1)
+    return posterior.log_likelihood_by_school(hyperparameters(fit, posterior))
 
 
 def _student_log_likelihood(posterior: xr.Dataset, design: Design, family: str) -> np.ndarray:
-    """log p(y_ij | effects) (chain, draw, N), in the order of the data."""
-    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    values = np.empty((chains * draws, len(design.y)))
+    """log p(y_ij | effects) (S, N), in the order of the data."""
+    values = np.empty((posterior.sizes["chain"] * posterior.sizes["draw"], len(design.y)))
     order = np.argsort(design.rows)
     for at in blocks(len(values), 50):
         mu, log_sd = location_and_log_sd(posterior, design, at)
@@ -183,4 +178,4 @@ def _student_log_likelihood(posterior: xr.Dataset, design: Design, family: str) 
         else:
             density = stats.norm.logpdf(standard)
         values[at] = (density - log_sd)[:, order]
-    return values.reshape(chains, draws, -1)
+    return values

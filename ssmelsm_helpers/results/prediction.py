@@ -8,11 +8,11 @@ import xarray as xr
 
 from ..arguments import check_count, check_seed
 from ..fitting.tree import design_from
-from ..model.linear import cholesky, of_rho
+from ..model.linear import cholesky
 from ..spec.inclusion import Beta, Inclusion
 from ..spec.options import Options
 from ..spec.priors import Priors
-from .pips import posterior_of_fit, refuse_before
+from .draws import joined, joined_omega, posterior_of_fit, refuse_before
 from .refit import design_of_data
 
 
@@ -94,23 +94,21 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     posterior = posterior_of_fit(fit)
     refuse_before(fit)
     x, w, z, s = (columns.mean(axis=0) for columns in _columns(fit, students, data))
-    stacked = posterior.stack(sample=("chain", "draw"))
-    gamma, eta, tau = (stacked[name].transpose("sample", ...).to_numpy() for name in ("gamma", "eta", "tau"))
+    gamma, eta, tau = (joined(posterior[name]) for name in ("gamma", "eta", "tau"))
     rng = np.random.default_rng(check_seed(random_seed))
-    effects = tau * _correlated(stacked, tau.shape, rng)
+    effects = tau * (cholesky(joined_omega(posterior)) @ rng.normal(size=tau.shape)[..., None])[..., 0]
     names = [str(name) for name in posterior["effect"].to_numpy()]
-    result = {}
-    inclusion = Inclusion.of_fit(fit.attrs)
+    inclusion, result = Inclusion.of_fit(fit.attrs), {}
     for name in inclusion.effects:
-        pi = np.asarray(inclusion.at(stacked, name))
+        pi = np.ravel(inclusion.at(posterior, name))
         result[f"delta[{name}]"] = (rng.random(len(tau)) < pi).astype(int)
         effects[:, names.index(name)] *= result[f"delta[{name}]"]
     log_ratio = effects[:, len(z) :] @ s
     result["mean"] = gamma @ x + effects[:, : len(z)] @ z
     result["sd"] = np.exp(eta @ w + log_ratio)
     result["sd_ratio"] = np.exp(log_ratio)
-    index = pd.MultiIndex.from_arrays(
-        [stacked["chain"].to_numpy(), stacked["draw"].to_numpy()], names=["chain", "draw"]
+    index = pd.MultiIndex.from_product(
+        [posterior[name].to_numpy() for name in ("chain", "draw")], names=["chain", "draw"]
     )
     return pd.DataFrame(result, index=index)
 
@@ -128,11 +126,3 @@ def _columns(fit, students, data):
         )
     x, z, w, s = design_of_data(fit, data).new_rows(students)
     return x, w, z, s
-
-
-def _correlated(stacked: xr.Dataset, shape, rng) -> np.ndarray:
-    """Standard Normal effects (S, M) with each draw's correlations."""
-    omega = (
-        of_rho(stacked["rho"].to_numpy()) if "rho" in stacked else stacked["omega"].transpose("sample", ...).to_numpy()
-    )
-    return (cholesky(omega) @ rng.normal(size=shape)[..., None])[..., 0]

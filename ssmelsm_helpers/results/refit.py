@@ -10,12 +10,12 @@ from scipy.special import logit
 
 from ..fitting.tree import design_from
 from ..model.collapsed import CollapsedPosterior
-from ..model.linear import of_rho
 from ..spec.design import Design, build_design
 from ..spec.formulas import parse_formulas
 from ..spec.inclusion import Inclusion
 from ..spec.options import Model, why_not_collapsed
 from ..spec.priors import Priors
+from .draws import joined, joined_omega
 
 _ANY_PRIORS = Priors()
 # Transformations of the same students in another order differ by less, relative to the largest value.
@@ -57,13 +57,11 @@ def posterior_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_P
 
 
 def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarray:
-    """A fit's draws as points x (chain, draw, size) of the unconstrained scale."""
-    draws = fit["posterior"].to_dataset().transpose("chain", "draw", ...)
-    gamma, eta, tau = posterior.units.to_standard(*(draws[name].to_numpy() for name in ("gamma", "eta", "tau")))
-    omega = of_rho(draws["rho"].to_numpy()) if "rho" in draws else draws["omega"].to_numpy()
-    parts = [gamma, eta, posterior.covariance.unconstrain(tau, omega)]
-    if Inclusion.of_fit(fit.attrs).learned:
-        parts.append(logit(draws["pi"].to_numpy())[..., None])
+    """A fit's draws as points x (S, size) of the unconstrained scale."""
+    draws = fit["posterior"].to_dataset()
+    gamma, eta, tau = posterior.units.to_standard(*(joined(draws[name]) for name in ("gamma", "eta", "tau")))
+    parts = [gamma, eta, posterior.covariance.unconstrain(tau, joined_omega(draws))]
+    parts += [logit(joined(draws["pi"]))[:, None]] if posterior.learns_pi else []
     return np.concatenate(parts, axis=-1)
 
 

@@ -18,7 +18,8 @@ from ..fitting.tree import Draws, assemble, observed_schools
 from ..model.recovery import recover_effects
 from ..spec.inclusion import Inclusion
 from .checks import least_ess
-from .pips import bayes_factor, error_between, joined, pip_table, posterior_of_fit, replicates_of, school_log_sd
+from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd
+from .pips import bayes_factor, pip_table
 from .refit import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
 
 
@@ -108,7 +109,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     check_probability("inclusion_prior", inclusion_prior)
     _check_fit(fit)
     posterior = posterior_of(fit, float(inclusion_prior))
-    x = hyperparameters(fit, posterior).reshape(-1, posterior.size)
+    x = hyperparameters(fit, posterior)
     weighted = reweighted(fit, inclusion_prior).weights
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warnings.warn(
@@ -235,7 +236,7 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 7
 def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraws) -> xr.DataTree:
     """The fit's model under another pi, by importance sampling; the reweighted draws say where to start."""
     posterior = posterior_of(fit, pi, priors_of(fit))
-    x = hyperparameters(fit, posterior).reshape(-1, posterior.size)
+    x = hyperparameters(fit, posterior)
     with warnings.catch_warnings():  # its k-hat is reported
         warnings.simplefilter("ignore", RuntimeWarning)
         # Few of these draws are left in effect, so their covariance is too small where it matters.

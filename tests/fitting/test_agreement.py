@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.results.pips import mcse_of_mean
+from ssmelsm_helpers.results.draws import mcse_of_mean
 
 PLAIN = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
 # The largest of a hundred standard Normal numbers exceeds 4.5 once in 1,500 times.
