@@ -501,7 +501,7 @@ MODEL_ARGUMENTS = [
     ({"indicator": "between"}, "indicator must be 'after' or 'before'; found 'between'."),
     (
         {"indicator": "before", "formulation": "marginal"},
-        "indicator='before' exists in formulation='sampled' only; found formulation='marginal'.",
+        "indicator='before' needs formulation='sampled'; found 'marginal'.",
     ),
     ({"select": "slope"}, f"{SELECT} 'slope'."),
     ({"select": []}, f"{SELECT} []."),
@@ -543,7 +543,7 @@ NO_OTHER = "it needs a random intercept in the scale and no other effect there; 
         (
             WITH_SES,
             {"sampler": "importance", "formulation": "marginal"},
-            f"{IMPORTANCE}; found formulation='marginal'.",
+            f"{IMPORTANCE}; found 'marginal'.",
         ),
         (
             WITH_SES,

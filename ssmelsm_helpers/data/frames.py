@@ -15,6 +15,8 @@ from ..arguments import counted, listed, shown
 
 # Blanks of all kinds, and what takes no room in print.
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# For rows that cannot be used.
+REMEDY = "; remove them or pass missing='drop'"
 
 
 def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
@@ -122,12 +124,24 @@ def not_numeric(argument: str, data, column: str) -> ValueError:
 def refuse_missing(frame: pd.DataFrame, bad, what: str, hint: str = "") -> None:
     """An error with the number of rows, if there are any."""
     if bad.any():
-        columns = [column for column in frame if frame[column].isna().any()]
-        raise ValueError(
-            f"{what} has {counted(int(bad.sum()), 'row')} with missing values in {columns} {first_rows(bad)}{hint}."
-        )
+        leave_out(what, rows_with(f"missing values in {columns_with_gaps(frame)}", bad), "raise", hint)
 
 
-def first_rows(bad) -> str:
-    """Where the first few of some rows are."""
-    return f"(first rows, counted from 0: {np.flatnonzero(bad)[:5].tolist()})"
+def columns_with_gaps(frame: pd.DataFrame) -> list[str]:
+    """Names of the columns with missing values."""
+    return [column for column in frame if frame[column].isna().any()]
+
+
+def rows_with(what: str, bad) -> str:
+    """How many rows have a fault, and where the first few of them are."""
+    return (
+        f"{counted(int(bad.sum()), 'row')} with {what} (first rows, counted from 0: {np.flatnonzero(bad)[:5].tolist()})"
+    )
+
+
+def leave_out(argument: str, found: str, choice: str | None, hint: str = "") -> None:
+    """Say that something of the data is left out ("drop"), or nothing ("quiet"), or else refuse the data for it."""
+    if choice == "drop":
+        print(f"{argument}: left out {found}.")
+    elif choice != "quiet":
+        raise ValueError(f"{argument} has {found}{hint}.")

@@ -46,11 +46,7 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     _refuse(sd < 0, schools, "with a negative sd", "sd")
     _refuse((n == 1) & ~np.isnan(sd), schools, "with one student and yet an sd (expected NaN)", "sd")
     require(len(schools) >= 2, "schools must hold at least two schools", len(schools))
-    if (n == 1).all():
-        raise ValueError("every school has a single student: there is no within-school spread to model.")
-    if np.nansum(sd) == 0:
-        same = " and all means are equal" if np.ptp(mean) == 0 else ""
-        raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
+    require_spread(n, mean, sd)
     check_squares("schools", np.concatenate([mean, sd]))
     index = label_index(index, name=index.name)
     if school is ...:
@@ -58,6 +54,15 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     else:
         tell_alike(index, n)
     return pd.DataFrame({"n": n.astype(int), "mean": mean, "sd": sd}, index=index)
+
+
+def require_spread(n, mean, sd) -> None:
+    """Refuse schools among which no spread can be seen."""
+    if (n == 1).all():
+        raise ValueError("every school has a single student: there is no within-school spread to model.")
+    if np.nansum(sd) == 0:
+        same = " and all means are equal" if np.ptp(mean) == 0 else ""
+        raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
 
 
 def _columns(schools: pd.DataFrame, askers: dict[str, str]) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import check_one_of, check_squares, counted
-from .frames import BLANKS, collected, data_frame, first_rows, not_numeric, require_columns, table_of
+from .frames import BLANKS, REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of
 from .labels import by_label, report_unused, tell_alike
 
 # Names that no caller's column has.
@@ -126,14 +126,14 @@ def _usable(rows, outcome: str, school: str, missing: str):
     }
     sums = [bad.cast(nw.Int64).sum().alias(str(at)) for at, bad in enumerate(kinds.values())]
     counts = collected(rows.select(*sums)).row(0)
+    given = rows
     for (what, bad), count in zip(kinds.items(), counts, strict=True):
         if not count:
             continue
-        those = f"{counted(int(count), 'row')} with {what}"
-        if missing == "raise":  # rows of a lazy frame have no numbers
-            where = "" if isinstance(rows, nw.LazyFrame) else " " + first_rows(rows.select(bad=bad)["bad"])
-            raise ValueError(f"data has {those}{where}; remove them or pass missing='drop'.")
-        print(f"summarise_schools: dropped {those}.")
+        found = f"{counted(int(count), 'row')} with {what}"  # the rows of a lazy frame have no numbers
+        if not isinstance(rows, nw.LazyFrame):
+            found = rows_with(what, given.select(bad=bad)["bad"])
+        leave_out("data", found, missing, REMEDY)
         rows = rows.filter(~bad)
     return rows
 

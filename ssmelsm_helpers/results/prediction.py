@@ -52,7 +52,7 @@ def prior_predictive(
     rng = np.random.default_rng(check_seed(random_seed))
     if isinstance(pi, Beta):
         pi = rng.beta(pi.a, pi.b, size=draws)
-    tau_t = given.of_tau_t().sample(draws, rng)
+    tau_t = given.of_tau("tau_t").sample(draws, rng)
     delta = (rng.random(draws) < pi).astype(int)
     t = tau_t * rng.normal(size=draws) * delta
     with np.errstate(over="ignore"):  # a heavy-tailed prior reaches SDs beyond any float

@@ -11,13 +11,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from ..arguments import counted
+from ..arguments import counted, require
+from ..data.frames import leave_out
 from ..data.schools import check_summary
 
 # A school's SD counts as none where it is below this share of the usual one, and below what chance gives to one ordinary
 # school in ten million with so few students: then it comes from the rounding of equal outcomes.
 _SHARE, _CHANCE = 0.005, 1e-7
 _RANK = 1e-9
+_WHY = (
+    ". All of a school's outcomes are the same (given its own covariates), or differ by rounding only, and then the SD of "
+    "its own that the model gives it has no posterior; leave such schools out, or pass constant='drop'"
+)
 
 
 def without_spread(df, sd) -> np.ndarray:
@@ -34,13 +39,17 @@ def with_spread(argument: str, schools: pd.DataFrame, constant: str) -> pd.DataF
     """A school summary, checked, without the schools that have no spread: these are refused, or left out and reported."""
     schools = check_summary(schools)
     bad = without_spread(schools["n"].to_numpy() - 1, np.nan_to_num(schools["sd"].to_numpy(dtype=float)))
-    refuse_or_drop(argument, bad, schools.index, schools["n"], constant)
+    leave_out_schools(argument, bad, schools.index, schools["n"].to_numpy(), constant)
     return schools[~bad]
 
 
 def in_design(design) -> np.ndarray:
     """Which schools of a `Design` have no spread, given their own columns."""
-    groups, schools = _groups(design)
+    # A random slope on a two-valued column in the scale gives an SD of its own to either part of a school.
+    halves = [column for column in design.S.T if np.ptp(column) > 0 and len(np.unique(column)) == 2]
+    parts = pd.DataFrame(np.column_stack([design.school, *halves]))
+    groups = [rows for rows in parts.groupby(list(parts)).indices.values() if len(rows) > 1]
+    schools = design.school[[rows[0] for rows in groups]]
     z, x = _unit(design.Z), _unit(design.X)
     y = design.y - (design.y.mean() if (np.ptp(design.X, axis=0) == 0).any() else 0.0)
     of_z, of_both = (_spread(groups, columns, y) for columns in (z, np.column_stack([z, x])))
@@ -48,22 +57,9 @@ def in_design(design) -> np.ndarray:
     # Schools that are constant as they are: one covariate's coefficient, zero, fits them all, however small each is.
     constant = without_spread(*of_z)
     if constant.any():
-        beside = np.concatenate(
-            [x[rows] - _fitted(z[rows], x[rows]) for rows, c in zip(groups, constant, strict=True) if c]
-        )
+        beside = np.concatenate([_left(z[groups[at]], x[groups[at]])[0] for at in np.flatnonzero(constant)])
         bad |= constant & (of_z[0][constant].sum() > np.linalg.matrix_rank(beside, tol=_RANK * len(beside)))
     return np.bincount(schools, weights=bad, minlength=design.n_schools) > 0
-
-
-def _groups(design) -> tuple[list[np.ndarray], np.ndarray]:
-    """Rows of groups that can have an SD of their own, and the groups' schools.
-
-    A random slope on a two-valued column in the scale gives one to either part of a school.
-    """
-    halves = [column for column in design.S.T if np.ptp(column) > 0 and len(np.unique(column)) == 2]
-    keys, group = np.unique(np.column_stack([design.school, *halves]), axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(group.ravel()[order])) + 1), keys[:, 0].astype(int)
 
 
 def _unit(columns) -> np.ndarray:
@@ -73,42 +69,28 @@ def _unit(columns) -> np.ndarray:
     return centred / np.abs(centred).max(axis=0)
 
 
-def _fitted(columns, values) -> np.ndarray:
-    """Projection of values (n, ...) on columns (n, K)."""
+def _left(columns, values) -> tuple[np.ndarray, int]:
+    """What columns (n, K) leave of values (n, ...), and the columns' rank."""
     basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    basis = basis[:, sizes > _RANK * sizes.max(initial=1.0)]
-    return basis @ (basis.T @ values)
+    basis = basis[:, sizes > _RANK * len(columns)]
+    return values - basis @ (basis.T @ values), basis.shape[1]
 
 
 def _spread(groups, columns, y) -> tuple[np.ndarray, np.ndarray]:
     """Per group, degrees of freedom and SD of what its columns leave of y."""
-    df, sd = np.zeros(len(groups), dtype=int), np.zeros(len(groups))
-    for at, rows in enumerate(groups):
-        if len(rows) > 1:
-            df[at] = len(rows) - np.linalg.matrix_rank(columns[rows], tol=_RANK * len(rows))
-            sd[at] = np.linalg.norm(y[rows] - _fitted(columns[rows], y[rows])) / np.sqrt(max(df[at], 1))
-    return df, sd
+    found = [_left(columns[rows], y[rows]) for rows in groups]
+    df = np.array([len(left) - rank for left, rank in found])
+    return df, np.array([np.linalg.norm(left) for left, _ in found]) / np.sqrt(np.maximum(df, 1))
 
 
-def refuse_or_drop(argument: str, bad, labels, counts, constant: str) -> None:
-    """An error that names the schools without spread, or a line that says they were left out."""
+def leave_out_schools(argument: str, bad, labels, counts, constant: str) -> None:
+    """Refuse the schools without spread, or say that they are left out."""
     if not bad.any():
         return
-    named = ", ".join(
-        f"{label!r} ({counted(n, 'student')})" for label, n in list(zip(labels[bad], counts[bad], strict=True))[:5]
-    )
-    more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
-    of = f"{counted(int(bad.sum()), 'school')} of {len(bad)} without spread: {named}{more}"
-    if constant == "quiet":
-        return
     if constant == "drop":
-        if (~bad).sum() < 2:
-            raise ValueError(
-                f"{argument} must hold at least two schools with spread; found {(~bad).sum()} of {len(bad)}."
-            )
-        print(f"{argument}: left out {of}.")
-        return
-    raise ValueError(
-        f"{argument} has {of}. All of a school's outcomes are the same (given its own covariates), or differ by rounding only, "
-        f"and then the SD of its own that the model gives it has no posterior; leave such schools out, or pass constant='drop'."
-    )
+        require((~bad).sum() >= 2, f"{argument} must hold at least two schools with spread", int((~bad).sum()))
+    first = zip(labels[bad][:5], counts[bad][:5], strict=True)
+    named = ", ".join(f"{label!r} ({counted(n, 'student')})" for label, n in first)
+    more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
+    found = f"{counted(int(bad.sum()), 'school')} of {len(bad)} without spread: {named}{more}"
+    leave_out(argument, found, constant, _WHY)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -41,14 +42,10 @@ class HalfStudentTPrior:
     df: float
     scale: float
 
-    @cached_property
-    def _constant(self) -> float:
-        constant = math.lgamma((self.df + 1) / 2) - math.lgamma(self.df / 2) - 0.5 * math.log(self.df * math.pi)
-        return constant + math.log(2 / self.scale)
-
     def log_density(self, x):
         """log density at x > 0, any shape."""
-        return self._constant - (self.df + 1) / 2 * np.log1p((x / self.scale) ** 2 / self.df)
+        constant = math.lgamma((self.df + 1) / 2) - math.lgamma(self.df / 2) - 0.5 * math.log(self.df * math.pi)
+        return constant + math.log(2 / self.scale) - (self.df + 1) / 2 * np.log1p((x / self.scale) ** 2 / self.df)
 
     def gradient(self, x):
         """Derivative of the log density."""
@@ -101,11 +98,12 @@ def _compiled(distribution) -> list:
     return [pytensor.function([x], out, mode="FAST_COMPILE") for out in (log_density, slope)]
 
 
+@dataclass(frozen=True, eq=False)
 class DistributionPrior:
     """A univariate PyMC distribution, of a multiple of x."""
 
-    def __init__(self, distribution, text: str = "", factor: float = 1.0):
-        self.distribution, self._text, self.factor = distribution, text, factor
+    distribution: Any
+    factor: float = 1.0
 
     def _at(self, which: int, x):
         return np.reshape(_compiled(self.distribution)[which](self.factor * np.atleast_1d(np.ravel(x))), np.shape(x))
@@ -126,10 +124,29 @@ class DistributionPrior:
 
     def of_multiple(self, factor: float) -> DistributionPrior:
         """The prior of x where this is the prior of factor x."""
-        return DistributionPrior(self.distribution, self._text, self.factor * factor)
+        return replace(self, factor=self.factor * factor)
 
     def __str__(self) -> str:
-        return self._text
+        return _in_words(self.distribution)
+
+
+def is_distribution(value) -> bool:
+    """Whether PyMC can draw from it and resize it; the result of arithmetic with a distribution is none."""
+    owner = getattr(value, "owner", None)
+    return owner is not None and hasattr(owner.op, "dist_params")
+
+
+def _in_words(distribution) -> str:
+    """A PyMC distribution's name and parameters, which may be distributions (of a mixture)."""
+    node = distribution.owner
+    name = getattr(node.op, "_print_name", (type(node.op).__name__,))[0]
+    try:
+        parameters = node.op.dist_params(node)
+    except ValueError:  # some truncated distributions do not say which of their inputs are parameters
+        parameters = ()
+    found = [_in_words(p) if is_distribution(p) else p.eval() for p in parameters]
+    texts = [p if isinstance(p, str) else f"{p:g}" if np.ndim(p) == 0 else str(p.tolist()) for p in found]
+    return f"{name}({', '.join(texts)})"
 
 
 ScalarPrior = NormalPrior | HalfStudentTPrior | GammaPrior | DistributionPrior

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_squares, counted
-from ..data.frames import first_rows, refuse_missing, table_of
+from ..arguments import check_squares, require
+from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, rows_with, table_of
 from ..data.labels import by_label, report_unused, tell_alike
+from ..data.schools import require_spread
 from .columns import check_columns, evaluate, prepared
-from .constant import in_design, refuse_or_drop
-from .formulas import Formulas
+from .constant import in_design, leave_out_schools
+from .formulas import Expression, Formulas
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +63,7 @@ class Design:
     @cached_property
     def n(self) -> np.ndarray:
         """Students per school (J,)."""
-        if self.table is not None:
-            return self.table["n"].to_numpy()
-        return np.bincount(self.school, minlength=len(self.labels))
+        return self.summary["n"].to_numpy()
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -125,19 +124,20 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     >>> design.location_terms, design.rows.tolist(), design.X[:, 1].tolist()
     (('Intercept', 'ses'), [1, 3, 0, 2], [0.0, 2.0, 0.5, 1.0])
     """
-    if missing not in ("raise", "drop", "quiet", None):
-        raise ValueError(f"missing must be 'raise' or 'drop'; found {missing!r}.")
     askers = _covariates(formulas)
     wanted = {formulas.outcome: "location", formulas.school: "location"} | askers
     frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
-    school, labels = _by_school(frame[formulas.school], formulas.school)
+    school, labels = by_label(frame[formulas.school], "school", formulas.school)
+    if len(labels) < 2:
+        raise ValueError(f"data must hold at least two schools; found {len(labels)} in {formulas.school!r}.")
+    tell_alike(labels, np.bincount(school), frame[formulas.school])
     for name in frame:
         report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)
     bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
     if not bad.any():
         return design
-    refuse_or_drop("data", bad, design.labels, design.n, constant)
+    leave_out_schools("data", bad, labels, design.n, constant)
     kept, place = ~bad[school], np.cumsum(~bad) - 1
     frame = frame[kept].reset_index(drop=True)
     return _design_of(formulas, askers, frame, rows[kept], place[school[kept]], labels[~bad])
@@ -145,32 +145,21 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
 
 def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, rows, school, labels) -> Design:
     """The matrices of usable rows, `school` their places in `labels`; `rows` are their positions in the caller's data."""
+    check_squares("the outcome", frame[formulas.outcome])
     order = np.argsort(school, kind="stable")
     y = frame[formulas.outcome].to_numpy(dtype=float)[order]
-    _check_outcome(y, school[order])
     # In the order of the data, so that functions like np.cumsum see it; sorted afterwards.
     covariates = prepared(frame, askers)
     parts = (formulas.location, formulas.scale)
-    fixed = [_matrix(part.name, [part.fixed], covariates, order) for part in parts]
-    random = [_matrix(part.name, list(part.groups), covariates, order, "random effects") for part in parts]
-    sizes = [[len(piece.names) for piece in pieces] for _, _, pieces in random]
-    return Design(
-        formulas=formulas,
-        y=y,
-        X=fixed[0][0],
-        location_terms=fixed[0][1],
-        W=fixed[1][0],
-        scale_terms=fixed[1][1],
-        Z=random[0][0],
-        location_effects=random[0][1],
-        S=random[1][0],
-        scale_effects=random[1][1],
-        blocks=_blocks(*sizes),
-        school=school[order],
-        labels=labels,
-        rows=rows[order],
-        evaluators=tuple(pieces for _, _, pieces in (fixed[0], random[0], fixed[1], random[1])),
+    (x, x_pieces), (w, w_pieces) = (_matrix(part.name, [part.fixed], covariates, order) for part in parts)
+    (z, z_pieces), (s, s_pieces) = (
+        _matrix(part.name, part.groups, covariates, order, " (random effects)") for part in parts
     )
+    blocks = _blocks(*([len(piece.names) for piece in pieces] for pieces in (z_pieces, s_pieces)))
+    evaluators = (x_pieces, z_pieces, w_pieces, s_pieces)
+    design = Design(formulas, y, *x, *w, *z, *s, blocks, school[order], labels, rows[order], evaluators)
+    require_spread(*design.summary.to_numpy().T)
+    return design
 
 
 def _covariates(formulas: Formulas) -> dict[str, str]:
@@ -178,65 +167,40 @@ def _covariates(formulas: Formulas) -> dict[str, str]:
     askers: dict[str, str] = {}
     for part in (formulas.location, formulas.scale):
         for expression in (part.fixed, *part.groups):
-            for column in expression.columns.values():
-                askers.setdefault(column, part.name)
-                if column == formulas.outcome:
-                    raise ValueError(
-                        f"{part.name} must not use the outcome {column!r} as a covariate; found {expression!r}."
-                    )
+            columns = expression.columns.values()
+            demand = f"{part.name} must not use the outcome {formulas.outcome!r} as a covariate"
+            require(formulas.outcome not in columns, demand, expression)
+            askers |= {column: part.name for column in columns if column not in askers}
     return askers
 
 
-def _matrix(asker: str, expressions: Sequence[str], covariates: pd.DataFrame, order, kind: str = "") -> tuple:
-    """Values in the given order, names, and the pieces they come from."""
+def _matrix(asker: str, expressions: Sequence[Expression], covariates: pd.DataFrame, order, kind: str = "") -> tuple:
+    """Values in the given order with their names, and the pieces they come from."""
     pieces, values = zip(*(evaluate(asker, expression, covariates) for expression in expressions), strict=True)
     names = tuple(name for piece in pieces for name in piece.names)
     matrix = np.column_stack(values)[order]
-    check_columns(f"{asker} ({kind})" if kind else asker, names, matrix)
-    return matrix, names, pieces
+    check_columns(asker + kind, names, matrix)
+    return (matrix, names), pieces
 
 
 def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.DataFrame, np.ndarray]:
     """Rows without missing values and with a finite outcome, and their positions."""
     absent = frame.isna().any(axis=1).to_numpy()
     infinite = np.isinf(frame[outcome].to_numpy()) & ~absent
-    if missing not in ("drop", "quiet"):
-        hint = "; remove them or pass missing='drop'" if missing else ""
-        refuse_missing(frame, absent, "data", hint)
-        if infinite.any():
-            raise ValueError(
-                f"data has {counted(int(infinite.sum()), 'row')} with an infinite {outcome!r} {first_rows(infinite)}{hint}."
-            )
-    columns = [column for column in frame if frame[column].isna().any()]
-    for bad, what in ((absent, f"missing values in {columns}"), (infinite, f"an infinite {outcome!r}")):
-        if bad.any() and missing == "drop":
-            print(f"data: dropped {counted(int(bad.sum()), 'row')} of {len(frame)} with {what}, from both submodels.")
-    kept = ~(absent | infinite)
-    return (frame if kept.all() else frame[kept].reset_index(drop=True)), np.flatnonzero(kept)
-
-
-def _by_school(column: pd.Series, name: str) -> tuple[np.ndarray, pd.Index]:
-    """Each row's school, and the schools' labels, sorted where they can be."""
-    school, labels = by_label(column, "school", name)
-    if len(labels) < 2:
-        raise ValueError(f"data must hold at least two schools; found {len(labels)} in {name!r}.")
-    tell_alike(labels, np.bincount(school), column)
-    return school, labels
-
-
-def _check_outcome(y: np.ndarray, school: np.ndarray) -> None:
-    check_squares("the outcome", y)
-    starts = np.flatnonzero(np.diff(school, prepend=-1))
-    if len(starts) == len(y):
-        raise ValueError("every school has a single student: there is no within-school spread to model.")
-    if (np.maximum.reduceat(y, starts) == np.minimum.reduceat(y, starts)).all():
-        same = " and all means are equal" if np.ptp(y) == 0 else ""
-        raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")
+    for what, bad in (
+        (f"missing values in {columns_with_gaps(frame)}", absent),
+        (f"an infinite {outcome!r}", infinite),
+    ):
+        if bad.any():
+            leave_out("data", rows_with(what, bad), missing, REMEDY if missing else "")
+    kept = np.flatnonzero(~(absent | infinite))
+    return frame.iloc[kept].reset_index(drop=True), kept
 
 
 def _blocks(location: list[int], scale: list[int]) -> tuple[tuple[int, ...], ...]:
     """Which effects are correlated: those of both submodels' first group terms; each later term is by itself."""
     ends = np.cumsum([0, *location, *scale])
     terms = [tuple(range(a, b)) for a, b in pairwise(ends)]
-    first, others = (0, len(location)), [i for i in range(len(terms)) if i not in (0, len(location))]
-    return (tuple(e for i in first for e in terms[i]), *(terms[i] for i in others))
+    first = (0, len(location))
+    others = [term for at, term in enumerate(terms) if at not in first]
+    return (terms[0] + terms[len(location)], *others)

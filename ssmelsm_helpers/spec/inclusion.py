@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, gammaln, log_expit, logit
 
-from ..arguments import check_probability, in_order_of, is_number, shown
+from ..arguments import check_probability, in_order_of, is_number, require
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Beta:
     b: float
 
     def __post_init__(self):
-        for name, value in (("a", self.a), ("b", self.b)):
-            if not is_number(value) or value <= 0:
-                raise ValueError(f"Beta: {name} must be a positive finite number; found {shown(value)}.")
+        for name, value in vars(self).items():
+            require(is_number(value) and value > 0, f"Beta: {name} must be a positive finite number", value)
 
     @property
     def mean(self) -> float:
@@ -73,11 +72,8 @@ class Inclusion:
             values = in_order_of(effects, "inclusion_prior", value, "selected effect")
             named = zip(effects, values, strict=True)
             return cls(effects, tuple(check_probability(f"inclusion_prior[{name!r}]", pi) for name, pi in named))
-        if not isinstance(value, Real):
-            raise ValueError(
-                "inclusion_prior must be a number between 0 and 1, one per selected effect, or sm.Beta(a, b); "
-                f"found {shown(value)}."
-            )
+        demand = "inclusion_prior must be a number between 0 and 1, one per selected effect, or sm.Beta(a, b)"
+        require(isinstance(value, Real), demand, value)
         return cls(effects, (check_probability("inclusion_prior", value),) * len(effects))
 
     @classmethod
@@ -90,11 +86,9 @@ class Inclusion:
 
     def attributes(self) -> dict:
         """For the attributes of a fit, as files can hold them; of a learned pi, its prior mean too."""
-        found = {"select": json.dumps(self.effects)}
-        if self.learned:
-            return found | {"inclusion_prior": self.prior.mean, "inclusion_beta": [self.prior.a, self.prior.b]}
-        same = len(set(self.prior)) == 1
-        return found | {"inclusion_prior": float(self.prior[0]) if same else list(self.prior)}
+        same = len(set(self.means)) == 1
+        found = {"select": json.dumps(self.effects), "inclusion_prior": self.means[0] if same else list(self.means)}
+        return found | ({"inclusion_beta": [self.prior.a, self.prior.b]} if self.learned else {})
 
     @property
     def learned(self) -> bool:

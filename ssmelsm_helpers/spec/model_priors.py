@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,36 +57,39 @@ class ModelPriors(NamedTuple):
     tau: tuple[ScalarPrior, ...]  #: location effects first
     omega_shape: float
     nu: ScalarPrior
-    given: Priors
 
     @classmethod
     def of(cls, given: Priors, margins: Margins, units: Units = DATA_UNITS) -> ModelPriors:
         """In the data's units, or on the standard scale that `units` may be."""
-        m, standard = margins, units.margins is not None
-        gamma, eta = given.of_gamma(m.mean, m.sd), given.of_eta(m.sd)
-        taus = [given.of_tau_u(m.sd / size) for size in m.location_sizes]
-        taus += [given.of_tau_t(1 / size) for size in m.scale_sizes]
+        m, log_sd, standard = margins, float(np.log(margins.sd)), units.margins is not None
+        sds, log_sds = (_INTERCEPT * m.sd, _SLOPE * m.sd), (_SCALE, _SCALE)
+        gamma = given.of_coefficients("gamma", m.mean, sds[0])
+        eta = given.of_coefficients("eta", log_sd, log_sds[0])
+        taus = [given.of_tau("tau_u", m.sd / size) for size in m.location_sizes]
+        taus += [given.of_tau("tau_t", 1 / size) for size in m.scale_sizes]
         if standard:
             taus = [prior.of_multiple(size) for prior, size in zip(taus, units.effect_sizes, strict=True)]
         return cls(
-            _coefficients(
-                m.location, gamma, m.mean, (_INTERCEPT * m.sd, _SLOPE * m.sd), units.shift, units.unit, standard
-            ),
-            _coefficients(m.scale, eta, np.log(m.sd), (_SCALE, _SCALE), np.log(units.unit), 1.0, standard),
+            _coefficients(m.location, gamma, m.mean, sds, units.shift, units.unit, standard),
+            _coefficients(m.scale, eta, log_sd, log_sds, np.log(units.unit), 1.0, standard),
             tuple(taus),
             float(given.omega_shape),
             given.of_nu(),
-            given,
         )
 
-    def texts(self, effects, family: str) -> dict[str, str]:
+    def by_name(self, effects: Sequence[str]) -> dict[str, CoefficientPriors]:
+        """Those of gamma, eta and tau."""
+        size = len(effects)
+        tau = CoefficientPriors(tuple(effects), np.eye(size), np.zeros(size), self.tau)
+        return {"gamma": self.gamma, "eta": self.eta, "tau": tau}
+
+    def texts(self, effects: Sequence[str], family: str) -> dict[str, str]:
         """Every prior in words, by parameter."""
         found = {}
-        for name, coefficients in (("gamma", self.gamma), ("eta", self.eta)):
-            for at, (term, prior) in enumerate(zip(coefficients.terms, coefficients.priors, strict=True)):
-                about = "" if np.count_nonzero(coefficients.rows[at]) == 1 else " at the means of the other columns"
+        for name, part in self.by_name(effects).items():
+            for term, row, prior in zip(part.terms, part.rows, part.priors, strict=True):
+                about = "" if np.count_nonzero(row) == 1 else " at the means of the other columns"
                 found[f"{name}[{term}]"] = f"{prior}{about}"
-        found |= {f"tau[{effect}]": str(prior) for effect, prior in zip(effects, self.tau, strict=True)}
         found["omega"] = f"LKJ({self.omega_shape:g})"
         return found | ({"nu": str(self.nu)} if family == "student" else {})
 
@@ -96,16 +100,13 @@ def leaning_on(priors: ModelPriors, effects, posterior) -> list[str]:
     The prior's share of the posterior's precision is its mean curvature times the posterior's variance; its pull is its
     mean slope times the posterior's SD, the SDs by which it moves a posterior that is nearly Normal.
     """
-    parts = [("gamma", priors.gamma.terms, priors.gamma.priors, priors.gamma.combinations)]
-    parts += [("eta", priors.eta.terms, priors.eta.priors, priors.eta.combinations)]
-    parts += [("tau", effects, priors.tau, lambda tau: tau)]
     found = []
-    for name, labels, densities, of in parts:
+    for name, part in priors.by_name(effects).items():
         draws = posterior[name].transpose("chain", "draw", ...).to_numpy()
-        values = of(draws.reshape(-1, draws.shape[-1]))
-        for label, density, value in zip(labels, densities, values.T, strict=True):
+        values = part.combinations(draws.reshape(-1, draws.shape[-1]))
+        for term, density, value in zip(part.terms, part.priors, values.T, strict=True):
             text = _leaning(density, value[:: max(len(value) // _ENOUGH, 1)])
-            found += [f"{name}[{label}] ~ {density} ({text})"] if text else []
+            found += [f"{name}[{term}] ~ {density} ({text})"] if text else []
     return found
 
 
@@ -130,19 +131,14 @@ def _coefficients(columns: Columns, given, centre, sds, shift, unit, standard: b
     predictor's value, and the SDs of an intercept and of a coefficient of a column of SD 1. On the standard scale the
     formula's coefficients are unit A^-1 g + shift b, where A centres and divides by the columns' sizes.
     """
-    size = len(columns.terms)
-    formula = unit * np.linalg.inv(columns.centring) / columns.size if standard else np.eye(size)
-    rows, offset, priors = np.eye(size), np.zeros(size), []
+    identity, moved = np.eye(len(columns.terms)), shift * columns.constant
+    of_given, of_default, scale = identity, columns.centring, np.ones(len(columns.terms))
+    if standard:
+        of_given, of_default, scale = unit * columns.uncentring / columns.size, identity, unit / columns.size
+    rows, offset, priors = identity.copy(), np.zeros(len(scale)), []
     for k, is_constant in enumerate(columns.is_constant):
-        own = given[0] if is_constant else given[1]
-        if own is not None:
-            rows[k], offset[k] = formula[k], shift * columns.constant[k] if standard else 0.0
-            priors.append(own)
-            continue
-        default = NormalPrior(centre * columns.constant[k], sds[0 if is_constant else 1] / columns.size[k])
-        if standard:
-            priors.append(default.of_multiple(unit / columns.size[k], shift * columns.constant[k]))
-        else:
-            rows[k] = columns.centring[k]
-            priors.append(default)
+        own, sd = (given[0], sds[0]) if is_constant else (given[1], sds[1])
+        default = NormalPrior(centre * columns.constant[k], sd / columns.size[k])
+        priors.append(own or default.of_multiple(scale[k], moved[k]))
+        rows[k], offset[k] = (of_given[k], moved[k]) if own else (of_default[k], 0.0)
     return CoefficientPriors(columns.terms, rows, offset, tuple(priors))

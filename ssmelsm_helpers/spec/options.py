@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ..arguments import check_one_of, shown
+from ..arguments import check_one_of, require
 from ..data.summaries import summarise_schools
 from .constant import with_spread
 from .design import Design, build_design
@@ -42,11 +42,9 @@ class Options:
         check_one_of("indicator", self.indicator, ("after", "before"))
         check_one_of("missing", self.missing, ("raise", "drop"))
         check_one_of("constant", self.constant, ("raise", "drop"))
-        found = f"found formulation={self.formulation!r}"
-        if self.indicator == "before" and self.formulation not in (None, "sampled"):
-            raise ValueError(f"indicator='before' exists in formulation='sampled' only; {found}.")
-        if self.sampler == "importance" and self.formulation in ("marginal", "sampled"):
-            raise ValueError(f"sampler='importance' needs formulation='collapsed'; {found}.")
+        for option, value, only in (("indicator", "before", "sampled"), ("sampler", "importance", "collapsed")):
+            possible = getattr(self, option) != value or self.formulation in (None, only)
+            require(possible, f"{option}={value!r} needs formulation={only!r}", self.formulation)
         if not isinstance(self.priors, Priors | None):
             raise TypeError(f"priors must be a Priors object or None; found {type(self.priors).__name__}.")
 
@@ -75,10 +73,8 @@ class Options:
             raise ValueError(f"formulation='collapsed' does not apply: {obstacle}.")
         fastest = "sampled" if self.indicator == "before" else "marginal" if obstacle else "collapsed"
         formulation = self.formulation or fastest
-        if formulation == "marginal" and len(selected) > MOST_SELECTED:
-            raise ValueError(
-                f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'; found {names}."
-            )
+        few = formulation != "marginal" or len(selected) <= MOST_SELECTED
+        require(few, f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'", names)
         if self.sampler == "importance" and formulation != "collapsed":
             raise ValueError(f"sampler='importance' needs formulation='collapsed', which does not apply: {obstacle}.")
         given = self.priors or Priors()
@@ -136,8 +132,6 @@ def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
         kinds = ("scale[", "location[") if select == "both" else (f"{select}[",)
         return tuple(at for at, name in enumerate(effects) if name.startswith(kinds))
     names = [select] if isinstance(select, str) else list(select) if isinstance(select, Sequence) else None
-    if not names or any(name not in effects for name in names) or len(set(names)) < len(names):
-        raise ValueError(
-            f"select must be 'scale', 'location', 'both', or names among {list(effects)}, each once; found {shown(select)}."
-        )
+    fine = names and all(name in effects for name in names) and len(set(names)) == len(names)
+    require(fine, f"select must be 'scale', 'location', 'both', or names among {list(effects)}, each once", select)
     return tuple(list(effects).index(name) for name in names)

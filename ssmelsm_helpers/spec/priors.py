@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from ..arguments import shown
-from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
+from ..arguments import is_number, require
+from .densities import DistributionPrior, GammaPrior, HalfStudentTPrior, NormalPrior, ScalarPrior, is_distribution
 from .formulas import reason
 
 LEAST_NU = 2.0  # below, a Student-t has no SD
@@ -88,21 +86,17 @@ class Priors:
 
     def __post_init__(self):
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in DISTRIBUTIONS:
-                _check_distribution(field.name, value)
+            name, value = field.name, getattr(self, field.name)
+            if value is field.default:
                 continue
-            if field.name == "centred":
-                if not isinstance(value, bool):
-                    raise ValueError(f"Priors: centred must be True or False; found {shown(value)}.")
-                continue
-            if value is None and field.default is None:
-                continue
-            positive = not field.name.endswith("_mean")
-            number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-            if not number or (positive and value <= 0):
-                expected = "a positive finite number" if positive else "a finite number"
-                raise ValueError(f"Priors: {field.name} must be {expected}; found {shown(value)}.")
+            if name in _DISTRIBUTIONS:
+                _check_distribution(name, value)
+            elif name == "centred":
+                require(isinstance(value, bool), "Priors: centred must be True or False", value)
+            elif name.endswith("_mean"):
+                require(is_number(value), f"Priors: {name} must be a finite number", value)
+            else:
+                require(is_number(value) and value > 0, f"Priors: {name} must be a positive finite number", value)
 
     @classmethod
     def reference(cls) -> Priors:
@@ -125,95 +119,61 @@ class Priors:
 
     def as_dict(self) -> dict[str, float | bool | str | None]:
         """What was given, by name; distributions as text."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value
-            if value is None or isinstance(value, bool)
-            else _describe(value)
-            if name in DISTRIBUTIONS
-            else float(value)
-            for name, value in values.items()
-        }
+        found = dict(vars(self))
+        for name, value in found.items():
+            if name in _DISTRIBUTIONS and value is not None:
+                found[name] = str(DistributionPrior(value))
+            elif not isinstance(value, bool | None):
+                found[name] = float(value)
+        return found
 
-    def of_gamma(self, mean: float, sd: float) -> tuple[ScalarPrior | None, ScalarPrior | None]:
-        """What was given for the location's intercept and for its other coefficients; the outcome's mean and SD help."""
-        intercept = given_density(self.gamma_intercept)
-        numbers = self.gamma_intercept_mean, self.gamma_intercept_sd
-        if intercept is None and (numbers != (None, None) or not self.centred):
-            intercept = NormalPrior(_or(numbers[0], mean), _or(numbers[1], 3 * sd))
-        other = NormalPrior(0.0, self.gamma_sd) if self.gamma_sd is not None else None
-        return intercept, given_density(self.gamma) or other
+    def of_coefficients(self, name: str, mean: float, sd: float) -> tuple[ScalarPrior | None, ScalarPrior | None]:
+        """What was given for an intercept and for the other coefficients of "gamma" or "eta".
 
-    def of_eta(self, sd: float) -> tuple[ScalarPrior | None, ScalarPrior | None]:
-        """The same for the scale."""
-        other = given_density(self.eta) or (NormalPrior(0.0, self.eta_sd) if self.eta_sd is not None else None)
-        numbers = self.eta_intercept_mean, self.eta_intercept_sd
-        if numbers != (None, None) or (other is None and not self.centred):
-            return NormalPrior(_or(numbers[0], math.log(sd)), _or(numbers[1], 3.0)), other
-        return other, other
+        Its mean and SD stand for what is left out of an intercept's numbers.
+        """
+        others_sd, *numbers = (getattr(self, f"{name}_{of}") for of in ("sd", "intercept_mean", "intercept_sd"))
+        others = self._distribution(name) or (None if others_sd is None else NormalPrior(0.0, others_sd))
+        # The scale's intercept is one of its coefficients, unless it has numbers of its own.
+        intercept = others if name == "eta" else None
+        if numbers != [None, None] or (intercept is None and not self.centred):
+            intercept = NormalPrior(_or(numbers[0], mean), _or(numbers[1], sd))
+        own = self._distribution("gamma_intercept") if name == "gamma" else None
+        return own or intercept, others
 
-    def of_tau_u(self, default: float) -> ScalarPrior:
-        """Prior of a location effect's SD; `default` is the scale where none was given."""
-        return given_density(self.tau_u) or HalfStudentTPrior(self.tau_df, _or(self.tau_u_scale, default))
-
-    def of_tau_t(self, default: float = 1.0) -> ScalarPrior:
-        """Prior of a scale effect's SD."""
-        return given_density(self.tau_t) or HalfStudentTPrior(self.tau_df, _or(self.tau_t_scale, default))
+    def of_tau(self, name: str, scale: float = 1.0) -> ScalarPrior:
+        """Prior of a random effect's SD, "tau_u" or "tau_t"; the scale is for where none was given."""
+        scale = _or(getattr(self, f"{name}_scale"), scale)
+        return self._distribution(name) or HalfStudentTPrior(self.tau_df, scale)
 
     def of_nu(self) -> ScalarPrior:
         """Prior of the degrees of freedom."""
-        return given_density(self.nu) or GammaPrior(self.nu_shape, self.nu_rate, LEAST_NU)
+        return self._distribution("nu") or GammaPrior(self.nu_shape, self.nu_rate, LEAST_NU)
+
+    def _distribution(self, name: str) -> DistributionPrior | None:
+        given = getattr(self, name)
+        return None if given is None else DistributionPrior(given)
 
 
-DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
+_DISTRIBUTIONS = ("gamma_intercept", "gamma", "eta", "tau_u", "tau_t", "nu")
 
 
 def _or(value: float | None, default: float) -> float:
     return float(default if value is None else value)
 
 
-def given_density(distribution) -> DistributionPrior | None:
-    """The density of a PyMC distribution that was given."""
-    return None if distribution is None else DistributionPrior(distribution, _describe(distribution))
-
-
 def _check_distribution(name: str, value) -> None:
-    """None, or a univariate continuous PyMC distribution; on positive values where only those make sense."""
-    if value is None:
-        return
-    if not _is_distribution(value) or value.ndim != 0 or not str(value.dtype).startswith("float"):
-        raise ValueError(
-            f"Priors: {name} must be None or a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3); "
-            f"found {shown(value)}."
-        )
-    below = LEAST_NU if name == "nu" else 0.0
+    """A univariate continuous PyMC distribution; on positive values where only those make sense."""
+    fine = is_distribution(value) and value.ndim == 0 and str(value.dtype).startswith("float")
+    kind = "a univariate continuous PyMC distribution, like pm.HalfNormal.dist(0.3)"
+    require(fine, f"Priors: {name} must be None or {kind}", value)
+    prior, below = DistributionPrior(value), LEAST_NU if name == "nu" else 0.0
     outside = below - np.array([1e-6, 0.1, 0.5, 2.0, 10.0])
-    prior = DistributionPrior(value)
+    must = f"Priors: {name} must be a distribution"
     try:  # PyMC finds its parameters to be wrong here, PyTensor that there is no derivative
         density, _slope = prior.log_density(outside), prior.gradient(outside)
     except Exception as error:
         why = reason(error).split("Backtrace")[0] or "no derivative"
-        raise ValueError(
-            f"Priors: {name} must be a distribution with a density and its derivative; found {_describe(value)} ({why})."
-        ) from error
+        raise ValueError(f"{must} with a density and its derivative; found {prior} ({why}).") from error
     if name in ("tau_u", "tau_t", "nu") and np.isfinite(density).any():
-        raise ValueError(f"Priors: {name} must be a distribution on values above {below:g}; found {_describe(value)}.")
-
-
-def _is_distribution(value) -> bool:
-    """Whether PyMC can draw from it and resize it; the result of arithmetic with a distribution is none."""
-    owner = getattr(value, "owner", None)
-    return owner is not None and hasattr(owner.op, "dist_params")
-
-
-def _describe(distribution) -> str:
-    """A PyMC distribution as text: its name and parameters, which may be distributions (of a mixture)."""
-    node = distribution.owner
-    name = getattr(node.op, "_print_name", (type(node.op).__name__,))[0]
-    try:
-        parameters = node.op.dist_params(node)
-    except ValueError:  # some truncated distributions do not say which of their inputs are parameters
-        parameters = ()
-    found = [_describe(p) if _is_distribution(p) else p.eval() for p in parameters]
-    texts = [p if isinstance(p, str) else f"{p:g}" if np.ndim(p) == 0 else str(p.tolist()) for p in found]
-    return f"{name}({', '.join(texts)})"
+        raise ValueError(f"{must} on values above {below:g}; found {prior}.")

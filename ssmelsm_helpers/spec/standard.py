@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ..data.schools import pooled_moments
 from .design import Design
@@ -37,55 +36,55 @@ class Columns(NamedTuple):
         """From named columns (N, P) that are linearly independent."""
         is_constant = np.ptp(values, axis=0) == 0
         constant = _weights_of_constant(values, is_constant)
-        moves, centred = np.zeros((len(names), len(names))), values.astype(float)
-        for k in range(len(names)):
+        # Means first: years, and their products, are large numbers that differ little.
+        means = np.array([column.mean() if constant.any() else 0.0 for column in values.T])
+        moves, centred = np.zeros((len(names), len(names))), values - means
+        centred[:, constant != 0] = values[:, constant != 0]
+        for k in np.flatnonzero(constant == 0):
             parts = _parts(names, k)
-            if constant[k] or not (parts or constant.any()):
-                continue
-            # Means first: years, and their products, are large numbers that differ little.
-            others = values[:, parts]
-            centre, means = (
-                (values[:, k].mean(), others.mean(axis=0)) if constant.any() else (0.0, np.zeros(len(parts)))
-            )
-            centred[:, k] -= centre
-            slopes = np.linalg.lstsq(others - means, centred[:, k], rcond=None)[0]
-            centred[:, k] -= (others - means) @ slopes
+            others = values[:, parts] - means[parts]
+            slopes = np.linalg.lstsq(others, centred[:, k], rcond=None)[0]
+            centred[:, k] -= others @ slopes
             moves[parts, k] = slopes
-            moves[:, k] += constant * (centre - means @ slopes)
+            moves[:, k] += constant * (means[k] - means[parts] @ slopes)
         size = sizes_of(centred)
         return cls(tuple(names), constant, np.linalg.inv(np.eye(len(names)) - moves), size, is_constant)
 
+    @property
+    def uncentring(self) -> np.ndarray:
+        """T^-1."""
+        return np.linalg.inv(self.centring)
+
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """The columns, centred and divided by their sizes."""
-        return values @ np.linalg.inv(self.centring) / self.size
+        return values @ self.uncentring / self.size
+
+    def to_data(self, coefficients, shift: float, unit: float) -> np.ndarray:
+        """Coefficients (..., P) of the columns as they are, from those of the standardised ones."""
+        return (coefficients * unit / self.size) @ self.uncentring.T + shift * self.constant
+
+    def to_standard(self, coefficients, shift: float, unit: float) -> np.ndarray:
+        """The way back."""
+        return (coefficients - shift * self.constant) @ self.centring.T * self.size / unit
 
 
 def _weights_of_constant(values, is_constant) -> np.ndarray:
     """b with sum of b_k x_k = 1: by a constant column, else by all columns (of the levels of a factor, say)."""
-    weights = np.zeros(values.shape[1])
     if is_constant.any():
-        at = int(np.argmax(is_constant))
-        weights[at] = 1 / values[0, at]
-        return weights
-    found = np.linalg.lstsq(values / np.abs(values).max(axis=0), np.ones(len(values)), rcond=None)[0]
-    found /= np.abs(values).max(axis=0)
-    if np.abs(values @ found - 1).max() > _ROUNDING:
-        return weights
-    used = np.abs(found) * np.abs(values).max(axis=0) > _ROUNDING
-    return np.where(used, found, 0.0)
+        at = np.argmax(is_constant)
+        return np.eye(len(is_constant))[at] / values[0, at]
+    largest = np.abs(values).max(axis=0)
+    weights = np.linalg.lstsq(values / largest, np.ones(len(values)), rcond=None)[0]
+    is_one = np.abs(values / largest @ weights - 1).max() <= _ROUNDING
+    return np.where(is_one & (np.abs(weights) > _ROUNDING), weights / largest, 0.0)
 
 
 def _parts(names, k: int) -> list[int]:
     """Positions of the columns that are parts of a product or of a function: x and z of x:z, x of I(x ** 2)."""
     own = _components(names[k])
     words = set(re.findall(r"[^\W\d][\w.]*", re.sub(r"\[[^\]]*\]", "", names[k])))  # levels stand in brackets
-    found = []
-    for at, name in enumerate(names):
-        components = _components(name)
-        inside = all(c in own or c in words for c in components)
-        if at != k and inside and components != own and len(components) <= len(own):
-            found.append(at)
-    return found
+    others = [(at, _components(name)) for at, name in enumerate(names)]
+    return [at for at, its in others if its != own and len(its) <= len(own) and words.union(own).issuperset(its)]
 
 
 def _components(name: str) -> list[str]:
@@ -132,9 +131,9 @@ class Units:
 
     def of_design(self, design: Design) -> Design:
         """The design on this scale."""
-        if self.margins is None:
-            return design
-        m = self.margins
+        m, table = self.margins, design.table
+        if table is not None:
+            table = table.assign(mean=(table["mean"] - self.shift) / self.unit, sd=table["sd"] / self.unit)
         return replace(
             design,
             y=(design.y - self.shift) / self.unit,
@@ -143,11 +142,8 @@ class Units:
             Z=design.Z / m.location_sizes,
             S=design.S / m.scale_sizes,
             evaluators=None,
-            table=None if design.table is None else self._of_table(design.table),
+            table=table,
         )
-
-    def _of_table(self, schools: pd.DataFrame) -> pd.DataFrame:
-        return schools.assign(mean=(schools["mean"] - self.shift) / self.unit, sd=schools["sd"] / self.unit)
 
     @property
     def effect_sizes(self) -> np.ndarray:
@@ -156,31 +152,23 @@ class Units:
 
     def to_data(self, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Draws by name, from this scale to the data's units."""
-        if self.margins is None:
-            return draws
-        location, scale = self.margins.location, self.margins.scale
         sizes, K = self.effect_sizes, len(self.margins.location_sizes)
-        found = dict(draws)
-        found["gamma"] = _back(draws["gamma"] * self.unit, location) + self.shift * location.constant
-        found["eta"] = _back(draws["eta"], scale) + np.log(self.unit) * scale.constant
-        found["tau"] = draws["tau"] * sizes
-        found["u"] = draws["u"] * (sizes[:K] if K > 1 else sizes[0])
-        found["t"] = draws["t"] * (sizes[K:] if len(sizes) - K > 1 else sizes[K])
-        return found
+        return (
+            draws
+            | {
+                "gamma": self.margins.location.to_data(draws["gamma"], self.shift, self.unit),
+                "eta": self.margins.scale.to_data(draws["eta"], np.log(self.unit), 1.0),
+                "tau": draws["tau"] * sizes,
+                "u": draws["u"] * np.squeeze(sizes[:K]),  # a single effect has no axis
+                "t": draws["t"] * np.squeeze(sizes[K:]),
+            }
+        )
 
     def to_standard(self, gamma, eta, tau) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """gamma, eta and tau (..., size), from the data's units to this scale."""
-        if self.margins is None:
-            return gamma, eta, tau
-        location, scale = self.margins.location, self.margins.scale
-        gamma = (gamma - self.shift * location.constant) @ location.centring.T * location.size / self.unit
-        eta = (eta - np.log(self.unit) * scale.constant) @ scale.centring.T * scale.size
+        gamma = self.margins.location.to_standard(gamma, self.shift, self.unit)
+        eta = self.margins.scale.to_standard(eta, np.log(self.unit), 1.0)
         return gamma, eta, tau / self.effect_sizes
-
-
-def _back(coefficients, columns: Columns) -> np.ndarray:
-    """Coefficients of the columns as they are, from those of the standardised ones."""
-    return (coefficients / columns.size) @ np.linalg.inv(columns.centring).T
 
 
 DATA_UNITS = Units(None)

@@ -127,8 +127,8 @@ def test_dropping_is_reported_and_gives_what_remains(kind, students, capsys):
     broken.loc[11, "score"] = np.inf
     found = summarise(FRAMES[kind](broken), missing="drop")
     said = capsys.readouterr().out
-    assert "dropped 2 rows with a missing 'score'" in said
-    assert "dropped 1 row with an infinite 'score'" in said
+    assert "left out 2 rows with a missing 'score'" in said
+    assert "left out 1 row with an infinite 'score'" in said
     pd.testing.assert_frame_equal(found, summarise(students.drop([3, 7, 11])), rtol=1e-12)
 
 
@@ -350,7 +350,8 @@ def test_a_text_with_nothing_in_it_is_no_label(kind, blank, capsys):
     with pytest.raises(ValueError, match=r"^data has 2 rows with a missing 'school'( \(.*\[4, 7\]\))?; remove them or"):
         sm.summarise_schools(frame, outcome="y", school="school")
     found = sm.summarise_schools(frame, outcome="y", school="school", missing="drop")
-    assert capsys.readouterr().out == "summarise_schools: dropped 2 rows with a missing 'school'.\n"
+    where = "" if kind in LAZY else " (first rows, counted from 0: [4, 7])"
+    assert capsys.readouterr().out == f"data: left out 2 rows with a missing 'school'{where}.\n"
     assert found["n"].to_dict() == {"a": 6, "b": 4, "c": 6}
 
 
@@ -522,7 +523,7 @@ def test_check_summary_keeps_order_and_labels():
 def test_a_row_bad_in_two_ways_is_one_row(capsys):
     data = pd.DataFrame({"school": ["a", None, "b", "b"], "score": [1.0, None, 2.0, 3.0]})
     found = sm.summarise_schools(data, outcome="score", school="school", missing="drop")
-    assert capsys.readouterr().out == "summarise_schools: dropped 1 row with a missing 'score'.\n"
+    assert capsys.readouterr().out == "data: left out 1 row with a missing 'score' (first rows, counted from 0: [1]).\n"
     assert found["n"].tolist() == [1, 2]
 
 

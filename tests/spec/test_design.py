@@ -436,8 +436,9 @@ def test_rows_are_dropped_from_both_submodels_together_and_reported(convert, cap
     kept = [row for row in range(N) if row not in (3, 17, 40, 50, 55)]
     assert sorted(design.rows) == kept
     assert capsys.readouterr().out == (
-        "data: dropped 4 rows of 60 with missing values in ['school', 'ses', 'track', 'my_ses'], from both submodels.\n"
-        "data: dropped 1 row of 60 with an infinite 'score', from both submodels.\n"
+        "data: left out 4 rows with missing values in ['school', 'ses', 'track', 'my_ses'] "
+        "(first rows, counted from 0: [3, 17, 40, 50]).\n"
+        "data: left out 1 row with an infinite 'score' (first rows, counted from 0: [55]).\n"
     )
     complete = data.reset_index(drop=True).loc[design.rows]
     np.testing.assert_array_equal(design.y, complete["score"])
@@ -454,7 +455,7 @@ def test_transformations_learn_from_the_rows_that_are_kept(capsys):
     design = design_of("score ~ ses + scale(school_ses) + (1 | school)", data=data, missing="drop")
     assert abs(design.X[:, 2].mean()) < 1e-9
     assert abs(design.X[:, 2]).max() < 10
-    assert "dropped 4 rows" in capsys.readouterr().out
+    assert "left out 4 rows" in capsys.readouterr().out
 
 
 BLANK = {
@@ -481,7 +482,7 @@ def test_a_text_with_nothing_in_it_is_missing(kind, capsys):
     with pytest.raises(ValueError, match=re.escape(message)):
         design_of("score ~ ses * track + (1 | school)", data=frame)
     design = design_of("score ~ ses + (track | school)", data=frame, missing="drop")
-    assert "dropped 3 rows of 60 with missing values in ['school', 'track']" in capsys.readouterr().out
+    assert "left out 3 rows with missing values in ['school', 'track']" in capsys.readouterr().out
     complete = data.drop([2, 9, 30])
     assert sorted(design.rows) == complete.index.tolist()
     levels = ["w", "v", "u"] if kind == "ordered" else ["u", "v", "w"]
