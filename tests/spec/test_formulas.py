@@ -112,15 +112,15 @@ def test_formulas_that_are_too_long_or_too_deep():
     names = [f"x{i}" for i in range(250)]
     formulas = parse_formulas("score ~ " + "\n + ".join(names) + " + (1 | school)", SCALE)
     assert list(formulas.location.fixed.columns.values()) == sorted(names)
-    for size in (350, 500, 5000):
-        for side in (
-            " + ".join(f"x{i}" for i in range(2 * size)),
-            f"{'(' * size}x{')' * size}",
-            f"I({'-' * size}x)",
-            f"I({'x + ' * size}x)",
-        ):
-            with pytest.raises(ValueError, match=r"^location cannot be read .*: maximum recursion depth exceeded"):
-                parse_formulas(f"score ~ {side} + (1 | school)", SCALE)
+    sides = (
+        " + ".join(f"x{i}" for i in range(11_000)),
+        f"{'(' * 11_000}x{')' * 11_000}",
+        f"I({'-' * 11_000}x)",
+        f"I({'x + ' * 11_000}x)",
+    )
+    for side in sides:  # deeper than any limit that a library may have set
+        with pytest.raises(ValueError, match=r"^location cannot be read .*: maximum recursion depth exceeded"):
+            parse_formulas(f"score ~ {side} + (1 | school)", SCALE)
 
 
 HAS_OUTCOME = "location must have an outcome, like 'score ~ ses + (1 | school)'; found"
