@@ -126,8 +126,8 @@ OF_A_DESIGN = {
     "missing school column": "location needs the column 'school', which data lacks; its columns are",
     "missing": "data has 2 rows with missing values in ['score'] (first rows, counted from 0: [1, 3]); remove them or",
     "no label": "data has 1 row with missing values in ['school'] (first rows, counted from 0: [2]); remove them or",
-    "no rows": "data must hold at least two schools; found 0 in 'school'.",
-    "one school": "data must hold at least two schools; found 1 in 'school'.",
+    "no rows": "data must hold at least two schools in 'school'; found 0.",
+    "one school": "data must hold at least two schools in 'school'; found 1.",
 }
 
 
@@ -186,8 +186,8 @@ STUDENTS_WITH_SES = {
         students(ses=pd.Timestamp("2020-01-01")),
         "location needs numbers, true or false, texts or categories in the column 'ses'",
     ),
-    "no rows": (students().iloc[:0], "data must hold at least two schools; found 0 in 'school'."),
-    "one school": (students(school="a"), "data must hold at least two schools; found 1 in 'school'."),
+    "no rows": (students().iloc[:0], "data must hold at least two schools in 'school'; found 0."),
+    "one school": (students(school="a"), "data must hold at least two schools in 'school'; found 1."),
     "lists as labels": (
         students(school=[["a"], ["b"]] * 3),
         "school='school' must hold labels that do not change, such as texts or numbers",
@@ -901,7 +901,7 @@ AFTER = {
     ),
     "a new school of nobody": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(0), data=data),
-        "students must have at least one row; found none.",
+        "students must have at least one row; found 0.",
     ),
     "a new school beside other students": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.iloc[:150]),

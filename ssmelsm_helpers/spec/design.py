@@ -92,12 +92,12 @@ class Design:
             raise ValueError(
                 "this design comes from a saved fit; build it from the fit's data to evaluate new students."
             )
-        askers = {name: p.asker for part in self.evaluators for p in part for name in p.expression.columns.values()}
-        frame = table_of(data, dict.fromkeys(askers, "students"), "students")
+        columns = [name for part in self.evaluators for p in part for name in p.expression.columns.values()]
+        askers = dict.fromkeys(columns, "students")
+        frame = table_of(data, askers, "students")
         refuse_missing(frame, frame.isna().any(axis=1), "students")
-        if len(frame) == 0:
-            raise ValueError("students must have at least one row; found none.")
-        frame = prepared(frame, dict.fromkeys(askers, "students"))
+        require(len(frame), "students must have at least one row", 0)
+        frame = prepared(frame, askers)
         return tuple(np.column_stack([piece.of(frame) for piece in part]) for part in self.evaluators)
 
 
@@ -128,8 +128,7 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     wanted = {formulas.outcome: "location", formulas.school: "location"} | askers
     frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
     school, labels = by_label(frame[formulas.school], "school", formulas.school)
-    if len(labels) < 2:
-        raise ValueError(f"data must hold at least two schools; found {len(labels)} in {formulas.school!r}.")
+    require(len(labels) >= 2, f"data must hold at least two schools in {formulas.school!r}", len(labels))
     tell_alike(labels, np.bincount(school), frame[formulas.school])
     for name in frame:
         report_unused(name, frame[name])

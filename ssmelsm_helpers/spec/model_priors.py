@@ -103,7 +103,7 @@ def leaning_on(priors: ModelPriors, effects, posterior) -> list[str]:
     found = []
     for name, part in priors.by_name(effects).items():
         draws = posterior[name].transpose("chain", "draw", ...).to_numpy()
-        values = part.combinations(draws.reshape(-1, draws.shape[-1]))
+        values = part.combinations(draws.reshape(-1, len(part.terms)))
         for term, density, value in zip(part.terms, part.priors, values.T, strict=True):
             text = _leaning(density, value[:: max(len(value) // _ENOUGH, 1)])
             found += [f"{name}[{term}] ~ {density} ({text})"] if text else []

@@ -595,7 +595,7 @@ REFUSED = [
     ("z + (1 | school)", {"z": 1j}, "texts or categories in the column 'z'; found complex128."),
     ("1 + (1 | school)", {"score": "high"}, "outcome='score' must be numeric; found str."),
     ("1 + (1 | school)", {"score": STUDENTS["public"]}, "outcome='score' must be numeric; found bool."),
-    ("1 + (1 | school)", {"school": "a"}, "data must hold at least two schools; found 1 in 'school'."),
+    ("1 + (1 | school)", {"school": "a"}, "data must hold at least two schools in 'school'; found 1."),
     (
         "1 + (1 | school)",
         {"school": range(N)},
