@@ -92,10 +92,13 @@ def flatten(part: Component, shape) -> Component:
 def precisions_between(limits, count: int, tau_t) -> np.ndarray:
     """s = exp(-2 tau_t z) at `kernel.nodes_between(limits, count)`: a geometric series, without so many exponentials."""
     low, high = limits
-    s, ratio = np.empty((count, *low.shape)), np.exp(-2 * tau_t * (high - low) / (count - 1))
+    s = np.empty((count, *low.shape))
     s[0] = np.exp(-2 * tau_t * low)
-    for at in range(1, count):
-        np.multiply(s[at - 1], ratio, out=s[at])
+    ratio, known = np.exp(-2 * tau_t * (high - low) / (count - 1)), 1
+    while known < count:
+        more = min(known, count - known)
+        np.multiply(s[:more], ratio, out=s[known : known + more])
+        ratio, known = ratio * ratio, known + more
     return s
 
 
