@@ -1,7 +1,7 @@
 """The marginal posterior on an unconstrained scale, in NumPy: only the indicators are summed out.
 
 x holds gamma, eta, log tau, the correlations' parameters, then logit pi and log(nu - 2) where they are estimated, and
-the schools' own coordinates. It is the density of `models.marginal`, with its gradient written out: a gradient takes
+the schools' own coordinates. It is the density of `pymc.marginal_model`, with its gradient written out: a gradient takes
 a millisecond, and nothing is compiled.
 """
 
