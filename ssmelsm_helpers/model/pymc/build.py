@@ -36,9 +36,10 @@ def build_model(
     -------
     pymc.Model
         Free variables gamma, eta (log-SD units), tau, rho (or omega's parts). With covariates gamma and eta follow from
-        ``gamma_centred`` and ``eta_centred``, the coefficients of the centred columns, which their default priors are about. In the collapsed and the marginal
-        formulation the schools' likelihood is the potential ``schools``. In the sampled one ``y`` is observed, or, where
-        students alike in all covariates count as one, the potential of their joint density.
+        ``gamma_centred`` and ``eta_centred``, the coefficients of the centred columns, which their default priors are
+        about. In the collapsed and the marginal formulation the potential ``schools`` is the likelihood by school; in the
+        collapsed one of several location effects their sum, computed in NumPy. In the sampled one ``y`` is observed, or,
+        where students alike in all covariates count as one, the potential of their joint density.
 
     Raises
     ------
