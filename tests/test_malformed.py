@@ -13,7 +13,7 @@ from posteriors import posterior_of
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting import fit as fitting
-from ssmelsm_helpers.fitting import pymc_sampling
+from ssmelsm_helpers.fitting import sampling_effects
 from ssmelsm_helpers.fitting.importance import find_mode
 
 LOCATION, SCALE = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
@@ -30,7 +30,7 @@ def no_sampling(monkeypatch):
         raise AssertionError("sampling started before the input was checked")
 
     monkeypatch.setattr(fitting, "sample_collapsed", started)
-    monkeypatch.setattr(pymc_sampling, "sample_effects_too", started)
+    monkeypatch.setattr(sampling_effects, "sample_effects_too", started)
 
 
 def assert_refused(call, message: str, kind=ValueError) -> None:

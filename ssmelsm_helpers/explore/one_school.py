@@ -13,6 +13,7 @@ from ..data.labels import place_of, texts
 from ..plot.style import COLOURS, GREY
 from ..results.evidence import school_evidence
 from ..results.pips import pip_table
+from ..spec.inclusion import Inclusion
 from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
 _RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
@@ -159,7 +160,7 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     start = labels[place_of(school, table.index)]
     known = {name: float(posterior[name].mean()) for name in ("gamma", "eta", "rho")}
     known |= {name: float(posterior["tau"].isel(effect=at).mean()) for at, name in enumerate(("tau_u", "tau_t"))}
-    known["inclusion_prior"] = float(posterior["pi"].mean() if "pi" in posterior else fit.attrs["inclusion_prior"])
+    known["inclusion_prior"] = float(np.mean(Inclusion.of_fit(fit.attrs).at(posterior, "scale[Intercept]")))
     observed = table[["n", "mean", "pip"]].assign(sd=fit["observed_data"]["sd"].to_numpy()).set_axis(labels)
     interesting = observed.index.isin([start, *observed["pip"].nlargest(12).index])
     control = Control("school", "School", tuple(labels), start, static=tuple(observed.index[interesting]))

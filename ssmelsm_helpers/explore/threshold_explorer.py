@@ -14,7 +14,7 @@ from ..data.labels import texts
 from ..fitting.importance import GOOD_PARETO_K
 from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends
 from ..results.pips import bayes_factor, fdr_threshold
-from ..results.sensitivity import PriorTable, reweighted_table
+from ..results.sensitivity import PriorTable, own_prior, reweighted_table
 from .explorer import PIP, Control, Explorer, View, as_sent, by_word, chart_of, evenly
 
 _RULES = {
@@ -58,8 +58,7 @@ def threshold(fit: xr.DataTree) -> Explorer:
     >>> explorer.view(threshold=0.9).sentence[:44]
     'Rule: a PIP of at least 0.9. Flagged: 4 of 1'
     """
-    own = fit.attrs.get("inclusion_prior")
-    reweighted_table(fit, own)  # a fit that cannot be reweighted is refused now, not by a dead slider
+    own = own_prior(fit)  # a fit that cannot be reweighted is refused now, not by a dead slider
     coarse, rules = {own, 0.1, 0.25, 0.5, 0.75, 0.9}, tuple(_RULES)
     fine = {*coarse, *evenly(0.05, 0.95, 0.05)}
     controls = [

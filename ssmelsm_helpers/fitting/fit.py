@@ -133,7 +133,7 @@ def fit(
     """
     options = Options(formulation, sampler, inclusion_prior, priors, family, select, indicator, missing, constant)
     run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
-    tree = sampled(options.for_students(location, scale, data), run)
+    tree = fit_model(options.for_students(location, scale, data), run)
     tree.attrs |= {"location": location, "scale": scale, "missing": missing, "constant": constant}
     return tree
 
@@ -193,19 +193,19 @@ def fit_schools(
         raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
     options = Options("collapsed", sampler, inclusion_prior, priors, constant=constant)
     run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
-    tree = sampled(options.for_schools("schools", table), run)
+    tree = fit_model(options.for_schools("schools", table), run)
     name = tree.attrs["school"]
     tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}
     return tree
 
 
-def sampled(model: Model, run: Run) -> xr.DataTree:
+def fit_model(model: Model, run: Run) -> xr.DataTree:
     """A fit: draws of a model, which is sampled on its standard scale, in the data's units."""
     refuse_unsaved(model.design.labels)
     if model.formulation == "collapsed":
         draws = sample_collapsed(model.standard, run)
     else:
-        from .pymc_sampling import sample_effects_too
+        from .sampling_effects import sample_effects_too
 
         draws = sample_effects_too(model.standard, run)
     tree = assemble(draws, model)

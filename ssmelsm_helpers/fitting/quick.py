@@ -13,6 +13,8 @@ from ..spec.design import Design
 from ..spec.options import Options
 from .importance import StudentT, adapt, find_mode, weigh
 
+_DRAWS = 600
+
 
 class QuickFit(NamedTuple):
     """PIPs by school, the posterior mean of tau_t, and what the importance weights say of themselves."""
@@ -23,21 +25,21 @@ class QuickFit(NamedTuple):
     ess: float
 
 
-def quick_fit(schools: pd.DataFrame, *, inclusion_prior: float = 0.5, draws: int = 600, random_seed: int) -> QuickFit:
+def quick_fit(schools: pd.DataFrame, *, random_seed: int) -> QuickFit:
     """The intercept-only model by importance sampling, without drawing the school effects.
 
     The PIPs are those of `fit_schools`: weighted means of P(delta = 1 | scores, draw).
     """
     rng = np.random.default_rng(random_seed)
-    model = Options(inclusion_prior=inclusion_prior).for_design(Design.of_schools(schools))
+    model = Options().for_design(Design.of_schools(schools))
     posterior = CollapsedPosterior(model.standard)
     # One round of pilot draws instead of two: PIPs err by .002, at most .01, and a study takes two thirds of the time.
     proposal = adapt(posterior, rng, StudentT.matching(*find_mode(posterior)))
-    proposal = proposal.in_whole_draws(draws)
-    x = proposal.sample(draws, rng)
+    proposal = proposal.in_whole_draws(_DRAWS)
+    x = proposal.sample(_DRAWS, rng)
     x = x[np.argsort(x[:, posterior.tau_t])]  # draws that need more nodes share a block
-    log_p, inclusion = posterior.log_prior(x), np.empty((draws, posterior.n_schools))
-    log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((draws, 1))
+    log_p, inclusion = posterior.log_prior(x), np.empty((_DRAWS, posterior.n_schools))
+    log_odds = np.expand_dims(posterior.log_odds(x), -1) + np.zeros((_DRAWS, 1))
     for here, local, found in posterior.evaluate(x):
         rows = here[0]
         log_p[rows] += posterior.log_likelihood(x[rows], local, found).sum(axis=-1)

@@ -118,4 +118,4 @@ def design_from(fit: xr.DataTree) -> Design:
     matrices = [part for names in columns for part in matrix(*names)]
     blocks = tuple(tuple(block) for block in json.loads(fit.attrs["blocks"]))
     rows = (data["school_position"].to_numpy(), schools.index, data["row"].to_numpy())
-    return Design(None, data["outcome"].to_numpy(), *matrices, blocks, *rows)
+    return Design(data["outcome"].to_numpy(), *matrices, blocks, *rows)

@@ -44,8 +44,6 @@ def single(terms: SchoolTerms, students=None) -> Sums:
 class SummarySums:
     """The intercept-only model: a school's n, mean and SD are sufficient."""
 
-    location_terms = scale_terms = location_effects = ("Intercept",)
-
     def __init__(self, schools: pd.DataFrame):
         self.n = schools["n"].to_numpy(dtype=float)
         self.mean = schools["mean"].to_numpy(dtype=float)
@@ -92,8 +90,6 @@ class StudentSums:
 
     def __init__(self, design: Design):
         self.design = design
-        self.location_terms, self.scale_terms = design.location_terms, design.scale_terms
-        self.location_effects = design.location_effects
         self.n = design.n.astype(float)
         self.rows_per_draw = len(design.y)
         self._scale_sums = np.add.reduceat(design.W, design.starts, axis=0)
@@ -166,8 +162,8 @@ class StudentSums:
         df = self.n[many] - 1
         log_sd = 0.5 * np.log(np.maximum(scaled[many] / df, 1e-12))
         centre = np.average(log_sd, weights=df)
-        if "Intercept" in self.scale_terms:
-            eta[self.scale_terms.index("Intercept")] += centre
+        if "Intercept" in self.design.scale_terms:
+            eta[self.design.scale_terms.index("Intercept")] += centre
         tau_u, tau_t = _start_taus(self.n, mean - mean.mean(), df, log_sd - centre, sd)
         sizes = np.sqrt((design.Z**2).mean(axis=0))
         return {

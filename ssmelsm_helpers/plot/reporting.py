@@ -13,10 +13,12 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_path, check_text, shown
-from ..results.checks import convergence
+from ..fitting.importance import GOOD_PARETO_K
+from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
 from ..results.pips import VERDICTS, pip_table
 from ..results.sensitivity import sensitivity_table
+from ..spec.inclusion import Inclusion
 from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed
 
@@ -98,8 +100,8 @@ def report(
     table = pip_table(fit, threshold=threshold)
     reached = table.loc[table["pip"] >= threshold, "pip"]
     checks = convergence(fit)
-    measure, limit, column = ("Pareto k-hat", 0.7, "pareto_k") if "pareto_k" in checks else ("R-hat", 1.01, "r_hat")
-    beta = ", ".join(f"{value:g}" for value in fit.attrs.get("inclusion_beta", ()))
+    nuts, importance = ("R-hat", GOOD_RHAT, "r_hat"), ("Pareto k-hat", GOOD_PARETO_K, "pareto_k")
+    measure, limit, column = importance if "pareto_k" in checks else nuts
     words = fit.attrs | {
         "title": title,
         "units": units,
@@ -110,7 +112,7 @@ def report(
         "expected_false": f"{(1 - reached).sum():.1f}",
         "limit": f"{measure} at most {limit}",
         "divergences": checks.attrs["divergences"],
-        "pi": f"Beta({beta})" if beta else fit.attrs["inclusion_prior"],
+        "pi": Inclusion.of_fit(fit.attrs),
         "priors": "; ".join(f"{name} ~ {text}" for name, text in json.loads(fit.attrs["priors"]).items()),
         "versions": ", ".join(f"{name} {version}" for name, version in json.loads(fit.attrs["versions"]).items()),
         "csv": csv.name,
@@ -156,9 +158,10 @@ def _flagged(table: pd.DataFrame, units: str) -> str:
 
 
 def _sensitivity(fit: xr.DataTree, threshold: float) -> str:
-    if fit.attrs["formulation"] != "collapsed" or "inclusion_beta" in fit.attrs:
+    inclusion = Inclusion.of_fit(fit.attrs)
+    if fit.attrs["formulation"] != "collapsed" or inclusion.learned:
         return "<p>This fit cannot be reweighted to another pi; fit it again to see what changes.</p>"
-    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, float(fit.attrs["inclusion_prior"])}))
+    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, inclusion.single}))
     rows = []
     for pi, part in found.groupby("inclusion_prior"):
         k_hat = part["pareto_k"].iloc[0]

@@ -18,7 +18,7 @@ from ..spec.options import Options
 from ..spec.priors import Priors
 from .checks import location_and_log_sd
 from .draws import joined, posterior_of_fit
-from .refit import design_of_data, hyperparameters, posterior_of, priors_of
+from .saved import design_of_data, hyperparameters, posterior_of, priors_of
 
 
 class Heterogeneity(NamedTuple):

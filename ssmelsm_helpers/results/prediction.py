@@ -9,11 +9,11 @@ import xarray as xr
 from ..arguments import check_count, check_seed
 from ..fitting.tree import design_from
 from ..model.linear import cholesky
-from ..spec.inclusion import Beta, Inclusion
+from ..spec.inclusion import Inclusion
 from ..spec.options import Options
 from ..spec.priors import Priors
 from .draws import joined, joined_omega, posterior_of_fit, refuse_before
-from .refit import design_of_data
+from .saved import design_of_data
 
 
 def prior_predictive(
@@ -48,10 +48,9 @@ def prior_predictive(
     """
     given = Options(priors=priors).priors or Priors()
     check_count("draws", draws)
-    pi = Inclusion.of(inclusion_prior, ["scale[Intercept]"]).single
+    pi = Inclusion.of(inclusion_prior, ["scale[Intercept]"])
     rng = np.random.default_rng(check_seed(random_seed))
-    if isinstance(pi, Beta):
-        pi = rng.beta(pi.a, pi.b, size=draws)
+    pi = rng.beta(pi.prior.a, pi.prior.b, size=draws) if pi.learned else pi.single
     tau_t = given.of_tau("tau_t").sample(draws, rng)
     delta = (rng.random(draws) < pi).astype(int)
     t = tau_t * rng.normal(size=draws) * delta

@@ -20,7 +20,10 @@ from ..spec.inclusion import Inclusion
 from .checks import least_ess
 from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd
 from .pips import bayes_factor, pip_table
-from .refit import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
+from .saved import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
+
+# Draws of a model that is fitted anew while somebody waits.
+_DRAWS = 700
 
 
 class Reweighted(NamedTuple):
@@ -39,7 +42,7 @@ def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
     def log_likelihood(pi):
         return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi)).sum(axis=1)
 
-    weighted = weigh(log_bf, log_likelihood(pi) - log_likelihood(fit.attrs["inclusion_prior"]))
+    weighted = weigh(log_bf, log_likelihood(pi) - log_likelihood(own_prior(fit)))
     weights, inclusion = np.exp(weighted.log_weights), expit(log_bf + logit(pi))
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
@@ -51,15 +54,18 @@ def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
     return Reweighted(weighted, inclusion, pip, mcse)
 
 
-def _check_fit(fit: xr.DataTree) -> None:
+def own_prior(fit: xr.DataTree) -> float:
+    """pi of a fit that can be reweighted to another."""
     posterior_of_fit(fit)
     formulation = fit.attrs["formulation"]
     if formulation != "collapsed":
         raise ValueError(f"fit must be of formulation='collapsed' to be reweighted; found {formulation!r}.")
-    if Inclusion.of_fit(fit.attrs).learned:
+    inclusion = Inclusion.of_fit(fit.attrs)
+    if inclusion.learned:
         raise ValueError(
             "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned."
         )
+    return inclusion.single
 
 
 def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_seed: int = 0) -> xr.DataTree:
@@ -107,13 +113,13 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     0.4
     """
     check_probability("inclusion_prior", inclusion_prior)
-    _check_fit(fit)
+    own = own_prior(fit)
     posterior = posterior_of(fit, float(inclusion_prior))
     x = hyperparameters(fit, posterior)
     weighted = reweighted(fit, inclusion_prior).weights
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warnings.warn(
-            f"reweighting from pi = {fit.attrs['inclusion_prior']:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
+            f"reweighting from pi = {own:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
             f"{weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. Fit again with inclusion_prior={inclusion_prior:g}.",
             RuntimeWarning,
             skip_file_prefixes=(PACKAGE,),
@@ -127,8 +133,8 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
         "pareto_k": weighted.pareto_k,
         # The weights lose draws, and the draws they had were not all effective.
         "importance_ess": weighted.ess * min(1.0, least_ess(fit) / len(x)),
-        "inclusion_prior": float(inclusion_prior),
-        "reweighted_from": fit.attrs["inclusion_prior"],
+        "reweighted_from": own,
+        **posterior.inclusion.attributes(),
     }
     statistics = {} if replicate is None else {"replicate": replicate[chosen]}
     draws = by_name(posterior, x, effects, statistics, attributes, fit["posterior"].sizes["chain"])
@@ -173,7 +179,7 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     >>> len(table), bool(table["trusted"].all())
     (320, True)
     """
-    _check_fit(fit)
+    own_prior(fit)
     values = sequence(inclusion_priors)
     if not values:
         raise ValueError(
@@ -185,7 +191,7 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
 
 def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
     """PIPs under one pi."""
-    found, own = reweighted(fit, pi), pi == fit.attrs["inclusion_prior"]
+    found, own = reweighted(fit, pi), pi == own_prior(fit)
     pareto_k = np.nan if own else found.weights.pareto_k
     return pd.DataFrame(
         {
@@ -204,36 +210,34 @@ class PriorTable(NamedTuple):
     """PIPs and SDs of all schools under one pi."""
 
     table: pd.DataFrame  #: by school: n, mean, sd, sd_ratio, pip, pip_mcse
-    inclusion_prior: float
     pareto_k: float  #: of the reweighting; NaN at the fit's own pi
     refit_k: float  #: where that was too high, of the model fitted anew; NaN otherwise
 
 
-def reweighted_table(fit: xr.DataTree, inclusion_prior: float, *, draws: int = 700) -> PriorTable:
+def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
     """What `pip_table` would show under another pi, quickly; by a new importance sample where k-hat is too high.
 
     (Not where the fit's priors are PyMC distributions, which cannot be read back; then k-hat must warn.) A draw's t was
     made with the old P(delta = 1); as a draw from the slab it counts P(new) / P(old) times.
     """
-    _check_fit(fit)
-    if inclusion_prior == fit.attrs["inclusion_prior"]:
-        found = pip_table(fit)
-        return PriorTable(found[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], inclusion_prior, np.nan, np.nan)
+    own = own_prior(fit)
+    if inclusion_prior == own:
+        return PriorTable(pip_table(fit)[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], np.nan, np.nan)
     found = reweighted(fit, inclusion_prior)
     pareto_k = found.weights.pareto_k
     if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
-        anew = _fitted_anew(fit, inclusion_prior, draws, found.weights)
+        anew = _fitted_anew(fit, inclusion_prior, found.weights)
         return reweighted_table(anew, inclusion_prior)._replace(pareto_k=pareto_k, refit_k=anew.attrs["pareto_k"])
     weights, t = np.exp(found.weights.log_weights), joined(fit["posterior"]["t"])
-    old = expit(found.weights.x + logit(fit.attrs["inclusion_prior"]))
+    old = expit(found.weights.x + logit(own))
     ratios = 1 + np.where(t != 0, found.inclusion / old, 0.0) * np.expm1(t)
     without_t = np.exp(joined(school_log_sd(fit)) - t)
     means = {"sd": weights @ (without_t * ratios), "sd_ratio": weights @ ratios}
     table = observed_schools(fit)[["n", "mean"]].assign(**means, pip=found.pip, pip_mcse=found.pip_mcse)
-    return PriorTable(table, inclusion_prior, pareto_k, np.nan)
+    return PriorTable(table, pareto_k, np.nan)
 
 
-def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraws) -> xr.DataTree:
+def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws) -> xr.DataTree:
     """The fit's model under another pi, by importance sampling; the reweighted draws say where to start."""
     posterior = posterior_of(fit, pi, priors_of(fit))
     x = hyperparameters(fit, posterior)
@@ -241,5 +245,5 @@ def _fitted_anew(fit: xr.DataTree, pi: float, draws: int, weighted: WeightedDraw
         warnings.simplefilter("ignore", RuntimeWarning)
         # Few of these draws are left in effect, so their covariance is too small where it matters.
         start = moments(x, np.exp(weighted.log_weights), widen=2.5)
-        found = run_importance(posterior, Run(draws, keep=draws), np.random.default_rng(0), None, start)
-    return _assembled(fit, found, found.attributes | {"inclusion_prior": pi, "sampler": "importance"})
+        found = run_importance(posterior, Run(_DRAWS, keep=_DRAWS), np.random.default_rng(0), None, start)
+    return _assembled(fit, found, found.attributes | posterior.inclusion.attributes() | {"sampler": "importance"})

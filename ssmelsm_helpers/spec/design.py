@@ -27,7 +27,6 @@ class Design:
     Of the intercept-only model the rows may be schools, whose n, mean and SD are in `table` then, and say all.
     """
 
-    formulas: Formulas | None
     y: np.ndarray  #: (N,) outcome
     X: np.ndarray  #: (N, P) location covariates
     location_terms: tuple[str, ...]
@@ -50,7 +49,7 @@ class Design:
         rows = np.arange(len(table))
         ones = [np.ones((len(table), 1)), ("Intercept",)]
         mean = table["mean"].to_numpy(dtype=float)
-        return cls(None, mean, *ones, *ones, *ones, *ones, ((0, 1),), rows, table.index, rows, table=table)
+        return cls(mean, *ones, *ones, *ones, *ones, ((0, 1),), rows, table.index, rows, table=table)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -156,7 +155,7 @@ def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, 
     )
     blocks = _blocks(*([len(piece.names) for piece in pieces] for pieces in (z_pieces, s_pieces)))
     evaluators = (x_pieces, z_pieces, w_pieces, s_pieces)
-    design = Design(formulas, y, *x, *w, *z, *s, blocks, school[order], labels, rows[order], evaluators)
+    design = Design(y, *x, *w, *z, *s, blocks, school[order], labels, rows[order], evaluators)
     require_spread(*design.summary.to_numpy().T)
     return design
 

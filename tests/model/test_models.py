@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.fitting.pymc_sampling import _effects_in_force, _recovered
+from ssmelsm_helpers.fitting.sampling_effects import _effects_in_force, _recovered
 from ssmelsm_helpers.model.covariance import EffectCovariance
 from ssmelsm_helpers.model.hyperparameters import LogitScale
 from ssmelsm_helpers.model.marginal import MarginalPosterior

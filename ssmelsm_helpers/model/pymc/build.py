@@ -67,8 +67,8 @@ def model_of(model: Model) -> pm.Model:
 
     if model.formulation == "collapsed":
         return collapsed_model(model)
-    design, priors, prior = model.design, model.priors, model.inclusion.prior
-    common = {"selected": model.selected, "inclusion_prior": prior, "priors": priors, "family": model.family}
+    design, priors, inclusion = model.design, model.priors, model.inclusion
+    common = {"selected": model.selected, "inclusion": inclusion, "priors": priors, "family": model.family}
     if model.formulation == "marginal":
         return marginal_model(design, **common)
     return sampled_model(design, **common, indicator=model.indicator)

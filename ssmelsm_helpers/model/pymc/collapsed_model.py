@@ -32,13 +32,13 @@ def collapsed_model(model: Model) -> pm.Model:
         gamma, eta = coefficients(priors)
         tau = standard_deviations(priors)
         partials = correlations(design, priors)
-        pi = inclusion_probability(inclusion.single)
+        pi = inclusion_probability(inclusion)
         if len(design.location_effects) == 1:
             log_spike, log_slab, constant = _one_effect(design, gamma, eta, tau, partials[0])
             pm.Potential("schools", constant + kernel.log_mixture(log_spike, log_slab, pi, pt), dims="school")
         else:
             factor_of(design, partials)
-            posterior = CollapsedPosterior(replace(model, design=replace(design, formulas=None, evaluators=None)))
+            posterior = CollapsedPosterior(replace(model, design=replace(design, evaluators=None)))
             x = [gamma, eta, pt.log(tau), pt.arctanh(partials)]
             x += [pt.log(pi)[None] - pt.log1p(-pi)[None]] if inclusion.learned else []
             pm.Potential("schools", SchoolsLikelihood(posterior)(pt.concatenate(x))[0])

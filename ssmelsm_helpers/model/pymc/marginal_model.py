@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from ...spec.design import Design
+from ...spec.inclusion import Inclusion
 from ...spec.model_priors import ModelPriors
 from ..cells import cells_of
 from ..marginal import configurations
@@ -15,7 +16,7 @@ from .sampled_model import linear, normal_density
 
 
 def marginal_model(
-    design: Design, *, selected, inclusion_prior, priors: ModelPriors, family: str = "normal"
+    design: Design, *, selected, inclusion: Inclusion, priors: ModelPriors, family: str = "normal"
 ) -> pm.Model:
     """The SS-MELSM with delta summed out: per school, one likelihood for each configuration of its indicators.
 
@@ -29,7 +30,7 @@ def marginal_model(
         tau = parameters.standard_deviations(priors)
         factor = parameters.cholesky_factor(design, priors)
         v = pm.Deterministic("v", _effects(design, selected, gamma, tau, factor), dims=("school", "effect"))
-        pi = parameters.inclusion_probability(inclusion_prior)
+        pi = parameters.inclusion_probability(inclusion)
         log_prior = (deltas * pt.log(pi) + (1 - deltas) * pt.log1p(-pi)).sum(axis=1)
         nu = parameters.degrees_of_freedom(priors) if family == "student" else None
         per_school = _likelihood(design, gamma, eta, nu)

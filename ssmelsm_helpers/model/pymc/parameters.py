@@ -9,7 +9,7 @@ from pymc.distributions.shape_utils import change_dist_size
 
 from ...spec.densities import DistributionPrior, HalfStudentTPrior, NormalPrior, ScalarPrior
 from ...spec.design import Design
-from ...spec.inclusion import Beta
+from ...spec.inclusion import Inclusion
 from ...spec.model_priors import CoefficientPriors, ModelPriors
 from ..covariance import EffectCovariance
 
@@ -61,7 +61,9 @@ def _variable(name: str, prior: ScalarPrior) -> pt.TensorVariable:
         return pm.modelcontext(None).register_rv(change_dist_size(prior.distribution, ()), name) / prior.factor
     if isinstance(prior, NormalPrior):
         return pm.Normal(name, prior.mean, prior.sd)
-    return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+    if isinstance(prior, HalfStudentTPrior):
+        return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
+    raise TypeError(f"a density needs its variable in PyMC; found {prior}.")
 
 
 def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
@@ -95,11 +97,11 @@ def factor_of(design: Design, partials) -> pt.TensorVariable:
     return factor
 
 
-def inclusion_probability(inclusion_prior):
+def inclusion_probability(inclusion: Inclusion):
     """pi: numbers as they are, or one variable with its Beta prior."""
-    if isinstance(inclusion_prior, Beta):
-        return pm.Beta("pi", inclusion_prior.a, inclusion_prior.b)
-    return np.asarray(inclusion_prior)
+    if inclusion.learned:
+        return pm.Beta("pi", inclusion.prior.a, inclusion.prior.b)
+    return np.array(inclusion.prior)
 
 
 def degrees_of_freedom(priors: ModelPriors) -> pt.TensorVariable:

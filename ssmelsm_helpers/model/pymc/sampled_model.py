@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from ...spec.design import Design
+from ...spec.inclusion import Inclusion
 from ...spec.model_priors import ModelPriors
 from ..cells import Cells, cells_of
 from .parameters import (
@@ -23,7 +24,7 @@ def sampled_model(
     design: Design,
     *,
     selected,
-    inclusion_prior,
+    inclusion: Inclusion,
     priors: ModelPriors,
     family: str = "normal",
     indicator: str = "after",
@@ -43,7 +44,7 @@ def sampled_model(
         tau = standard_deviations(priors)  # half-Student-t
         L = cholesky_factor(design, priors)  # Omega = L L' ~ LKJ
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
-        pi = inclusion_probability(inclusion_prior)
+        pi = inclusion_probability(inclusion)
         delta = pm.Bernoulli("delta", pi, dims=("school", "selected"))
         # Effects that have no indicator are always in.
         delta = with_ones(delta, selected, len(design.effects))
