@@ -15,7 +15,8 @@ def book_renderer(spec: dict, **options) -> dict[str, str]:
     """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
     words = spec.get("description", NO_DESCRIPTION)
     text, embed_options = map(html.escape, (words, json.dumps(options.get("embed_options") or {})))
-    if isinstance(spec.get("width"), int | float):
+    in_rows = {"row", "column", "facet"} & {*spec.get("encoding", {})}  # for which Vega-Lite has no such width
+    if isinstance(spec.get("width"), int | float) and not in_rows:
         spec = spec | {"width": "container"}  # as wide as the page, on a phone too
     # A "</script>" inside a title must not end the script element.
     data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")

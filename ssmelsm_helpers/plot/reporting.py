@@ -99,10 +99,8 @@ def report(
             raise FileExistsError(f"path={str(target)!r} is there already; pass overwrite=True to replace it.")
     table = pip_table(fit, threshold=threshold)
     reached = table.loc[table["pip"] >= threshold, "pip"]
-    checks = convergence(fit)
-    nuts, importance = ("R-hat", GOOD_RHAT, "r_hat"), ("Pareto k-hat", GOOD_PARETO_K, "pareto_k")
-    measure, limit, column = importance if "pareto_k" in checks else nuts
-    words = fit.attrs | {
+    words, parts = _trust(fit)
+    words |= fit.attrs | {
         "title": title,
         "units": units,
         "groups": len(table),
@@ -110,19 +108,12 @@ def report(
         "threshold": f"{threshold:g}",
         "reached": len(reached),
         "expected_false": f"{(1 - reached).sum():.1f}",
-        "limit": f"{measure} at most {limit}",
-        "divergences": checks.attrs["divergences"],
         "pi": Inclusion.of_fit(fit.attrs),
         "priors": "; ".join(f"{name} ~ {text}" for name, text in json.loads(fit.attrs["priors"]).items()),
         "versions": ", ".join(f"{name} {version}" for name, version in json.loads(fit.attrs["versions"]).items()),
         "csv": csv.name,
     }
-    parts = {
-        "flagged": _flagged(table, units),
-        "sensitivity": _sensitivity(fit, threshold),
-        "passes": "passes" if checks["ok"].all() else "<strong>does not pass</strong>",
-        "checks": _table(checks, _CHECKS | {measure: f"{{{column}:.3g}}"}, "Parameters"),
-    }
+    parts |= {"flagged": _flagged(table, units), "sensitivity": _sensitivity(fit, threshold)}
     for verdict in VERDICTS[:3]:
         words[verdict.replace(" ", "_")] = listed(table.index[table["verdict"] == verdict])
     for draw in (funnel, outcomes):
@@ -133,6 +124,17 @@ def report(
     page.write_text(Template(_PAGE.read_text("utf8")).substitute(escaped | parts), encoding="utf8")
     table.to_csv(csv)
     return page
+
+
+def _trust(fit: xr.DataTree) -> tuple[dict, dict]:
+    """Words and parts of the page on whether the computation can be trusted."""
+    checks = convergence(fit)
+    nuts, importance = ("R-hat", GOOD_RHAT, "r_hat"), ("Pareto k-hat", GOOD_PARETO_K, "pareto_k")
+    measure, limit, column = importance if "pareto_k" in checks else nuts
+    passes = "passes" if checks["ok"].all() else "<strong>does not pass</strong>"
+    table = _table(checks, _CHECKS | {measure: f"{{{column}:.3g}}"}, "Parameters")
+    words = {"limit": f"{measure} at most {limit}", "divergences": checks.attrs["divergences"]}
+    return words, {"passes": passes, "checks": table}
 
 
 def _table(rows: pd.DataFrame, columns: dict[str, str], caption: str) -> str:
