@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
@@ -12,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-# A warning points at the first line that is not of this package.
-PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent)
 # More students, schools or draws than this fit into no memory: a slip of the pen.
 MOST = 10**8
 # Between these, a number's square is a number too.
@@ -39,6 +39,11 @@ def require(fine, demand: str, found, kind: type[Exception] = ValueError) -> Non
     """
     if not fine:
         raise kind(f"{demand}; found {shown(found)}.")
+
+
+def warn(text: str, kind: type[Warning] = RuntimeWarning) -> None:
+    """A warning that points at the first line that is not of this package."""
+    warnings.warn(text, kind, skip_file_prefixes=(_PACKAGE,))
 
 
 def check_probability(name: str, value) -> float:
@@ -76,6 +81,15 @@ def check_numbers(name: str, value, inside: Callable, expected: str) -> np.ndarr
     found = array[bad].ravel()[:5].tolist() if array.ndim else value
     require(not bad.any(), f"{name} must be {expected}", found)
     return array
+
+
+def broadcast(**arrays: np.ndarray) -> list[np.ndarray]:
+    """The arguments, which must have shapes that go together, in one shape."""
+    shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        raise ValueError(f"the arguments' shapes must broadcast; found {shapes}.") from None
 
 
 def check_squares(what: str, values) -> None:
@@ -141,6 +155,11 @@ def check_seed(value) -> int | None:
     fine = whole and 0 <= value < 2**63
     require(fine, "random_seed must be None or a whole number from 0 to 2^63 - 1", value)
     return int(value)
+
+
+def plain(value):
+    """A NumPy scalar as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def shown(value, width: int = 200) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from ..arguments import PACKAGE, counted, listed, shown
+from ..arguments import counted, listed, plain, shown, warn
 from .frames import BLANKS, numbers
 
 _MOST = 5
@@ -68,7 +67,7 @@ def tell_alike(labels: Sequence, counts: Sequence[int], column: pd.Series | None
     }
     said = [f"school labels {what}: {_in_words(groups)}" for what, groups in found.items() if groups]
     if said:
-        warnings.warn("; ".join(said) + ".", UserWarning, skip_file_prefixes=(PACKAGE,))
+        warn("; ".join(said) + ".", UserWarning)
 
 
 def alike(counted_labels: Iterable[tuple], key: Callable) -> list[list[tuple]]:
@@ -95,15 +94,10 @@ def _equal(column: pd.Series) -> list[list[tuple]]:
     one_kind = ("string", "integer", "floating", "boolean", "bytes", "date", "datetime")
     if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in one_kind:
         return []
-    labels = list(map(_plain, column))
+    labels = list(map(plain, column))
     spelled = [(type(label), str(label)) for label in labels]
     label_of = dict(zip(spelled, labels, strict=True))
     return alike(((label_of[shape], count) for shape, count in Counter(spelled).items()), lambda label: label)
-
-
-def _plain(label):
-    """A NumPy scalar as Python's: the types of one kind of number are no difference."""
-    return label.item() if isinstance(label, np.generic) else label
 
 
 def _in_words(groups: list[list[tuple]]) -> str:
@@ -126,16 +120,16 @@ def texts(labels) -> list[str]:
     >>> texts([1, "1", "b"])
     ['1 (int)', '1 (str)', 'b']
     """
-    plain = [str(label) for label in labels]
-    count = Counter(plain)
-    pairs = zip(plain, labels, strict=True)
+    printed = [str(label) for label in labels]
+    count = Counter(printed)
+    pairs = zip(printed, labels, strict=True)
     return [text if count[text] == 1 else f"{text} ({type(label).__name__})" for text, label in pairs]
 
 
 def place_of(school, labels) -> int:
     """Where a school is: by its label, or by what the label prints."""
-    labels, plain = list(labels), _plain(school)
-    equal = [at for at, label in enumerate(map(_plain, labels)) if type(label) is type(plain) and label == plain]
+    labels, wanted = list(labels), plain(school)
+    equal = [at for at, label in enumerate(map(plain, labels)) if type(label) is type(wanted) and label == wanted]
     found = equal or [at for at, label in enumerate(labels) if str(label) == str(school)]
     if len(found) != 1:
         several = f", which prints like {[texts(labels)[at] for at in found]}" if found else ""

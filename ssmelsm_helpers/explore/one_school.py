@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ..data.labels import place_of, texts
+from ..fitting.tree import design_from
 from ..plot.style import COLOURS, GREY
 from ..results.evidence import school_evidence
 from ..results.pips import pip_table
@@ -154,7 +155,7 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     'School 39 has 191 students and an SD of '
     """
     table, posterior = pip_table(fit), fit["posterior"]
-    if "constant_data" in fit.children or posterior.sizes["effect"] != 2:
+    if design_from(fit).table is None:
         raise ValueError("fit must be of the intercept-only model for a school's card; found one with more terms.")
     labels = texts(table.index)
     start = labels[place_of(school, table.index)]

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ..data.labels import texts
 from ..fitting.importance import GOOD_PARETO_K
-from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends
+from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends, listed
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table
 from .explorer import PIP, Control, Explorer, View, as_sent, by_word, chart_of, evenly
@@ -86,7 +86,7 @@ def threshold_view(table_at: Callable[[float], PriorTable], threshold: float, ru
     # The Bayes factor's limit and its PIP are one number; rounding must not part them either. No school reaches 2.
     cutoff = round(min(lowest[rule], 2.0) - 1e-9, 9)
     flagged = schools[sent >= cutoff]
-    more, less = (", ".join(flagged["label"][flagged["larger"] == side]) or "none" for side in (True, False))
+    more, less = (listed(flagged["label"][flagged["larger"] == side]) for side in (True, False))
     how = f"reweighted, k-hat {found.pareto_k:.2f}"
     if np.isnan(found.pareto_k):
         how = "the fit's own"

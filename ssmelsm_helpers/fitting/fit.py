@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pandas as pd
 import xarray as xr
 
-from ..arguments import PACKAGE
+from ..arguments import warn
 from ..data.labels import refuse_unsaved
 from ..data.schools import check_summary
 from ..spec.model_priors import leaning_on
 from ..spec.options import Model, Options
 from ..spec.priors import Priors
 from .sampling import Run, sample_collapsed
+from .sampling_effects import sample_effects_too
 from .tree import assemble, attributes_of
 
 
@@ -202,20 +201,14 @@ def fit_schools(
 def fit_model(model: Model, run: Run) -> xr.DataTree:
     """A fit: draws of a model, which is sampled on its standard scale, in the data's units."""
     refuse_unsaved(model.design.labels)
-    if model.formulation == "collapsed":
-        draws = sample_collapsed(model.standard, run)
-    else:
-        from .sampling_effects import sample_effects_too
-
-        draws = sample_effects_too(model.standard, run)
-    tree = assemble(draws, model)
+    sample = sample_collapsed if model.formulation == "collapsed" else sample_effects_too
+    tree = assemble(sample(model.standard, run), model)
     leaning = leaning_on(model.priors, model.design.effects, tree["posterior"].to_dataset())
     if leaning:
-        warnings.warn(
+        warn(
             f"the prior counts for more than the data in {'; '.join(leaning)}. What the fit says of it is largely what the "
             "prior said; numbers that were given must be meant in the data's units.",
             UserWarning,
-            skip_file_prefixes=(PACKAGE,),
         )
     tree.attrs = attributes_of(model, run.seed) | tree.attrs
     return tree

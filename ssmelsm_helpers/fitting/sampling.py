@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 from tqdm.auto import tqdm
 
-from ..arguments import PACKAGE, check_count, check_seed
+from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
 from ..model.recovery import recover_effects
 from ..spec.options import Model
@@ -126,7 +125,7 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
     weighted = weigh(x, log_density - proposal.log_density(x))
     if not weighted.pareto_k <= GOOD_PARETO_K:
-        _warn(
+        warn(
             f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
             "Use sampler='nuts'."
         )
@@ -163,16 +162,12 @@ def _checked(posterior, ridge: Defence, x, log_weights, log_evidence, ess, rng) 
     null = null_evidence(ridge, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
     found = compare(posterior, ridge.tail, null, x, log_weights, log_evidence, ess)
     if not found.agrees:
-        _warn(
+        warn(
             f"the draws contradict the evidence: {found.found:.3g} of them have tau_t below {found.bound:.2g}, where by the "
             f"evidence of the models with and without differences in spread {found.expected:.3g} of them should be. "
             "Do not trust this fit: run more draws, the other sampler, or a prior of tau_t with a larger scale."
         )
     return found
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
 
 
 def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:

@@ -98,21 +98,24 @@ def _cores() -> int:
 def _effects_in_force(values, model: Model) -> np.ndarray:
     """v (chain, draw, school, effect), as the sampled model defines it."""
     omega = values["omega"] if "omega" in values else of_rho(values["rho"])
-    factor = np.swapaxes(cholesky(omega), -1, -2)
-    in_force = np.ones(values["z"].shape)
-    in_force[..., list(model.selected)] = values["delta"]
+    factor, in_force = np.swapaxes(cholesky(omega), -1, -2), _in_force(values["delta"], model)
     if model.indicator == "before":
         return values["tau"][..., None, :] * ((in_force * values["z"]) @ factor)
     return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
+
+
+def _in_force(delta, model: Model) -> np.ndarray:
+    """The indicators (..., M) of all effects, from those of the selected ones."""
+    found = np.ones((*delta.shape[:-1], len(model.design.effects)))
+    found[..., list(model.selected)] = delta
+    return found
 
 
 def _named(values, model: Model) -> dict[str, np.ndarray]:
     """The variables of a fit, u and t in force, without the axes of effects that stand alone."""
     K = len(model.design.location_effects)
     if model.formulation == "marginal":
-        in_force = np.ones(values["v"].shape)
-        in_force[..., list(model.selected)] = values["delta"]
-        values["v"] = values["v"] * in_force
+        values["v"] = values["v"] * _in_force(values["delta"], model)
     values["u"], values["t"] = values["v"][..., :K], values["v"][..., K:]
     arrays = {name: values[name] for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in values}
     for name in ("u", "t", "delta", "log_bf"):

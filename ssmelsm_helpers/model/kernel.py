@@ -89,7 +89,7 @@ def intercept_terms(n, mean, sum_squares, gamma, eta, xp=np) -> SchoolTerms:
     return SchoolTerms(n, root, root * (mean - gamma), sum_squares * inverse_variance, constant)
 
 
-def one_effect(terms: SchoolTerms, effects: Effects, xp=np) -> Components:
+def one_effect(terms: SchoolTerms, effects: Effects) -> Components:
     """Spike and slab of the model with one random location effect."""
     load = (terms.root * effects.tau_u) ** 2
     slope = terms.root * (effects.tau_u * effects.rho)

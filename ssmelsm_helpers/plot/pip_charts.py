@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_text
+from ..results.draws import prior_inclusion, selected_names
 from ..results.pips import VERDICTS
 from . import style
 
@@ -81,9 +82,10 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     'Scatter plot of the PIP of 160 scho'
     """
     table, threshold = _rows(fit, threshold, units)
+    prior = prior_inclusion(fit, *selected_names(fit))
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
-        f"dashed line at the threshold. Most lie near the prior probability {fit.attrs['inclusion_prior']:g}: their median PIP "
+        f"dashed line at the threshold. Most lie near the prior probability {prior:g}: their median PIP "
         f"is {table['pip'].median():.2f}."
     )
     x = alt.X("position:Q", title=f"{units.capitalize()}, in the order of the data").scale(nice=False, padding=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from ..arguments import plain
 
 
 def glue(name: str, value) -> None:
@@ -19,10 +19,11 @@ def glue(name: str, value) -> None:
 
     Examples
     --------
+    >>> import numpy as np
     >>> glue("answer", np.float64(42.0))
     """
     try:
         from myst_nb import glue as keep
     except ImportError:
         return
-    keep(name, value.item() if isinstance(value, np.generic) else value, display=False)
+    keep(name, plain(value), display=False)

@@ -8,7 +8,7 @@ import xarray as xr
 
 from ..arguments import check_count, check_one_of, check_seed
 from ..fitting.importance import GOOD_PARETO_K
-from ..fitting.tree import design_from, evenly_spaced, observed_schools
+from ..fitting.tree import design_from, evenly_spaced
 from ..spec.design import Design
 from ..spec.inclusion import Inclusion
 from .draws import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before
@@ -53,16 +53,12 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     from arviz_base import rc_context
     from arviz_stats import summary
 
-    posterior = posterior_of_fit(fit)
-    names = [name for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in posterior]
-    draws = posterior[names]
-    if "omega" in names:
-        draws["omega"] = _varying_pairs(posterior["omega"])
-    few = posterior.sizes["draw"] < LEAST_DRAWS
+    draws = _hyperparameters(fit)
+    few = draws.sizes["draw"] < LEAST_DRAWS
     with rc_context({"stats.ci_prob": 0.95}):  # tails at 5 and 95 %
         found = summary(draws, kind="stats" if few else "all", round_to="none")
     table = found[["mean", "sd"]].rename_axis("parameter")
-    table["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, draws[name])) for name in names])
+    table["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, values)) for values in draws.data_vars.values()])
     for column in ("ess_bulk", "ess_tail", "r_hat"):
         table[column] = np.nan if few else found[column]
     trusted = table["r_hat"] <= GOOD_RHAT
@@ -78,6 +74,14 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     return table
 
 
+def _hyperparameters(fit: xr.DataTree) -> xr.Dataset:
+    """Their draws, of correlations those that are estimated."""
+    posterior = posterior_of_fit(fit)
+    names = [name for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in posterior]
+    draws = posterior[names]
+    return draws.assign(omega=_varying_pairs(posterior["omega"])) if "omega" in names else draws
+
+
 def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
     """The correlations that are estimated, each once."""
     names = omega["effect"].to_numpy()
@@ -89,9 +93,15 @@ def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
     return xr.concat(parts, pd.Index(labels, name="pair"))
 
 
-def least_ess(fit: xr.DataTree) -> float:
-    """The least effective number of draws of any hyperparameter; NaN where too few draws tell."""
-    return float(convergence(fit)["ess_bulk"].min())
+def effective_share(fit: xr.DataTree) -> float:
+    """The least effective number of draws of any hyperparameter, as a share of all; NaN where too few draws tell."""
+    from arviz_stats import ess
+
+    draws = _hyperparameters(fit)
+    least = fit.attrs.get("importance_ess", np.nan)
+    if "importance_ess" not in fit.attrs and draws.sizes["draw"] >= LEAST_DRAWS:
+        least = min(float(values.min()) for values in ess(draws, method="bulk").data_vars.values())
+    return min(1.0, least / (draws.sizes["chain"] * draws.sizes["draw"]))
 
 
 def location_and_log_sd(posterior: xr.Dataset, design: Design, at: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -151,9 +161,10 @@ def replicated_sds(
     rng = np.random.default_rng(check_seed(random_seed))
     if schools == "new":
         posterior = posterior.assign(t=_new_t(fit, posterior, rng))
-    table = observed_schools(fit)
-    draw = _summary_sds if "constant_data" not in fit.children else _student_sds
-    sds = draw(fit, posterior, chosen, rng)
+    design = design_from(fit)
+    table = design.summary
+    draw = _student_sds if design.table is None else _summary_sds
+    sds = draw(design, fit.attrs["family"], posterior, chosen, rng)
     lower, median, upper = np.quantile(sds, [0.025, 0.5, 0.975], axis=0)
     p_value = np.where(table["n"] > 1, (sds >= table["sd"].to_numpy()).mean(axis=0), np.nan)
     return table[["n", "sd"]].assign(lower=lower, median=median, upper=upper, p_value=p_value)
@@ -176,23 +187,22 @@ def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
     return tau_t * t.copy(data=rng.normal(size=t.shape)) * (t.copy(data=rng.random(t.shape)) < pi)
 
 
-def _summary_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
+def _summary_sds(design: Design, _family: str, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
     """SDs of n normal scores (draws, J): no students are needed."""
-    log_sd, n = joined(posterior["eta"].isel(scale_term=0) + posterior["t"]), fit["observed_data"]["n"].to_numpy()
+    log_sd, n = joined(posterior["eta"].isel(scale_term=0) + posterior["t"]), design.n
     df = np.where(n > 1, n - 1, 1)
     sds = np.exp(log_sd[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(n))) / df)
     return np.where(n > 1, sds, np.nan)
 
 
-def _student_sds(fit, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
+def _student_sds(design: Design, family: str, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
     """SDs of simulated students (draws, J), with their covariates."""
-    design = design_from(fit)
     df = np.where(design.n > 1, design.n - 1, 1)
     sds = np.empty((len(chosen), len(df)))
     for at, draw in enumerate(chosen):
         mu, log_sd = (value[0] for value in location_and_log_sd(posterior, design, slice(draw, draw + 1)))
         noise = rng.normal(size=len(mu))
-        if fit.attrs["family"] == "student":
+        if family == "student":
             nu = joined(posterior["nu"])[draw]
             noise *= np.sqrt((nu - 2) / rng.chisquare(nu, size=len(mu)))
         y = mu + np.exp(log_sd) * noise

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, check_numbers, check_probability, whole_numbers
+from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, broadcast, check_numbers, check_probability, whole_numbers
 from ..model.kernel import Effects, intercept_terms, one_effect
 from ..model.quadrature import spike_and_slab
 
@@ -71,11 +71,7 @@ def school_evidence(
     check_probability("inclusion_prior", inclusion_prior)
     values = {"n": n, "mean": mean, "sd": sd, "gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
     values = {name: check_numbers(name, value, *_RANGES.get(name, FINITE)) for name, value in values.items()}
-    try:
-        n, mean, sd, gamma, eta, tau_u, tau_t, rho = np.broadcast_arrays(*values.values())
-    except ValueError:
-        shapes = ", ".join(f"{name} {value.shape}" for name, value in values.items() if value.ndim)
-        raise ValueError(f"the arguments' shapes must broadcast; found {shapes}.") from None
+    n, mean, sd, gamma, eta, tau_u, tau_t, rho = broadcast(**values)
     terms = intercept_terms(n, mean, (n - 1) * sd**2, gamma, eta)
     found = spike_and_slab(one_effect(terms, Effects(tau_u, tau_t, rho)))
     log_bf = found.log_bf

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_numbers, check_probability
-from ..data.labels import label_index
+from ..fitting.tree import observed_schools
 from .draws import (
     check_effect,
     inclusion_draws,
@@ -88,8 +88,6 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     more = ((value > 0) & (delta == 1)).sum(sample).to_numpy()
     pip = inclusion.mean(sample).to_numpy()
     columns = {
-        "n": fit["observed_data"]["n"].to_numpy(),
-        "mean": fit["observed_data"]["mean"].to_numpy(),
         "pip": pip,
         "pip_mcse": mcse_of_mean(fit, inclusion),
         "bayes_factor": bayes_factor(pip, inclusion_prior=prior_inclusion(fit, effect)),
@@ -103,7 +101,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     if effect.startswith("location["):
         del columns["sd_ratio"]
         directions = _DIRECTIONS_OF_LOCATION
-    table = pd.DataFrame(columns, index=label_index(posterior.indexes["school"], name=fit.attrs.get("school") or None))
+    table = observed_schools(fit)[["n", "mean"]].assign(**columns)
     table["verdict"] = verdicts(table, threshold=threshold, directions=directions)
     table.attrs["threshold"] = float(threshold)
     return table

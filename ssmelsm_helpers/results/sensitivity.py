@@ -11,13 +11,13 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from ..arguments import PACKAGE, check_probability, check_seed, sequence, shown
+from ..arguments import check_probability, check_seed, sequence, shown, warn
 from ..fitting.importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
 from ..fitting.sampling import Run, by_name, run_importance
 from ..fitting.tree import Draws, assemble, observed_schools
 from ..model.recovery import recover_effects
 from ..spec.inclusion import Inclusion
-from .checks import least_ess
+from .checks import effective_share
 from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd
 from .pips import bayes_factor, pip_table
 from .saved import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
@@ -35,22 +35,26 @@ class Reweighted(NamedTuple):
     pip_mcse: np.ndarray
 
 
-def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
-    """Weights p(y | draw, new pi) / p(y | draw, old pi), which are products over schools, and PIPs."""
+def weights_at(fit: xr.DataTree, pi: float) -> WeightedDraws:
+    """The draws' log Bayes factors, with weights p(y | draw, new pi) / p(y | draw, old pi), products over schools."""
     log_bf = joined(fit["posterior"]["log_bf"])
 
     def log_likelihood(pi):
         return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi)).sum(axis=1)
 
-    weighted = weigh(log_bf, log_likelihood(pi) - log_likelihood(own_prior(fit)))
-    weights, inclusion = np.exp(weighted.log_weights), expit(log_bf + logit(pi))
+    return weigh(log_bf, log_likelihood(pi) - log_likelihood(own_prior(fit)))
+
+
+def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
+    """Weights and PIPs under another pi."""
+    weighted = weights_at(fit, pi)
+    weights, inclusion = np.exp(weighted.log_weights), expit(weighted.x + logit(pi))
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
     replicate = replicates_of(fit)
     if replicate is not None:
         return Reweighted(weighted, inclusion, pip, error_between(replicate, inclusion, weights))
-    effective = min(1.0, least_ess(fit) / len(inclusion))  # share of draws, before reweighting
-    mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective)
+    mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective_share(fit))
     return Reweighted(weighted, inclusion, pip, mcse)
 
 
@@ -116,13 +120,11 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     own = own_prior(fit)
     posterior = posterior_of(fit, float(inclusion_prior))
     x = hyperparameters(fit, posterior)
-    weighted = reweighted(fit, inclusion_prior).weights
+    weighted = weights_at(fit, inclusion_prior)
     if not weighted.pareto_k <= GOOD_PARETO_K:
-        warnings.warn(
+        warn(
             f"reweighting from pi = {own:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
-            f"{weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. Fit again with inclusion_prior={inclusion_prior:g}.",
-            RuntimeWarning,
-            skip_file_prefixes=(PACKAGE,),
+            f"{weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. Fit again with inclusion_prior={inclusion_prior:g}."
         )
     rng = np.random.default_rng(check_seed(random_seed))
     chosen, replicate = resample(weighted, len(x), rng), replicates_of(fit)
@@ -132,7 +134,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     attributes = {
         "pareto_k": weighted.pareto_k,
         # The weights lose draws, and the draws they had were not all effective.
-        "importance_ess": weighted.ess * min(1.0, least_ess(fit) / len(x)),
+        "importance_ess": weighted.ess * effective_share(fit),
         "reweighted_from": own,
         **posterior.inclusion.attributes(),
     }

@@ -67,13 +67,11 @@ class Design:
     @cached_property
     def starts(self) -> np.ndarray:
         """First row of each school (J,)."""
-        return np.concatenate([[0], np.cumsum(self.n)[:-1]])
+        return np.flatnonzero(np.diff(self.school, prepend=-1))
 
     def school_means(self, columns: np.ndarray) -> np.ndarray:
-        """Means (J, ...) of the rows' columns (N, ...)."""
-        if self.table is not None:
-            return columns
-        return np.add.reduceat(columns, self.starts) / self.n.reshape(-1, *(1,) * (columns.ndim - 1))
+        """Means (J, C) of the rows' columns (N, C)."""
+        return np.add.reduceat(columns, self.starts) / np.bincount(self.school)[:, None]
 
     @property
     def n_schools(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..arguments import PACKAGE, check_count, check_path, check_seed, check_text, shown
+from ..arguments import check_count, check_path, check_seed, check_text, plain, shown, warn
 
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
 _SCALARS = (int, float, str, type(None))
@@ -60,7 +59,7 @@ class Design:
     def condition(self, at: int) -> dict:
         """The row as a dict of plain Python values."""
         # Column by column: a row of whole numbers and fractions would make all of them fractions.
-        return {str(name): _plain(column.iloc[at]) for name, column in self.conditions.items()}
+        return {str(name): plain(column.iloc[at]) for name, column in self.conditions.items()}
 
 
 def seed_of(random_seed: int, condition: int, replication: int) -> int:
@@ -157,7 +156,7 @@ def run(
     if len(failed):
         seed, error = failed.iloc[0][["seed", "error"]]
         text = f"{len(failed)} of {len(table)} replications failed; the first with seed {seed}: {error}"
-        warnings.warn(text, RuntimeWarning, skip_file_prefixes=(PACKAGE,))
+        warn(text)
     return table
 
 
@@ -188,19 +187,14 @@ def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
     taken = sorted({*_OWN_COLUMNS, *condition})
     try:
         result = replicate(condition, seed)
-        if not isinstance(result, Mapping) or not all(isinstance(_plain(v), _SCALARS) for v in result.values()):
+        if not isinstance(result, Mapping) or not all(isinstance(plain(v), _SCALARS) for v in result.values()):
             raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
         names = [name for name in result if not isinstance(name, str) or name in taken]
         if names:
             raise ValueError(f"replicate must return names other than the columns {taken}; found {shown(names)}")
-        return {"outcome": {name: _plain(value) for name, value in result.items()}}
+        return {"outcome": {name: plain(value) for name, value in result.items()}}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-
-
-def _plain(value):
-    """A NumPy scalar as Python's, which JSON repeats to the last digit."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _outcomes(design: Design, jobs, random_seed: int, executor) -> Iterator[tuple[tuple[int, int], dict]]:

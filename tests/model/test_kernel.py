@@ -147,7 +147,7 @@ def test_numpy_and_pytensor_give_the_same_numbers(cases):
         return [spike, slab, *limits, kernel.log_mixture(spike, slab, 0.2, xp), kernel.node_count(both.slab.tau_t, xp)]
 
     terms = kernel.intercept_terms(*symbols[:5], pt)
-    graph = outputs(kernel.one_effect(terms, kernel.Effects(*symbols[5:]), pt), pt)
+    graph = outputs(kernel.one_effect(terms, kernel.Effects(*symbols[5:])), pt)
     from_pytensor = pytensor.function(list(symbols), graph, mode="FAST_COMPILE")(*some)
     from_numpy = outputs(package_terms(some)[1], np)
     for there, here in zip(from_pytensor, from_numpy, strict=True):

@@ -59,7 +59,7 @@ def _one_effect(design: Design, gamma, eta, tau, rho):
     left = pt.maximum(total(weight * (n * residual**2 + squares)) - projection**2, 0.0)
     constant = -0.5 * design.n * np.log(2 * np.pi) - total(n * log_sd)
     terms = kernel.SchoolTerms(design.n.astype(float), root, projection, left, constant)
-    both = kernel.one_effect(terms, kernel.Effects(tau[0], tau[1], rho), pt)
+    both = kernel.one_effect(terms, kernel.Effects(tau[0], tau[1], rho))
     # Where the nodes stand hardly moves the integral, so the gradient need not follow them.
     limits = [disconnected_grad(limit) for limit in kernel.slab_limits(both.slab, pt)]
     slab = kernel.log_slab(both.slab, limits, kernel.node_count(tau[1], pt), pt)
