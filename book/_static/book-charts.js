@@ -45,18 +45,44 @@
     figure.append(details);
   }
 
+  /* A chart of several views cannot take the page's width by itself: here all its views, in some proportion. */
+  function narrowed(spec, factor) {
+    const copy = Object.assign({}, spec);
+    if (typeof spec.width === "number") copy.width = factor * spec.width;
+    if (spec.spec) copy.spec = narrowed(spec.spec, factor);
+    for (const list of ["hconcat", "vconcat", "concat"])
+      if (spec[list]) copy[list] = spec[list].map(view => narrowed(view, factor));
+    return copy;
+  }
+
+  /* Draws a chart, as wide as it wants to be where there is room for it. */
+  async function drawFitted(place, spec, options) {
+    const embed = await loadBundle();
+    let result = await embed(place, spec, options);
+    const width = () => place.querySelector("svg").getBoundingClientRect().width;
+    const [room, full] = [place.clientWidth, width()];
+    if (full <= room) return result;
+    async function drawAt(factor) {
+      result.finalize();
+      result = await embed(place, narrowed(spec, factor), options);
+    }
+    await drawAt(0.5);
+    const views = 2 * (full - width());  // the rest are axes and titles, which keep their room
+    if (views > 0) await drawAt(Math.max(0.2, 1 - (full - room) / views));
+    return result;
+  }
+
   async function draw(figure) {
     if (figure.dataset.state) return;
     figure.dataset.state = "loading";
     const place = figure.querySelector(".book-chart-view");
     try {
-      const embed = await loadBundle();
       const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       spec.description = figure.dataset.alt;
       const options = Object.assign(
         { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config },
         JSON.parse(figure.dataset.options || "{}"));
-      const result = await embed(place, spec, options);
+      const result = await drawFitted(place, spec, options);
       figure.view = result.view;  // a handle for tests and for curious readers
       addDescription(figure);
       makeAccessible(figure);

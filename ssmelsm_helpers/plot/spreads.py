@@ -193,7 +193,7 @@ def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     return chart.mark_bar(aria=False).encode(
         alt.X("low:Q", bin="binned", title="t (log-SD units)", scale=alt.Scale(nice=False)),
         alt.X2("high"),
-        alt.Y("share:Q", title="Share of draws", axis=alt.Axis(format="%", tickCount=4)),
+        alt.Y("share:Q", title="Draws", axis=alt.Axis(format="%", tickCount=4)),
         alt.Color("part:N", legend=style.LEGEND).scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]]),
         alt.Row("school:N", sort=[f"School {label}" for label in draws], title=None),
     )

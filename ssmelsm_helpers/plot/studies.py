@@ -57,7 +57,7 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
         "Histograms of the rank of the planted value among posterior draws (horizontal, 0 to 99; vertical: data sets). "
         "Flat is right; the lines bound 99 % of the counts of a flat one. " + "; ".join(words) + "."
     )
-    x = alt.X("rank:Q", title="rank of the truth", scale=alt.Scale(domain=[0, KEPT + 1]))
+    x = alt.X("rank:Q", title="rank", scale=alt.Scale(domain=[0, KEPT + 1]))
     base = alt.Chart(pd.concat(parts, ignore_index=True)).encode(x, alt.Y("count:Q", title="data sets"))
     line = base.mark_line(color=style.GREY, strokeDash=[4, 3], aria=False)
     limits = [line.encode(alt.Y(f"{name}:Q")) for name in ("low", "high")]
@@ -107,7 +107,7 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
     )
     rows = table.assign(label=table["size"].map("SD {:g}".format))
     sizes = sorted(rows["n_students"].unique().tolist())
-    scale, axis = alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 1.5]), alt.Axis(values=sizes)
+    scale, axis = alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 2]), alt.Axis(values=sizes)
     x = alt.X("n_students:Q", title="Students per school", scale=scale, axis=axis)
     y = alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1]))
     numbers = {"tpr": "found", "fpr": "false flags", "tau_t": "tau_t learned"}
