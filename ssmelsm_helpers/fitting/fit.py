@@ -36,6 +36,7 @@ def fit(
     missing: str = "raise",
     constant: str = "raise",
     keep: int | None = None,
+    cores: int | None = None,
 ) -> xr.DataTree:
     """Fit the SS-MELSM to students.
 
@@ -89,6 +90,9 @@ def fit(
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
         16 million values; beyond that fewer are kept (thinned by NUTS, from one and a half times as many proposals by
         importance sampling), and the result's ``thinned_from`` says so.
+    cores : int, optional
+        Threads that share chains and draws, which do not depend on it. Default: the cores this process may use, or the
+        number in the environment variable SSMELSM_CORES where that is less.
 
     Returns
     -------
@@ -131,7 +135,7 @@ def fit(
     (30, 'collapsed')
     """
     options = Options(formulation, sampler, inclusion_prior, priors, family, select, indicator, missing, constant)
-    run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
+    run = Run.of(draws, tune, chains, keep, random_seed, progressbar, cores)
     tree = fit_model(options.for_students(location, scale, data), run)
     tree.attrs |= {"location": location, "scale": scale, "missing": missing, "constant": constant}
     return tree
@@ -152,6 +156,7 @@ def fit_schools(
     progressbar: bool = True,
     constant: str = "raise",
     keep: int | None = None,
+    cores: int | None = None,
 ) -> xr.DataTree:
     """Fit the intercept-only SS-MELSM to a table of school summaries.
 
@@ -166,7 +171,7 @@ def fit_schools(
         Column of the labels.
     formulation : {None, "collapsed"}
         The others need students.
-    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, constant, keep
+    sampler, inclusion_prior, priors, draws, tune, chains, random_seed, progressbar, constant, keep, cores
         As in `fit`.
 
     Returns
@@ -191,7 +196,7 @@ def fit_schools(
     if formulation not in (None, "collapsed"):
         raise ValueError(f"formulation must be 'collapsed' for a table of schools; found {formulation!r}; use fit().")
     options = Options("collapsed", sampler, inclusion_prior, priors, constant=constant)
-    run = Run.of(draws, tune, chains, keep, random_seed, progressbar)
+    run = Run.of(draws, tune, chains, keep, random_seed, progressbar, cores)
     tree = fit_model(options.for_schools("schools", table), run)
     name = tree.attrs["school"]
     tree.attrs |= {"location": f"outcome ~ 1 + (1 | {name})", "scale": f"~ 1 + (1 | {name})"}

@@ -6,10 +6,11 @@ weighted draws' moments make the next, better proposal (Vehtari et al., 2024, *J
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cholesky
 from scipy.optimize import minimize
 from scipy.special import gammaincinv, gammaln, logsumexp, ndtri, softmax
 from scipy.stats.qmc import Halton
@@ -81,6 +82,12 @@ def _mode(density_and_gradient, start, factor, free) -> tuple[np.ndarray, np.nda
     return at_start + factor @ mode, vectors / np.maximum(values, 0.01) @ vectors.T
 
 
+@lru_cache(maxsize=32)
+def _even(count: int, size: int) -> np.ndarray:
+    """Points (count, size) that fill the unit cube evenly, always the same ones."""
+    return Halton(size, rng=0).random(count)
+
+
 class StudentT(NamedTuple):
     """A multivariate Student-t with this mean and Cholesky factor of the scale matrix."""
 
@@ -93,15 +100,17 @@ class StudentT(NamedTuple):
         return cls(mean, cholesky(covariance * (_DF - 2) / _DF * 1.1, lower=True))
 
     def sample(self, draws: int, rng) -> np.ndarray:
-        """Draws (S, d) from scrambled Halton points: more even than random ones, so less noisy means."""
-        uniform = Halton(len(self.location) + 1, rng=rng).random(draws)
+        """Draws (S, d) from even points that are shifted at random: less noisy means than those of random ones."""
+        points = _even(draws, len(self.location) + 1)
+        uniform = np.maximum((points + rng.random(points.shape[1])) % 1.0, np.finfo(float).tiny)
         mixing = np.sqrt(2 * gammaincinv(_DF / 2, uniform[:, -1]) / _DF)
         return self.location + ndtri(uniform[:, :-1]) @ self.factor.T / mixing[:, None]
 
     def log_density(self, x) -> np.ndarray:
         """log density at x (S, d)."""
         size = len(self.location)
-        standard = solve_triangular(self.factor, (x - self.location).T, lower=True)
+        # Not by a triangular solver: BLAS would wake threads that spin afterwards.
+        standard = np.linalg.inv(self.factor) @ (x - self.location).T
         constant = gammaln((_DF + size) / 2) - gammaln(_DF / 2) - 0.5 * size * np.log(_DF * np.pi)
         log_volume = np.log(np.diag(self.factor)).sum()
         return constant - log_volume - (_DF + size) / 2 * np.log1p((standard**2).sum(axis=0) / _DF)
@@ -279,10 +288,9 @@ def weigh(x, log_ratio) -> WeightedDraws:
     return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
 
 
-def resample(draws: WeightedDraws, size: int, rng, order=None) -> np.ndarray:
-    """Indices of `size` equally weighted draws, by systematic resampling along `order`, in random order."""
-    order = np.arange(len(draws.x)) if order is None else order
+def resample(draws: WeightedDraws, size: int, rng) -> np.ndarray:
+    """Indices of `size` equally weighted draws, by systematic resampling in their order, then in random order."""
     positions = (rng.random() + np.arange(size)) / size
-    cumulative = np.cumsum(np.exp(draws.log_weights[order]))
+    cumulative = np.cumsum(np.exp(draws.log_weights))
     chosen = np.searchsorted(cumulative / cumulative[-1], positions)
-    return rng.permutation(order[np.minimum(chosen, len(cumulative) - 1)])
+    return rng.permutation(np.minimum(chosen, len(cumulative) - 1))

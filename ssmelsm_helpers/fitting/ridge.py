@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from scipy.stats import chi2
 
 # Cells of log tau_t, downwards from the bound: e^-60 of it is zero for any purpose.
-_CELLS, _DEPTH = 1200, 60.0
+_CELLS, _DEPTH = 6000, 60.0
 # How much the log likelihood may change between tau_t = 0 and a "small" tau_t, and standard errors that are no contradiction.
 _CHANGE, _ERRORS = 0.1, 5.0
 _GRID = np.log(10) * np.arange(-9.0, 1.0, 0.25)

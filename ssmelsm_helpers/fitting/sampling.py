@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
-from ..model.recovery import recover_effects
+from ..model.compiled import usable_cores
 from ..spec.options import Model
 from .importance import (
     GOOD_PARETO_K,
@@ -77,16 +77,18 @@ class Run(NamedTuple):
     keep: int | None = None
     seed: int = 0
     show: bool = False
+    cores: int = 1
 
     @classmethod
-    def of(cls, draws, tune, chains, keep, random_seed, progressbar) -> Run:
+    def of(cls, draws, tune, chains, keep, random_seed, progressbar, cores) -> Run:
         """Checked; a seed is drawn where none was given."""
-        for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep)):
+        for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep), ("cores", cores)):
             if value is not None or name in ("draws", "chains"):
                 check_count(name, value)
         seed = check_seed(random_seed)
         seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
-        return cls(draws, tune, chains, keep, seed, bool(progressbar) and not os.environ.get("SSMELSM_STATIC"))
+        show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
+        return cls(draws, tune, chains, keep, seed, show, cores or usable_cores())
 
     def kept(self, values: int) -> int:
         """Draws per chain that are kept; `values` are what one draw has."""
@@ -99,7 +101,7 @@ class Run(NamedTuple):
 
 def sample_collapsed(model: Model, run: Run) -> Draws:
     """Draws of a model that can be collapsed, by the sampler that it names."""
-    posterior = CollapsedPosterior(model)
+    posterior = CollapsedPosterior(model, run.cores)
     kept = run.kept(posterior.n_schools)
     rng = np.random.default_rng(run.seed)
     bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
@@ -117,11 +119,8 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     # Where fewer draws are kept than asked for, one and a half times as many proposals are enough.
     proposals = draws * chains if kept == draws else min(3 * kept // 2, draws) * chains
     proposal, x, replicate = _replicated(proposal, max(proposals, _LEAST_PROPOSALS), rng)
-    # Sorted by tau_t, so that draws that need more quadrature nodes share a block.
-    order = np.argsort(x[:, posterior.tau_t])
-    x, replicate = x[order], replicate[order]
     # School effects come in the same pass over the schools, unless they are too many to keep.
-    effects = recover_effects(posterior, x, rng, progress) if kept == draws else {}
+    effects = posterior.draw_effects(x, rng, progress) if kept == draws else {}
     log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
     weighted = weigh(x, log_density - proposal.log_density(x))
     if not weighted.pareto_k <= GOOD_PARETO_K:
@@ -131,11 +130,11 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
         )
     checked = _checked(posterior, proposal.ridge, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
     # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
-    chosen = resample(weighted, kept * chains, rng, np.argsort(replicate, kind="stable"))
+    chosen = resample(weighted, kept * chains, rng)
     if effects:
         effects = {name: value[chosen] for name, value in effects.items()}
     else:
-        effects = recover_effects(posterior, x[chosen], rng, progress)
+        effects = posterior.draw_effects(x[chosen], rng, progress)
         effects.pop("log_density")
     attributes = {
         "pareto_k": weighted.pareto_k,
@@ -188,7 +187,7 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     chosen = evenly_spaced(run.draws, kept)
     x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
     statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
-    effects = recover_effects(posterior, x, rng, progress)
+    effects = posterior.draw_effects(x, rng, progress)
     log_density = effects.pop("log_density")
     attributes = {"tune": tune} | run.thinned(kept)
     if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
@@ -217,9 +216,8 @@ def nutpie_on(density, start, size: int, run: Run, rng):
     model = from_pyfunc(
         size, make_density, make_expand, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start
     )
-    # One core: Python densities of several chains would wait for each other.
     seed = int(rng.integers(2**32))
-    options = {"cores": 1, "seed": seed, "progress_bar": run.show, "save_warmup": False}
+    options = {"cores": min(run.cores, run.chains), "seed": seed, "progress_bar": run.show, "save_warmup": False}
     trace = nutpie.sample(model, draws=run.draws, tune=run.tune, chains=run.chains, **options)
     found = trace["sample_stats"].to_dataset().rename(mean_tree_accept="acceptance_rate")
     return trace["posterior"]["x"].to_numpy(), {name: found[name].to_numpy() for name in STATISTICS}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from scipy.special import logsumexp
 
@@ -76,7 +74,7 @@ def _sample_all(model: Model, run: Run, chosen):
             run.draws,
             tune=run.tune,
             chains=run.chains,
-            cores=min(run.chains, _cores()),
+            cores=min(run.chains, run.cores),
             random_seed=run.seed,
             progressbar=run.show,
             quiet=not run.show,
@@ -88,11 +86,6 @@ def _sample_all(model: Model, run: Run, chosen):
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
     # Computed here and not by PyMC's model: compiling them would take longer than sampling.
     return values | {"v": _effects_in_force(values, model)}, statistics
-
-
-def _cores() -> int:
-    """Cores this process may use; more chains at once would only wait for each other."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _effects_in_force(values, model: Model) -> np.ndarray:

@@ -1,46 +1,30 @@
-"""The collapsed posterior on an unconstrained scale, in NumPy.
+"""The collapsed posterior on an unconstrained scale.
 
 x holds gamma, eta, log tau, the correlations' parameters and, with a Beta prior on it, logit pi: for the
-intercept-only model five numbers, whatever the number of schools. Both samplers work on this object, so
-that neither compiles anything.
+intercept-only model five numbers, whatever the number of schools. Both samplers work on this object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import numpy as np
-from scipy.special import expit, log_expit, logit
+from scipy.special import log_expit, logit
 
 from ..spec.options import Model
-from . import kernel, quadrature
+from . import school
+from .cells import cells_of
+from .compiled import in_threads, usable_cores
 from .covariance import Conditional
-from .gradient import by_conditional, mixture_means, moments_of_u
 from .hyperparameters import Hyperparameters
-from .kernel import Component, Components
-from .sums import StudentSums, SummarySums, Sums
+from .school import Points, Students
+from .start import Start
 
-# Draw-school pairs evaluated at once: with 18 nodes each, an array takes just under a megabyte and stays
-# in a core's cache. (Threads were slower: operations this short contend for the interpreter's lock.)
-_BLOCK = 6400
-# The same for draws and students.
-_STUDENTS_BLOCK = 100_000
+# Draw-school pairs and draw-student pairs that a thread evaluates at once.
+_PAIRS, _ROWS = 40_000, 400_000
 
 
 def blocks(total: int, size: int) -> list[slice]:
     """Slices of at most `size` that cover range(total)."""
     return [slice(start, min(start + size, total)) for start in range(0, total, size)]
-
-
-class Local(NamedTuple):
-    """The schools at one or several points x: sums, components, and the directions of u."""
-
-    sums: Sums
-    root: tuple[np.ndarray, np.ndarray]  #: tau and L, without the schools' axis
-    both: Components
-    conditional: Conditional
-    directions: Components  #: F (..., J, K, K) of the spike and of the slab
 
 
 class CollapsedPosterior(Hyperparameters):
@@ -50,12 +34,17 @@ class CollapsedPosterior(Hyperparameters):
     ----------
     model : Model
         One that can be collapsed, on the scale of its design; log likelihoods are those of the data in their own units.
+    cores : int, optional
+        Threads that share draws. Default: the cores this process may use.
     """
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, cores: int | None = None):
         super().__init__(model)
-        design, self.units = model.design, model.units
-        self.sums = StudentSums(design) if design.table is None else SummarySums(design.table)
+        self.units, self.cores = model.units, cores or usable_cores()
+        self.cells = cells_of(model.design)
+        self.students = Students.of(self.cells)
+        #: the outcome's unit is part of a density (J,)
+        self.log_unit = model.design.n * np.log(self.units.unit)
         first = self.effects.start + self.covariance.effects
         self.tau_t = first - 1  # where log tau_t stands in x
         self.correlations = np.arange(first, self.effects.stop)  # their atanh in x
@@ -66,16 +55,15 @@ class CollapsedPosterior(Hyperparameters):
     @property
     def n_schools(self) -> int:
         """Number of schools."""
-        return len(self.sums.n)
+        return len(self.log_unit)
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """A point near the mode, and the Cholesky factor of a rough covariance around it."""
-        found = self.sums.start()
+        found = Start.of(self.cells)
         x, factor = np.zeros(self.size), 0.3 * np.eye(self.size)
-        x[self.gamma], x[self.eta] = found["gamma"], found["eta"]
-        taus = np.append(found["tau_u"], found["tau_t"])
-        x[self.effects.start : self.tau_t + 1] = np.log(taus)
-        factor[self.gamma, self.gamma], factor[self.eta, self.eta] = found["gamma_factor"], found["eta_factor"]
+        x[self.gamma], x[self.eta] = found.gamma, found.eta
+        x[self.effects.start : self.tau_t + 1] = np.log([*found.tau_u, found.tau_t])
+        factor[self.gamma, self.gamma], factor[self.eta, self.eta] = found.gamma_factor, found.eta_factor
         if self.learns_pi:
             x[self.pi] = logit(self.inclusion.prior.mean)
         return x, factor
@@ -85,119 +73,107 @@ class CollapsedPosterior(Hyperparameters):
         drawn = [self.prior_at(at).sample(draws, rng) for at in positions]
         return np.reshape(drawn, (len(positions), draws)).T
 
-    def _null_log_prior(self, x):
-        return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
+    def points(self, x, null: bool = False) -> Points:
+        """Hyperparameters at x (..., size), as a school sees them; where `null`, with a tau_t of zero."""
+        return self._points(x, self.covariance.constrain(x[..., self.effects]), null)
 
-    def null_log_density(self, x) -> np.ndarray:
-        """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
-        log_p = self._null_log_prior(x)
-        for draws, schools in self.blocks(len(x)):
-            local = self.at(x[draws], schools)
-            log_p[draws] += (self._constant(local) + kernel.log_spike(local.both.spike)).sum(axis=-1)
-        return log_p
+    def _points(self, x, root, null: bool) -> Points:
+        *moments, tau_t = self.covariance.conditional(*root)
+        parts = map(np.ascontiguousarray, (x[..., self.gamma], x[..., self.eta], *moments))
+        return Points(*parts, np.zeros_like(tau_t) if null else tau_t)
 
-    def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
-        """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
-        log_p, gradient = self.log_likelihood_and_gradient(x, -np.inf)
-        gradient += self.log_prior_gradient(x)
-        gradient[self.of_scale] = 0.0
-        return float(log_p + self._null_log_prior(x)), gradient
+    def log_mixture(self, x, log_spike, log_slab) -> np.ndarray:
+        """log p(y_j | hyperparameters) (S, J) of draws x (S, size)."""
+        log_odds = np.expand_dims(self.log_odds(x), -1)
+        return np.logaddexp(log_expit(log_odds) + log_slab, log_expit(-log_odds) + log_spike)
 
-    def at(self, x, schools=slice(None)) -> Local:
-        """Sums and components at x (..., size), with a last axis for the schools."""
-        sums = self.sums.at(x[..., self.gamma], x[..., self.eta], schools)
-        root = self.covariance.constrain(x[..., self.effects])
-        schools_axis = (slice(None),) * (x.ndim - 1) + (None,)
-        per_school = Conditional(*(value[schools_axis] for value in self.covariance.conditional(*root)))
-        slab, slab_directions = _component(sums, per_school, per_school.slab, per_school.slope)
-        spike, spike_directions = _component(sums, per_school, per_school.spike, None)
-        return Local(sums, root, Components(spike, slab), per_school, Components(spike_directions, slab_directions))
+    def likelihoods(self, x, null: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """log p(y_j | spike) and log p(y_j | slab) (S, J) of draws x (S, size)."""
+        return self._evaluate(x, np.empty((2, len(x), self.n_schools)), _nothing(self), null=null)
 
-    def blocks(self, draws: int, progress=None) -> Iterator[tuple[slice, slice]]:
-        """Draw and school slices that cover all pairs, small enough for the cache."""
-        schools = blocks(self.n_schools, _BLOCK)
-        together = min(_BLOCK // self.n_schools, _STUDENTS_BLOCK // self.sums.rows_per_draw)
-        jobs = [(d, s) for d in blocks(draws, max(1, together)) for s in schools]
-        for job in jobs:
-            yield job
+    def _evaluate(self, x, values, effects, *, seed: int = 0, null: bool = False):
+        """The same in `values` (2, S, J), and `effects` (delta, t and u), which are set."""
+        log_odds = self.log_odds(x) + np.zeros(len(x))
+        school.draw_effects(self.students, self.points(x, null), log_odds, seed, *values, *effects)
+        values -= self.log_unit
+        return values
+
+    def over_draws(self, work, draws: int, progress=None) -> None:
+        """work(slice, number) of slices that cover all draws, in threads; the number is the slice's place among them."""
+        size = max(1, min(_PAIRS // self.n_schools, _ROWS // len(self.cells.n)))
+        jobs = blocks(draws, size)
+        for _ in in_threads(lambda job: work(*job), zip(jobs, range(len(jobs)), strict=True), self.cores):
             if progress is not None:  # steps add up to one pass but for rounding, and tqdm warns beyond its total
                 progress.update(min(1 / len(jobs), progress.total - progress.n))
-
-    def evaluate(self, x, progress=None) -> Iterator[tuple[tuple[slice, slice], Local, quadrature.Quadrature]]:
-        """All draws x (S, size) and schools, block by block: where, the schools there, and their likelihoods."""
-        for draws, schools in self.blocks(len(x), progress):
-            local = self.at(x[draws], schools)
-            yield (draws, schools), local, quadrature.spike_and_slab(local.both)
 
     def log_density(self, x, progress=None) -> np.ndarray:
         """log posterior density (up to log p(y)) of draws x (S, size)."""
         log_p = self.log_prior(x)
-        for (draws, _), local, found in self.evaluate(x, progress):
-            log_p[draws] += self.log_likelihood(x[draws], local, found).sum(axis=-1)
+
+        def add(draws, _):
+            log_p[draws] += self.log_mixture(x[draws], *self.likelihoods(x[draws])).sum(axis=1)
+
+        self.over_draws(add, len(x), progress)
         return log_p
 
     def log_likelihood_by_school(self, x) -> np.ndarray:
         """log p(y_j | hyperparameters) of draws x (S, size), as (S, J)."""
-        values = np.empty((len(x), self.n_schools))
-        for where, local, found in self.evaluate(x):
-            values[where] = self.log_likelihood(x[where[0]], local, found)
-        return values
+        return self.log_mixture(x, *self.likelihoods(x))
 
-    def log_likelihood(self, x, here: Local, found: quadrature.Quadrature) -> np.ndarray:
-        """log p(y_j | hyperparameters) per draw and school (S, J)."""
-        log_odds = np.expand_dims(self.log_odds(x), -1)
-        mixture = np.logaddexp(log_expit(log_odds) + found.slab, log_expit(-log_odds) + found.spike)
-        return self._constant(here) + mixture
+    def draw_effects(self, x, rng, progress=None) -> dict[str, np.ndarray]:
+        """Per draw of x (S, size) and school: log_bf, delta, t (S, J) and u (S, J, K), drawn exactly; and log_density (S,).
 
-    def _constant(self, here: Local) -> np.ndarray:
-        """What spike and slab share; the outcome's unit included, which is part of a density."""
-        return here.sums.constant - here.sums.n * np.log(self.units.unit)
+        ``t`` and ``u`` are the effects in force: ``t`` is exactly zero where ``delta`` is. The same `rng` gives the same
+        draws on any number of cores.
+        """
+        shape = (len(x), self.n_schools)
+        delta, t, u = np.empty(shape, dtype=np.int8), np.empty(shape), np.empty((*shape, len(self.students.Z)))
+        log_bf, log_p = np.empty(shape), self.log_prior(x)
+        seeds = rng.integers(2**32, size=len(x))
+
+        def draw(draws, _):
+            values = np.empty((2, *t[draws].shape))
+            self._evaluate(x[draws], values, (delta[draws], t[draws], u[draws]), seed=seeds[draws.start])
+            log_bf[draws] = values[1] - values[0]
+            log_p[draws] += self.log_mixture(x[draws], *values).sum(axis=1)
+
+        self.over_draws(draw, len(x), progress)
+        return {"log_bf": log_bf, "delta": delta, "t": t, "u": u, "log_density": log_p}
+
+    def null_log_density(self, x) -> np.ndarray:
+        """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
+        return self._null_log_prior(x) + self.likelihoods(x, null=True)[0].sum(axis=1)
+
+    def _null_log_prior(self, x):
+        return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
+
+    def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
+        """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
+        log_p, gradient = self.log_likelihood_and_gradient(x, -np.inf, null=True)
+        gradient += self.log_prior_gradient(x)
+        gradient[self.of_scale] = 0.0
+        return float(log_p + self._null_log_prior(x)), gradient
 
     def log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """log posterior density and its gradient at one point x (size,)."""
         log_p, gradient = self.log_likelihood_and_gradient(x, self.log_odds(x))
         return float(log_p + self.log_prior(x)), gradient + self.log_prior_gradient(x)
 
-    def log_likelihood_and_gradient(self, x, log_odds: float) -> tuple[float, np.ndarray]:
-        """log p(y | hyperparameters) and its gradient at one point x (size,), given logit pi: -inf where all t are zero.
-
-        The gradient of a log mixture is the posterior mean of its components' gradients
-        (Fisher's identity), over the same quadrature nodes as the density itself.
-        """
-        log_p, gradient = 0.0, np.zeros(self.size)
-        for schools in blocks(self.n_schools, _BLOCK):
-            here = self.at(x, schools)
-            mixture, means, inclusion = mixture_means(here.both, log_odds)
-            log_p += (self._constant(here) + mixture).sum()
-            moments = [
-                moments_of_u(means.spike, here.directions.spike, here.conditional.spike, None),
-                moments_of_u(means.slab, here.directions.slab, here.conditional.slab, here.conditional.slope),
-            ]
-            su, suu = (spike + slab for spike, slab in zip(*moments, strict=True))
-            by_gamma, by_eta = self.sums.pull_back(here.sums, schools, means.spike.s + means.slab.s, su, suu)
-            gradient[self.gamma] += by_gamma
-            gradient[self.eta] += by_eta
-            gradient[self.effects] += self.covariance.pull_back(*here.root, by_conditional(means, here.directions))
-            if self.learns_pi:
-                gradient[self.pi] += (inclusion - expit(log_odds)).sum()
-        return log_p, gradient
+    def log_likelihood_and_gradient(self, x, log_odds: float, null: bool = False) -> tuple[float, np.ndarray]:
+        """log p(y | hyperparameters) and its gradient at one point x (size,), given logit pi."""
+        gradient, root = np.zeros(self.size), self.covariance.constrain(x[self.effects])
+        point = self._points(x, root, null)
+        log_p, by_gamma, by_eta, *by_moments, included = school.log_likelihood_and_gradient(
+            self.students, point._replace(tau_t=float(point.tau_t)), float(log_odds)
+        )
+        gradient[self.gamma], gradient[self.eta] = by_gamma, by_eta
+        gradient[self.effects] = self.covariance.pull_back(*root, Conditional(*by_moments))
+        if self.learns_pi:
+            gradient[self.pi] = included - self.n_schools / (1 + np.exp(-log_odds))
+        return log_p - self.log_unit.sum(), gradient
 
 
-def _component(sums: Sums, conditional: Conditional, variance, slope) -> tuple[Component, np.ndarray]:
-    """Spike or slab with u ~ Normal(slope z, variance), and its directions F."""
-    size = sums.factor.shape[-1]
-    if size == 1:
-        root = sums.factor[..., 0, 0]
-        loads, centres, directions = (variance[..., 0, 0] * root * root,), (sums.projection[..., 0],), sums.factor
-        slopes = (0.0 * root,) if slope is None else (root * slope[..., 0],)
-    else:
-        # Directions in which both the prior of u and the school's information on it are diagonal.
-        turned = np.swapaxes(sums.factor, -1, -2)
-        values, basis = np.linalg.eigh(turned @ variance @ sums.factor)
-        back = np.swapaxes(basis, -1, -2)
-        loads = tuple(np.moveaxis(np.maximum(values, 0.0), -1, 0))
-        centres = tuple(np.moveaxis((back @ sums.projection[..., None])[..., 0], -1, 0))
-        directions = sums.factor @ basis
-        along = 0.0 * values if slope is None else (back @ turned @ slope[..., None])[..., 0]
-        slopes = tuple(np.moveaxis(along, -1, 0))
-    return Component(sums.n, sums.sum_squares, conditional.tau_t, loads, centres, slopes), directions
+def _nothing(posterior: CollapsedPosterior) -> tuple[np.ndarray, ...]:
+    """Effects of no school: none are drawn."""
+    none = np.empty((0, 0))
+    return none.astype(np.int8), none, np.empty((0, 0, len(posterior.students.Z)))

@@ -17,7 +17,7 @@ from ..spec.priors import LEAST_NU
 from .cells import cells_of
 from .hyperparameters import Hyperparameters
 from .linear import solve_lower, solve_upper
-from .sums import StudentSums
+from .start import Start
 
 _LOG_2PI = np.log(2 * np.pi)
 
@@ -61,22 +61,22 @@ class MarginalPosterior(Hyperparameters):
     def start(self) -> np.ndarray:
         """Least squares and moments; chains that start here do not get lost."""
         design, x = self.design, np.zeros(self.size)
-        found = StudentSums(design).start()
-        scale_tau = found["tau_t"] / np.sqrt((design.S**2).mean(axis=0))
-        x[self.gamma], x[self.eta] = found["gamma"], found["eta"]
-        x[self.effects][: self.M] = np.log([*found["tau_u"], *scale_tau])
+        found = Start.of(self.cells)
+        scale_tau = found.tau_t / np.sqrt((design.S**2).mean(axis=0))
+        x[self.gamma], x[self.eta] = found.gamma, found.eta
+        x[self.effects][: self.M] = np.log([*found.tau_u, *scale_tau])
         if self.learns_pi:
             x[self.pi] = logit(self.inclusion.prior.mean)
         if self.student:
             x[self.nu] = np.log(20.0)
         if self.centred:
-            residual = design.y - design.X @ found["gamma"]
-            tau_u = found["tau_u"][0]
+            residual = design.y - design.X @ found.gamma
+            tau_u = found.tau_u[0]
             shrink = tau_u**2 / (tau_u**2 + residual.var() / design.n)
             schools = x[self.schools].reshape(self.J, self.M)
             schools[:, 0] = shrink * np.bincount(design.school, residual) / design.n
             for k, fixed in enumerate(self._fixed):
-                schools[:, k] += 0.0 if fixed is None else found["gamma"][fixed]
+                schools[:, k] += 0.0 if fixed is None else found.gamma[fixed]
         return x
 
     def constrain(self, x) -> dict[str, np.ndarray]:

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, broadcast, check_numbers, check_probability, whole_numbers
-from ..model.kernel import Effects, intercept_terms, one_effect
-from ..model.quadrature import spike_and_slab
+from ..model.school import intercept_only
 
 
 class Evidence(NamedTuple):
@@ -60,7 +59,7 @@ def school_evidence(
 
     Notes
     -----
-    u is integrated out analytically, t by quadrature, with an error in log_bf below 1e-6 (see `kernel`).
+    u is integrated out analytically, t by quadrature, with an error in log_bf below 1e-6.
 
     Examples
     --------
@@ -72,11 +71,9 @@ def school_evidence(
     values = {"n": n, "mean": mean, "sd": sd, "gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
     values = {name: check_numbers(name, value, *_RANGES.get(name, FINITE)) for name, value in values.items()}
     n, mean, sd, gamma, eta, tau_u, tau_t, rho = broadcast(**values)
-    terms = intercept_terms(n, mean, (n - 1) * sd**2, gamma, eta)
-    found = spike_and_slab(one_effect(terms, Effects(tau_u, tau_t, rho)))
-    log_bf = found.log_bf
-    inclusion = expit(log_bf + logit(inclusion_prior))
-    return Evidence(found.spike + terms.constant, found.slab + terms.constant, log_bf, inclusion)
+    log_spike, log_slab = intercept_only(n, mean, (n - 1) * sd**2, gamma, eta, tau_u, tau_t, rho)
+    log_bf = log_slab - log_spike
+    return Evidence(log_spike, log_slab, log_bf, expit(log_bf + logit(inclusion_prior)))
 
 
 _RANGES = {

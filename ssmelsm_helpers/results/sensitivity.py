@@ -15,7 +15,6 @@ from ..arguments import check_probability, check_seed, sequence, shown, warn
 from ..fitting.importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
 from ..fitting.sampling import Run, by_name, run_importance
 from ..fitting.tree import Draws, assemble, observed_schools
-from ..model.recovery import recover_effects
 from ..spec.inclusion import Inclusion
 from .checks import effective_share
 from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd
@@ -129,7 +128,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     rng = np.random.default_rng(check_seed(random_seed))
     chosen, replicate = resample(weighted, len(x), rng), replicates_of(fit)
     x = x[chosen]
-    effects = recover_effects(posterior, x, rng)
+    effects = posterior.draw_effects(x, rng)
     effects.pop("log_density")
     attributes = {
         "pareto_k": weighted.pareto_k,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +21,8 @@ _MOST_SHARE, _MOST_PULL = 0.5, 1.25
 _ENOUGH, _FEW = 1000, 100
 
 
-class CoefficientPriors(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class CoefficientPriors:
     """Independent priors of combinations of a submodel's coefficients g: of rows @ g + offset."""
 
     terms: tuple[str, ...]
@@ -27,10 +30,14 @@ class CoefficientPriors(NamedTuple):
     offset: np.ndarray  #: (P,)
     priors: tuple[ScalarPrior, ...]
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Whether they are about the coefficients themselves."""
         return not self.offset.any() and np.array_equal(self.rows, np.eye(len(self.rows)))
+
+    @cached_property
+    def _log_volume(self) -> float:
+        return float(np.linalg.slogdet(self.rows)[1])
 
     def combinations(self, coefficients) -> np.ndarray:
         """What the priors are about, from coefficients (..., P)."""
@@ -40,7 +47,7 @@ class CoefficientPriors(NamedTuple):
         """log density at coefficients (..., P)."""
         values = self.combinations(coefficients)
         total = sum(prior.log_density(values[..., at]) for at, prior in enumerate(self.priors))
-        return total + np.linalg.slogdet(self.rows)[1]
+        return total + self._log_volume
 
     def gradient(self, coefficients) -> np.ndarray:
         """Its gradient at coefficients (P,)."""

@@ -10,6 +10,7 @@ from scipy.integrate import quad
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
 from ssmelsm_helpers.data.schools import check_summary
 from ssmelsm_helpers.fitting.importance import find_mode
+from ssmelsm_helpers.model.collapsed import CollapsedPosterior
 from ssmelsm_helpers.model.pymc.collapsed_model import collapsed_model
 from ssmelsm_helpers.spec.design import Design
 from ssmelsm_helpers.spec.standard import Margins
@@ -146,14 +147,15 @@ def test_laplace_covariance_is_close_to_the_posteriors():
     np.testing.assert_allclose(sd, [0.029, 0.0089, 0.0229 / 0.3404], rtol=0.1)
 
 
-def test_density_of_many_draws_does_not_depend_on_the_blocks(schools, points, monkeypatch):
-    """Blocks exist for the cache's sake only."""
-    from ssmelsm_helpers.model import collapsed as module
-
-    posterior = posterior_of(schools, 0.5, Priors())
-    whole = posterior.log_density(points)
-    monkeypatch.setattr(module, "_BLOCK", 7)
-    np.testing.assert_allclose(posterior.log_density(points), whole, rtol=1e-8, atol=1e-6)
+def test_cores_share_the_draws_and_change_none(schools, points):
+    """Densities and effects are those of one core, to the last bit."""
+    posteriors = [CollapsedPosterior(model_of(schools), cores) for cores in (1, 2, 5)]
+    draws = np.repeat(points, 2000, axis=0)
+    found = [posterior.draw_effects(draws, np.random.default_rng(1)) for posterior in posteriors]
+    for other in found[1:]:
+        for name, value in found[0].items():
+            np.testing.assert_array_equal(value, other[name])
+    np.testing.assert_array_equal(posteriors[0].log_density(draws), posteriors[1].log_density(draws))
 
 
 def test_every_prior_is_checked():

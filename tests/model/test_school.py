@@ -1,4 +1,4 @@
-"""The quadrature and the school likelihood: against independent integration, over the whole documented range.
+"""The compiled school likelihood: against independent integration, over the whole documented range.
 
 Everything else (both samplers, PIPs, verdicts) is a function of these numbers, so they are tested hardest.
 """
@@ -10,11 +10,11 @@ from brute_force import Case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers.model import kernel, quadrature
+from ssmelsm_helpers.model.school import intercept_only
 
 # The documented accuracy of a log Bayes factor, relative to max(1, |log_bf|).
 ACCURACY = 1e-6
-# The documented range, its ends and what lies on both sides of the node table's edges. Deviations of a school's mean
+# The documented range, its ends and what lies on both sides of where the number of nodes changes. Deviations of a school's mean
 # in units of the SD that the model gives it in the spike: three of them hold 99.7 % of all schools.
 RANGE = {
     "n": [1.0, 2.0, 3.0, 10.0, 29.0, 300.0, 10_000.0, 100_000.0],
@@ -56,38 +56,18 @@ def pick(values, where):
     return type(values)(*(value[where] for value in values))
 
 
-def package_terms(case: Case):
-    """The package's view of a case: its terms, spike and slab."""
-    terms = kernel.intercept_terms(case.n, case.mean, case.sum_squares, case.gamma, case.eta)
-    return terms, kernel.one_effect(terms, kernel.Effects(case.tau_u, case.tau_t, case.rho))
-
-
-def quick_path(both):
-    """What NumPy's samplers use: guessed limits where they prove themselves."""
-    return quadrature.spike_and_slab(both).log_bf
-
-
-def full_scan(both):
-    """What the PyMC model uses: limits by scanning, everywhere."""
-    count = int(np.max(kernel.node_count(both.slab.tau_t)))
-    return kernel.log_slab(both.slab, kernel.slab_limits(both.slab), count) - kernel.log_spike(both.spike)
-
-
-def by_node_count(path, case: Case) -> np.ndarray:
-    """Evaluate together what needs as many nodes: in a mixed batch the hardest entry would give all others its own."""
-    found, counts = np.empty(len(case.n)), kernel.node_count(case.tau_t)
-    for count in np.unique(counts):
-        found[counts == count] = path(package_terms(pick(case, counts == count))[1])
-    return found
+def log_bf_of(case: Case) -> np.ndarray:
+    """The package's log Bayes factors."""
+    log_spike, log_slab = intercept_only(*case)
+    return log_slab - log_spike
 
 
 def relative_error(found, exact) -> np.ndarray:
     return np.abs(found - exact) / np.maximum(1, np.abs(exact))
 
 
-@pytest.mark.parametrize("path", [quick_path, full_scan])
-def test_log_bayes_factors_are_accurate_over_the_whole_range(path, cases, exact_log_bf):
-    error = relative_error(by_node_count(path, cases), exact_log_bf)
+def test_log_bayes_factors_are_accurate_over_the_whole_range(cases, exact_log_bf):
+    error = relative_error(log_bf_of(cases), exact_log_bf)
     worst = {name: float(value[error.argmax()]) for name, value in cases._asdict().items()}
     assert error.max() <= ACCURACY, worst
 
@@ -98,14 +78,6 @@ def test_the_dense_reference_agrees_with_adaptive_quadrature(cases, exact_log_bf
     exact = np.array([brute_force.log_slab_quad(pick(cases, i)) for i in chosen])
     exact -= brute_force.log_spike(pick(cases, chosen))
     assert relative_error(exact_log_bf[chosen], exact).max() <= ACCURACY / 100
-
-
-def test_guessed_limits_are_used_and_scanned_ones_where_they_fail(cases):
-    """The fast lane must not be empty, and must not be trusted blindly either."""
-    _, both = package_terms(pick(cases, cases.tau_t == 0.12))
-    guessed, scanned = quadrature.spike_and_slab(both).pieces
-    assert len(guessed.density) == quadrature.QUICK_NODES
-    assert len(guessed.slab.n) > len(scanned.slab.n) > 0
 
 
 TINY_SCHOOLS = [[0.4], [1.9], [-0.3, 0.1], [0.2, 0.2], [-1.0, 0.3, 2.1], [-0.2, 0.0, 0.1, 0.15]]
@@ -124,34 +96,9 @@ def test_likelihood_of_students_is_right_with_all_constants(scores, setting):
     mean = np.mean(scores)
     sum_squares = np.sum((scores - mean) ** 2)
     case = Case(*(np.array([float(v)]) for v in (len(scores), mean, sum_squares, GAMMA, ETA, *setting.values())))
-    terms, both = package_terms(case)
-    found = quadrature.spike_and_slab(both)
-    assert found.spike[0] + terms.constant[0] == pytest.approx(exact.log_spike, abs=1e-6)
-    assert found.slab[0] + terms.constant[0] == pytest.approx(exact.log_slab, abs=1e-6)
-    mixture = kernel.log_mixture(found.spike, found.slab, 0.3)[0] + terms.constant[0]
-    assert mixture == pytest.approx(np.log(0.3 * np.exp(exact.log_slab) + 0.7 * np.exp(exact.log_spike)), abs=1e-6)
-
-
-def test_numpy_and_pytensor_give_the_same_numbers(cases):
-    """One formula serves both: spike, limits, slab, mixture and node counts."""
-    import pytensor
-    import pytensor.tensor as pt
-
-    some = pick(cases, np.random.default_rng(2).choice(len(cases.n), 500, replace=False))
-    symbols = Case(*(pt.dvector(name) for name in Case._fields))
-    count = 112
-
-    def outputs(both, xp):
-        limits = kernel.slab_limits(both.slab, xp)
-        spike, slab = kernel.log_spike(both.spike, xp), kernel.log_slab(both.slab, limits, count, xp)
-        return [spike, slab, *limits, kernel.log_mixture(spike, slab, 0.2, xp), kernel.node_count(both.slab.tau_t, xp)]
-
-    terms = kernel.intercept_terms(*symbols[:5], pt)
-    graph = outputs(kernel.one_effect(terms, kernel.Effects(*symbols[5:])), pt)
-    from_pytensor = pytensor.function(list(symbols), graph, mode="FAST_COMPILE")(*some)
-    from_numpy = outputs(package_terms(some)[1], np)
-    for there, here in zip(from_pytensor, from_numpy, strict=True):
-        np.testing.assert_allclose(there, here, rtol=1e-10, atol=1e-10)
+    log_spike, log_slab = intercept_only(*case)
+    assert log_spike[0] == pytest.approx(exact.log_spike, abs=1e-6)
+    assert log_slab[0] == pytest.approx(exact.log_slab, abs=1e-6)
 
 
 def number(low, high):
@@ -175,7 +122,7 @@ schools = st.fixed_dictionaries(
 
 def log_bf(n, mean, sd, gamma, eta, tau_u, tau_t, rho) -> float:
     case = Case(*(np.array([float(v)]) for v in (n, mean, (n - 1) * sd**2, gamma, eta, tau_u, tau_t, rho)))
-    return float(quick_path(package_terms(case)[1])[0])
+    return float(log_bf_of(case)[0])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

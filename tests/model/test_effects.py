@@ -11,7 +11,8 @@ from scipy.special import expit, logit
 
 from ssmelsm_helpers import Priors
 from ssmelsm_helpers.data.schools import check_summary
-from ssmelsm_helpers.model import kernel, quadrature, recovery
+from ssmelsm_helpers.model import school
+from ssmelsm_helpers.model.school import AT, DENSITY, Points, Students
 
 GAMMA, ETA = 0.1, -0.25
 # n, school SD over the average, deviation of its mean, tau_u, tau_t, rho: corners where the density is wide,
@@ -47,49 +48,62 @@ def test_t_follows_the_slabs_density(name):
     Without the rejection step the interpolation's variance is several per cent too large: that is found.
     """
     case, size = case_of(*HARD[name]), 100_000
-    one = Case(*(np.full(1, value) for value in case))
-    terms = kernel.intercept_terms(one.n, one.mean, one.sum_squares, one.gamma, one.eta)
-    both = kernel.one_effect(terms, kernel.Effects(one.tau_u, one.tau_t, one.rho))
-    (found,) = quadrature.spike_and_slab(both).pieces
-    z = recovery.draw_slab(quadrature.part_of(found, np.zeros(size, dtype=int)), np.random.default_rng(3))
-    assert stats.kstest(z, cdf_of(case)).pvalue > 1e-4
+    students, point = in_package(case)
+    draws = Points(*(np.repeat(value[None], size, axis=0) for value in point))
+    found = [np.empty((size, 1)) for _ in range(3)]
+    delta, u = np.empty((size, 1), dtype=np.int8), np.empty((size, 1, 1))
+    school.draw_effects(students, draws, np.full(size, 600.0), 3, *found[:2], delta, found[2], u)
+    assert (delta == 1).all()
+    assert stats.kstest(found[2][:, 0] / case.tau_t, cdf_of(case)).pvalue > 1e-4
 
 
-def largest_ratio(piece) -> float:
-    """Largest density / interpolation between the nodes, in cells that hold a millionth of a school's mass."""
-    peak, density = piece.peak, piece.density
-    nodes = kernel.nodes_between(piece.limits, len(density))
+def in_package(case: Case) -> tuple[Students, Points]:
+    """A case as the compiled functions see it."""
+    one, variance = np.ones((1, 1)), np.full((1, 1), case.tau_u**2)
+    values = (np.full(1, value) for value in (case.n, case.mean, case.sum_squares))
+    students = Students(one, one, one, *values, np.array([0, 1]))
+    slope, free = np.full(1, case.tau_u * case.rho), 1 - case.rho**2
+    return students, Points(
+        *np.full((2, 1), [[case.gamma], [case.eta]]), slope, variance * free, variance, np.array(case.tau_t)
+    )
+
+
+def largest_ratio(case: Case) -> float:
+    """Largest density / interpolation between the nodes, in cells that hold a millionth of a school's mass.
+
+    The density between them is the independent one.
+    """
+    (X, W, Z, n, mean, squares, starts), (gamma, eta, slope, slab_V, spike_V, tau_t) = in_package(case)
+    rows, seen, spike, slab, nodes = school._room(starts, 1)
+    count, Q, _ = school._add_up(X, W, Z, n, mean, squares, 0, 1, gamma, eta, rows, seen)
+    likelihoods = count, Q, seen, np.zeros(1), slope, spike_V, slab_V, float(tau_t), spike, slab, nodes
+    _, _, step, size, _, _ = school._likelihoods(*likelihoods)
+    at, density = nodes[AT, :size], nodes[DENSITY, :size]
     mass = density[1:] + density[:-1]
-    ratio = np.zeros_like(mass)
-    for fraction in np.linspace(0, 1, 9)[1:-1]:
-        at = nodes[:-1] + fraction * (nodes[1] - nodes[0])
-        between = np.exp(kernel.log_integrand(at, piece.slab) - peak)
-        ratio = np.maximum(ratio, between / (density[:-1] + fraction * (density[1:] - density[:-1])))
-    return float(ratio[mass > 1e-6 * mass.sum(axis=0)].max())
+    between = at[:-1] + np.linspace(0, 1, 9)[1:-1, None] * step
+    top = brute_force.log_slab_integrand(case, at).max()
+    linear = density[:-1] + np.linspace(0, 1, 9)[1:-1, None] * np.diff(density)
+    ratio = (np.exp(brute_force.log_slab_integrand(case, between) - top) / linear).max(axis=0)
+    return float(ratio[mass > 1e-6 * mass.sum()].max())
 
 
 def test_rejection_bound_holds_wherever_there_is_mass():
     """density / interpolation stays below the bound in every cell that holds a millionth of the slab's mass.
 
-    Elsewhere the sampler would be off by less than such cells hold. The range is the kernel's documented one.
+    Elsewhere the sampler would be off by less than such cells hold. The range is the likelihood's documented one.
     """
-    grid = np.meshgrid(
-        [1.0, 2.0, 3.0, 6.0, 10.0, 20.0, 30.0, 300.0, 10_000.0, 100_000.0],
-        [-0.95, -0.5, 0.0, 0.3, 0.95],
-        [0.2, 0.5, 1.0, 1.4, 5.0],
-        [0.0, 1.0, 3.0],
-        [0.05, 0.35, 1.5],
-        indexing="ij",
-    )
-    n, rho, sd_ratio, deviation, tau_u = (values.ravel() for values in grid)
-    mean = deviation * np.sqrt(tau_u**2 + np.exp(2 * ETA) / n)
-    terms = kernel.intercept_terms(n, mean, (n - 1) * (sd_ratio * np.exp(ETA)) ** 2, 0.0, np.full_like(n, ETA))
     worst = {}
     for tau_t in (0.01, 0.05, 0.12, 0.121, 0.19, 0.25, 0.3, 0.42, 0.45, 0.451, 0.55, 1.2, 1.21, 3.0):
-        effects = kernel.Effects(tau_u, np.full_like(n, tau_t), rho)
-        found = quadrature.spike_and_slab(kernel.one_effect(terms, effects))
-        worst[tau_t] = max(largest_ratio(piece) for piece in found.pieces)
-    assert max(worst.values()) <= recovery._BOUND, worst
+        cases = [
+            case_of(n, sd_ratio, deviation * np.sqrt(tau_u**2 + np.exp(2 * ETA) / n), tau_u, tau_t, rho)
+            for n in (1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 300.0, 100_000.0)
+            for rho in (-0.95, -0.5, 0.0, 0.3, 0.95)
+            for sd_ratio in (0.2, 1.0, 1.4, 5.0)
+            for deviation in (0.0, 1.0, 3.0)
+            for tau_u in (0.05, 0.35, 1.5)
+        ]
+        worst[tau_t] = max(map(largest_ratio, cases))
+    assert max(worst.values()) <= school.BOUND, worst
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +125,7 @@ def recovered(small):
     """Many recoveries at one value of the hyperparameters."""
     posterior = posterior_of(small[0], 0.3, Priors())
     x = np.array([GAMMA, ETA, np.log(SETTING["tau_u"]), np.log(SETTING["tau_t"]), np.arctanh(SETTING["rho"])])
-    return recovery.recover_effects(posterior, np.tile(x, (DRAWS, 1)), np.random.default_rng(4))
+    return posterior.draw_effects(np.tile(x, (DRAWS, 1)), np.random.default_rng(4))
 
 
 def within_monte_carlo(draws, expected, errors=4.5) -> bool:

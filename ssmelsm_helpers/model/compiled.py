@@ -1,0 +1,41 @@
+"""How scalar loops are compiled, once per machine, and shared among the cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from numba import njit
+
+# Other threads run meanwhile; a division by zero far outside gives NaN, which samplers reject; sums may be taken in any
+# order, so that several students are added at once.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+
+
+def compiled(function):
+    """The function as machine code, kept in a cache beside its file or in the user's own; without one for this process only.
+
+    The cache knows when this function's file changes, not when another one does: functions that call each other stand in
+    one file.
+    """
+    try:
+        return njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # no directory can be written to
+        return njit(**_OPTIONS)(function)
+
+
+def usable_cores() -> int:
+    """Cores this process may use; the environment variable SSMELSM_CORES can say fewer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("SSMELSM_CORES", "")
+    return min(cores, int(asked)) if asked.isdigit() and int(asked) > 0 else cores
+
+
+def in_threads(work: Callable, jobs: Iterable, cores: int) -> Iterator:
+    """work(job) of every job, in their order; compiled loops run at once."""
+    if cores == 1:
+        yield from map(work, jobs)
+    else:
+        with ThreadPoolExecutor(cores) as pool:
+            yield from pool.map(work, jobs)

@@ -1,0 +1,508 @@
+r"""What one school says, compiled: its likelihood with u, t and delta integrated out, the gradient, and an exact draw.
+
+Students enter through a few sums. With residuals r_i = y_i - x_i'gamma, weights w_i = exp(-2 w_i'eta) and the rows z_i of
+the K location effects, M = sum w_i z_i z_i' = R R', R p = sum w_i r_i z_i and Q = sum w_i r_i^2 - p'p. Given u and t the log
+likelihood is c - n t - s (Q + |p - R'u|^2) / 2 with s = exp(-2 t).
+
+Spike and slab differ in what u is before the data. In the slab t = tau_t z, z ~ Normal(0, 1), and u given z is
+Normal(slope z, V); in the spike t = 0 and u ~ Normal(0, V). Along the eigenvectors O of R'V R all is independent: with
+F = R O, loads lambda = diag(F'V F), centres d = O'p and slopes b = F'slope, u integrated out leaves
+
+.. math:: \log p(y_j | t) = c - n t - \tfrac12 s Q - \tfrac12 \sum_k \Big( \log(1 + \lambda_k s)
+          + \frac{s (d_k - b_k z)^2}{1 + \lambda_k s} \Big).
+
+The integral over z is a trapezoidal sum between limits that are found for each school: for a smooth integrand that vanishes
+at both ends it converges exponentially, for one student as for 100,000 (Trefethen & Weideman, 2014, *SIAM Review*, 56, 385).
+
+What is known of one school stands in three small matrices, whose rows have names: ``seen``, a spike or slab (``part``), and
+the ``nodes`` of the integral. (Matrices because the compiler counts the owners of every array that is handed on.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .cells import Cells
+from .compiled import compiled
+
+# A part: loads, centres and slopes, then F (K rows), then V F (K rows), which is how u follows a pull along the directions.
+LOAD, CENTRE, SLOPE, F = 0, 1, 2, 3
+# Nodes: z, s, the integrand over its largest value, d log p / dt; per direction the students' pull a on u and their
+# information b; and E[u | z].
+AT, S, DENSITY, BY_T, PULL = 0, 1, 2, 3, 4
+
+_LOG_2PI = math.log(2 * math.pi)
+# The sum stops where the integrand has fallen to exp(-16), about 1e-7, of its peak: less than 1e-8 of the integral is beyond.
+_DROP = 16.0
+# Where the integrand is close to a Gaussian, limits are guessed, some seven SDs to either side, and few nodes do: for a small
+# tau_t always, for a larger one in schools of enough students whose mean is not too far from the others.
+_GUESSED_SDS, _GUESSED = 7.0, 18
+_QUICK_TAU, _QUICK_SLOPE, _QUICK_N, _USUAL_MEAN = 0.18, 80.0, 20.0, 4.2
+_SCANNED, _SCANS = 32, 3
+_MOST_NODES = 112
+# |t| beyond 150 is a school SD of e^150: no data ask for it, and exp(2 t) stays finite.
+_LARGEST_T = 150.0
+# What students say of a direction of u, less than this beside the rest, is rounding.
+_RANK = 1e-12
+_ROTATIONS = 8
+# Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_recovery.py).
+BOUND = 1.22
+
+
+class Students(NamedTuple):
+    """Rows of students who are alike in all columns; those of school j are starts[j] to starts[j + 1]."""
+
+    X: np.ndarray  #: (P, N), columns first, as loops run over students
+    W: np.ndarray  #: (Q, N)
+    Z: np.ndarray  #: (K, N)
+    n: np.ndarray  #: (N,) students of each row
+    mean: np.ndarray  #: (N,) of their outcomes
+    squares: np.ndarray  #: (N,) squared deviations from it
+    starts: np.ndarray  #: (J + 1,)
+
+    @classmethod
+    def of(cls, cells: Cells) -> Students:
+        """From cells."""
+        columns = (np.ascontiguousarray(matrix.T, dtype=float) for matrix in (cells.X, cells.W, cells.Z))
+        starts = np.flatnonzero(np.diff(cells.school, prepend=-1, append=-1))
+        values = (np.array(part, dtype=float) for part in (cells.n, cells.mean, cells.sum_squares))  # may be read-only
+        return cls(*columns, *values, starts)
+
+
+class Points(NamedTuple):
+    """Hyperparameters of draws (first axis)."""
+
+    gamma: np.ndarray  #: (..., P)
+    eta: np.ndarray  #: (..., Q)
+    slope: np.ndarray  #: (..., K) E[u | z] / z
+    slab: np.ndarray  #: (..., K, K) Cov(u | z)
+    spike: np.ndarray  #: (..., K, K) Cov(u)
+    tau_t: np.ndarray  #: (...); zero: there is no slab
+
+
+@compiled
+def _room(starts, K):
+    """Empty matrices: rows of residuals and weights; what is seen of a school (R, and p below); spike, slab, nodes."""
+    most = 0
+    for j in range(len(starts) - 1):
+        most = max(most, starts[j + 1] - starts[j])
+    part = F + 2 * K, K
+    return (
+        np.empty((2, most)),
+        np.empty((K + 1, K)),
+        np.empty(part),
+        np.empty(part),
+        np.empty((PULL + 3 * K, _MOST_NODES)),
+    )
+
+
+@compiled
+def _add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
+    """n, Q and c of a school; its residuals, its weights (times n), R and p are set."""
+    K = len(Z)
+    for i in range(size):
+        rows[0, i], rows[1, i] = mean[first + i], 0.0
+    for k in range(len(gamma)):
+        for i in range(size):
+            rows[0, i] -= X[k, first + i] * gamma[k]
+    for k in range(len(eta)):
+        for i in range(size):
+            rows[1, i] += W[k, first + i] * eta[k]
+    count = log_sds = Q = 0.0
+    for i in range(size):
+        count += n[first + i]
+        log_sds += n[first + i] * rows[1, i]
+        w = math.exp(-2 * rows[1, i])
+        rows[1, i] = n[first + i] * w
+        Q += w * squares[first + i] + rows[1, i] * rows[0, i] ** 2
+    # R R' = M row by row; a direction of which the students say nothing has zeros.
+    for k in range(K):
+        p = 0.0
+        for i in range(size):
+            p += rows[1, i] * rows[0, i] * Z[k, first + i]
+        for m in range(k + 1):
+            M = 0.0
+            for i in range(size):
+                M += rows[1, i] * Z[k, first + i] * Z[m, first + i]
+            least = _RANK * M
+            for i in range(m):
+                M -= seen[k, i] * seen[m, i]
+            if m == k:
+                seen[k, k] = math.sqrt(M) if least < M else 0.0
+            else:
+                seen[m, k], seen[k, m] = 0.0, M / seen[m, m] if seen[m, m] > 0 else 0.0
+                p -= seen[k, m] * seen[K, m]
+        seen[K, k] = p / seen[k, k] if seen[k, k] > 0 else 0.0
+        Q -= seen[K, k] ** 2
+    return count, max(Q, 0.0), -0.5 * count * _LOG_2PI - log_sds
+
+
+@compiled
+def _turn(seen, slope, V, part):
+    """Set a spike or slab in which u ~ Normal(slope z, V)."""
+    K = len(slope)
+    if K == 1:
+        R = seen[0, 0]
+        part[F, 0], part[F + 1, 0] = R, V[0, 0] * R
+        part[LOAD, 0], part[CENTRE, 0], part[SLOPE, 0] = V[0, 0] * R * R, seen[1, 0], R * slope[0]
+        return
+    inner, basis = np.empty((K, K)), np.empty((K, K))
+    for k in range(K):
+        for m in range(K):
+            inner[k, m] = 0.0
+            for i in range(K):
+                for q in range(K):
+                    inner[k, m] += seen[i, k] * V[i, q] * seen[q, m]
+    _diagonalise(inner, basis)
+    for k in range(K):
+        part[LOAD, k], part[CENTRE, k], part[SLOPE, k] = max(inner[k, k], 0.0), 0.0, 0.0
+        for m in range(K):
+            part[F + m, k] = 0.0
+            for i in range(K):
+                part[F + m, k] += seen[m, i] * basis[i, k]
+            part[CENTRE, k] += basis[m, k] * seen[K, m]
+            part[SLOPE, k] += part[F + m, k] * slope[m]
+        for m in range(K):
+            part[F + K + m, k] = 0.0
+            for i in range(K):
+                part[F + K + m, k] += V[m, i] * part[F + i, k]
+
+
+@compiled
+def _diagonalise(A, basis):
+    """Jacobi's rotations: the diagonal of A becomes its eigenvalues, the columns of basis its eigenvectors."""
+    K = len(A)
+    for k in range(K):
+        for m in range(K):
+            basis[k, m] = 1.0 if k == m else 0.0
+    for _ in range(_ROTATIONS if K > 2 else 1):
+        for p in range(K):
+            for q in range(p + 1, K):
+                angle = 0.5 * math.atan2(2 * A[p, q], A[q, q] - A[p, p])
+                cos, sin = math.cos(angle), math.sin(angle)
+                for k in range(K):
+                    A[k, p], A[k, q] = cos * A[k, p] - sin * A[k, q], sin * A[k, p] + cos * A[k, q]
+                    basis[k, p], basis[k, q] = (
+                        cos * basis[k, p] - sin * basis[k, q],
+                        sin * basis[k, p] + cos * basis[k, q],
+                    )
+                for k in range(K):
+                    A[p, k], A[q, k] = cos * A[p, k] - sin * A[q, k], sin * A[p, k] + cos * A[q, k]
+
+
+@compiled
+def _log_integrand(low, step, count, n, Q, tau_t, part, nodes):
+    """log p(y_j | t = tau_t z) - z^2 / 2 without c at equally spaced z, set as density; its largest value."""
+    s, ratio, peak = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf
+    for i in range(count):
+        z = low + i * step
+        nodes[AT, i], nodes[S, i], nodes[DENSITY, i] = z, s, -0.5 * (s * Q + z * z) - n * tau_t * z
+        s *= ratio
+    for k in range(part.shape[1]):
+        load, centre, slope = part[LOAD, k], part[CENTRE, k], part[SLOPE, k]
+        for i in range(count):
+            inflation, deviation = 1 + load * nodes[S, i], centre - slope * nodes[AT, i]
+            nodes[DENSITY, i] -= 0.5 * (nodes[S, i] * deviation * deviation / inflation + math.log(inflation))
+    for i in range(count):
+        peak = max(peak, nodes[DENSITY, i])
+    return peak
+
+
+@compiled
+def _asked(n, Q, tau_t, part):
+    """z that the school's SD asks for; precision and precision-weighted mean of z that its mean, through rho, asks for."""
+    df, by_spread, precision, pull = n - part.shape[1], 0.0, 0.0, 0.0
+    if df > 0 and Q > 0:
+        by_spread = min(max(0.5 * math.log(Q / df), -60.0), 60.0) / tau_t
+    for k in range(part.shape[1]):
+        by = part[SLOPE, k] / (1 + part[LOAD, k])
+        precision += by * part[SLOPE, k]
+        pull += by * part[CENTRE, k]
+    return by_spread, precision, pull
+
+
+@compiled
+def _guess(n, Q, tau_t, part):
+    """First node, step and number of nodes, by a Gaussian approximation that reaches further out towards a larger SD."""
+    by_spread, precision, pull = _asked(n, Q, tau_t, part)
+    from_spread = 2 * max(n - part.shape[1], 0.0) * tau_t**2
+    curvature = 1 + from_spread + precision
+    centre, width = (from_spread * by_spread + pull) / curvature, _GUESSED_SDS / math.sqrt(curvature)
+    # The data refute a t too low sooner than one as much too high: the third derivative is 2 tau_t from_spread.
+    stretch, bound = 1 + tau_t * from_spread * width / (3 * curvature), _LARGEST_T / tau_t
+    low, high = max(centre - width / stretch, -bound), min(centre + width * stretch, bound)
+    return low, (high - low) / (_GUESSED - 1), _GUESSED
+
+
+@compiled
+def _scan(n, Q, tau_t, part, nodes):
+    """The same by looking: from the prior's bulk and what SD and mean ask for, three times closer around the peak."""
+    by_spread, precision, pull = _asked(n, Q, tau_t, part)
+    by_mean, bound = pull / (1 + precision), _LARGEST_T / tau_t
+    low = max(min(by_spread, by_mean, 0.0) - 8.0, -bound)
+    high = min(max(by_spread, by_mean, 0.0) + 8.0, bound)
+    scanned = np.int64(_SCANNED)  # a variable: functions are compiled once more for every literal
+    for _ in range(_SCANS):
+        step = (high - low) / (_SCANNED - 1)
+        least = _log_integrand(low, step, scanned, n, Q, tau_t, part, nodes) - _DROP
+        first, last = _SCANNED, 0
+        for i in range(_SCANNED):
+            if nodes[DENSITY, i] > least:
+                first, last = min(first, i), i
+        low, high = low + (first - 1) * step, low + (last + 1) * step
+    # More tau_t, more skewness: so many hold the error in a log Bayes factor below 1e-6.
+    count = 20 if tau_t <= 0.12 else 44 if tau_t <= 0.45 else 64 if tau_t <= 1.2 else _MOST_NODES
+    return low, (high - low) / (count - 1), count
+
+
+@compiled
+def _proven(peak, surprise, n, tau_t, nodes):
+    """Whether guessed nodes show the whole peak well, where no second one can hide (by a mean far from the others)."""
+    seen = 0
+    for i in range(_GUESSED):
+        seen += 1 if nodes[DENSITY, i] > peak - _DROP else 0
+    whole = max(nodes[DENSITY, 0], nodes[DENSITY, _GUESSED - 1]) <= peak - _DROP and seen >= _GUESSED // 2
+    return whole and surprise <= _USUAL_MEAN**2 and n >= min(_QUICK_SLOPE * (tau_t - _QUICK_TAU), _QUICK_N)
+
+
+@compiled
+def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes):
+    """log p(y_j | spike) and log p(y_j | slab) without c; the step between nodes, how many, their total density, the peak."""
+    _turn(seen, flat, spike_V, spike)
+    surprise = log_volume = 0.0
+    for k in range(len(flat)):
+        surprise += spike[CENTRE, k] ** 2 / (1 + spike[LOAD, k])
+        log_volume += math.log(1 + spike[LOAD, k])
+    log_spike = -0.5 * (Q + surprise + log_volume)
+    if tau_t == 0:
+        return log_spike, log_spike, 0.0, 0, 0.0, 0.0
+    _turn(seen, slope, slab_V, slab)
+    low, step, count = _guess(n, Q, tau_t, slab)
+    peak = _log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
+    if not _proven(peak, surprise, n, tau_t, nodes):
+        low, step, count = _scan(n, Q, tau_t, slab, nodes)
+        peak = _log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
+    total = 0.0
+    for i in range(count):
+        nodes[DENSITY, i] = math.exp(nodes[DENSITY, i] - peak)
+        total += nodes[DENSITY, i]
+    return log_spike, peak + math.log(total * step) - 0.5 * _LOG_2PI, step, count, total, peak
+
+
+@compiled
+def draw_effects(students, points, log_odds, seed, log_spike, log_slab, delta, t, u):
+    """log p(y_j | spike) and log p(y_j | slab) of draws and schools; delta, t and u from their distribution there.
+
+    All set: (S, J), and (S, J, K) for u. Effects are not drawn where `u` has no schools; where the likelihoods have one
+    column, each draw has its own school. Where tau_t is zero both likelihoods are the spike's. u given t is a draw from its
+    prior, moved by what the students' sums say beside sums drawn from it (Matheron's rule).
+    """
+    np.random.seed(seed)
+    X, W, Z, n_, mean, squares, starts = students
+    gammas, etas, slopes, slabs, spikes, tau_ts = points
+    K, paired = len(Z), log_spike.shape[1] < len(starts) - 1
+    rows, seen, spike, slab, nodes = _room(starts, K)
+    flat, noise, spike_root, slab_root = np.zeros(K), np.empty(K), np.empty((K, K)), np.empty((K, K))
+    for d in range(len(tau_ts)):
+        gamma, eta, slope, slab_V, spike_V, tau_t = gammas[d], etas[d], slopes[d], slabs[d], spikes[d], tau_ts[d]
+        _cholesky(spike_V, spike_root)
+        _cholesky(slab_V, slab_root)
+        for at in range(log_spike.shape[1]):
+            j = d if paired else at
+            first, size = starts[j], starts[j + 1] - starts[j]
+            n, Q, c = _add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
+            l0, l1, step, count, total, peak = _likelihoods(
+                n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes
+            )
+            log_spike[d, at], log_slab[d, at] = c + l0, c + l1
+            if u.shape[1] > 0:
+                delta[d, j], t[d, j], z = 0, 0.0, 0.0
+                if np.random.random() < 1 / (1 + math.exp(min(l0 - l1 - log_odds[d], 700.0))):
+                    z = _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes)
+                    delta[d, j], t[d, j] = 1, tau_t * z
+                    _draw_u(z, math.exp(-2 * tau_t * z), slope, slab_root, slab, noise, u, d, j)
+                else:
+                    _draw_u(0.0, 1.0, slope, spike_root, spike, noise, u, d, j)
+
+
+@compiled
+def _draw_u(z, s, slope, root, part, noise, u, d, j):
+    K = len(slope)
+    for k in range(K):
+        noise[k] = np.random.normal()
+        u[d, j, k] = slope[k] * z
+        for m in range(k + 1):
+            u[d, j, k] += root[k, m] * noise[m]
+    for k in range(K):
+        beside = part[CENTRE, k] - np.random.normal() / math.sqrt(s)
+        for m in range(K):
+            beside -= part[F + m, k] * u[d, j, m]
+        noise[k] = s * beside / (1 + part[LOAD, k] * s)
+    for k in range(K):
+        for m in range(K):
+            u[d, j, k] += part[F + K + k, m] * noise[m]
+
+
+@compiled
+def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes):
+    """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
+    low, ends, z = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1], 0.0
+    while True:
+        place, i = np.random.random() * (2 * total - ends), 0
+        while i < count - 2 and place > nodes[DENSITY, i] + nodes[DENSITY, i + 1]:
+            place -= nodes[DENSITY, i] + nodes[DENSITY, i + 1]
+            i += 1
+        left, right = nodes[DENSITY, i], nodes[DENSITY, i + 1]
+        share = min(place / (left + right), 1.0)
+        # Inverse of a linear density's distribution function, in the form without cancellation.
+        fraction = share * (left + right) / (left + math.sqrt(left**2 + share * (right**2 - left**2)))
+        z = low + (i + fraction) * step
+        s = math.exp(-2 * tau_t * z)
+        log_p = -0.5 * (s * Q + z * z) - n * tau_t * z
+        for k in range(slab.shape[1]):
+            inflation, deviation = 1 + slab[LOAD, k] * s, slab[CENTRE, k] - slab[SLOPE, k] * z
+            log_p -= 0.5 * (s * deviation * deviation / inflation + math.log(inflation))
+        if np.random.random() * BOUND * (left + fraction * (right - left)) < math.exp(log_p - peak):
+            return z
+
+
+@compiled
+def _cholesky(V, L):
+    """L with L L' = V, which rounding may have made singular; set."""
+    for i in range(len(L)):
+        for j in range(len(L)):
+            L[i, j] = V[i, j] if j <= i else 0.0
+            for k in range(min(i, j)):
+                L[i, j] -= L[i, k] * L[j, k] if j <= i else 0.0
+            if j == i:
+                L[i, i] = math.sqrt(max(L[i, i], 0.0))
+            elif j < i:
+                L[i, j] = L[i, j] / L[j, j] if L[j, j] > 0 else 0.0
+
+
+@compiled
+def log_likelihood_and_gradient(students, point, log_odds):
+    """log p(y | hyperparameters); its gradient by gamma, eta, slope, slab, spike and tau_t; the sum of P(delta = 1).
+
+    logit pi may be minus infinity. Fisher's identity: the gradient of a log mixture is the posterior mean of its components'
+    gradients. The means are taken over the nodes of the integral itself.
+    """
+    X, W, Z, n_, mean, squares, starts = students
+    gamma, eta, slope, slab_V, spike_V, tau_t = point
+    K = len(Z)
+    rows, seen, spike, slab, nodes = _room(starts, K)
+    by_gamma, by_eta, by_slope = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros(K)
+    by_slab, by_spike, flat, su, suu = np.zeros((K, K)), np.zeros((K, K)), np.zeros(K), np.zeros(K), np.zeros((K, K))
+    log_pi, log_rest = -math.log1p(math.exp(-log_odds)), -math.log1p(math.exp(log_odds))
+    log_p = by_tau_t = included = 0.0
+    for j in range(len(starts) - 1):
+        first, size = starts[j], starts[j + 1] - starts[j]
+        n, Q, c = _add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
+        l0, l1, _, count, total, _ = _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
+        larger = max(log_pi + l1, log_rest + l0)
+        mixture = larger + math.log(math.exp(log_pi + l1 - larger) + math.exp(log_rest + l0 - larger))
+        inclusion = math.exp(log_pi + l1 - mixture)
+        log_p += c + mixture
+        included += inclusion
+        s = 0.0
+        for k in range(K):
+            su[k] = 0.0
+            for m in range(K):
+                suu[k, m] = 0.0
+        if inclusion > 0 and count > 0:
+            s, by_t = _pull_back(inclusion / total, count, n, Q, slope, slab_V, slab, nodes, by_slope, by_slab, su, suu)
+            by_tau_t += by_t
+        nodes[AT, 0], nodes[S, 0], nodes[DENSITY, 0] = 0.0, 1.0, 1.0
+        s += _pull_back(1 - inclusion, np.int64(1), n, Q, flat, spike_V, spike, nodes, by_slope, by_spike, su, suu)[0]
+        _pull_back_students(X, W, Z, n_, squares, first, size, rows, s, su, suu, by_gamma, by_eta)
+    return log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included
+
+
+@compiled
+def _pull_back(weight, count, n, Q, slope, V, part, nodes, by_slope, by_V, su, suu):
+    """Posterior means of s and of z d log p / dt over a spike or slab; added: those of s u, s u u', and two gradients.
+
+    Given z, u has the mean slope z + V F a and the covariance V - V F diag(b) F'V.
+    """
+    K = len(slope)
+    mean_s = by_tau_t = 0.0
+    for i in range(count):
+        nodes[DENSITY, i] *= weight
+        nodes[BY_T, i] = nodes[S, i] * Q - n
+        mean_s += nodes[DENSITY, i] * nodes[S, i]
+    for k in range(K):
+        load, centre, along = part[LOAD, k], part[CENTRE, k], part[SLOPE, k]
+        for i in range(count):
+            inflation, deviation = 1 + load * nodes[S, i], centre - along * nodes[AT, i]
+            b = nodes[S, i] / inflation
+            nodes[PULL + k, i], nodes[PULL + K + k, i] = deviation * b, b
+            nodes[BY_T, i] += deviation * b * deviation / inflation + load * b
+    for i in range(count):
+        by_tau_t += nodes[DENSITY, i] * nodes[AT, i] * nodes[BY_T, i]
+    for k in range(K):
+        for i in range(count):
+            nodes[PULL + 2 * K + k, i] = slope[k] * nodes[AT, i]
+        for m in range(K):
+            for i in range(count):
+                nodes[PULL + 2 * K + k, i] += part[F + K + k, m] * nodes[PULL + m, i]
+    for k in range(K):
+        za = sb = mean_b = mean_su = 0.0
+        for i in range(count):
+            p, s, b = nodes[DENSITY, i], nodes[S, i], nodes[PULL + K + k, i]
+            za += p * nodes[AT, i] * nodes[PULL + k, i]
+            mean_b += p * b
+            sb += p * s * b
+            mean_su += p * s * nodes[PULL + 2 * K + k, i]
+        su[k] += mean_su
+        for m in range(K):
+            by_slope[m] += part[F + m, k] * za
+            aa = mean_suu = 0.0
+            for i in range(count):
+                aa += nodes[DENSITY, i] * nodes[PULL + k, i] * nodes[PULL + m, i]
+                mean_suu += nodes[DENSITY, i] * nodes[S, i] * nodes[PULL + 2 * K + k, i] * nodes[PULL + 2 * K + m, i]
+            if m == k:
+                aa -= mean_b
+            suu[k, m] += mean_suu + V[k, m] * mean_s
+            for i in range(K):
+                suu[m, i] -= part[F + K + m, k] * sb * part[F + K + i, k]
+                for q in range(K):
+                    by_V[i, q] += 0.5 * part[F + i, k] * aa * part[F + q, m]
+    return mean_s, by_tau_t
+
+
+@compiled
+def _pull_back_students(X, W, Z, n, squares, first, size, rows, s, su, suu, by_gamma, by_eta):
+    """Gradient by gamma and eta (added), from the posterior means of s, s u and s u u'."""
+    K = len(Z)
+    for i in range(size):
+        r, w, fitted, spread = rows[0, i], rows[1, i], 0.0, 0.0
+        for k in range(K):
+            fitted += Z[k, first + i] * su[k]
+            for m in range(K):
+                spread += Z[k, first + i] * suu[k, m] * Z[m, first + i]
+        rows[0, i] = w * (s * r - fitted)
+        rows[1, i] = w * (r * (s * r - 2 * fitted) + spread + s * squares[first + i] / n[first + i]) - n[first + i]
+    for k in range(len(by_gamma)):
+        for i in range(size):
+            by_gamma[k] += rows[0, i] * X[k, first + i]
+    for k in range(len(by_eta)):
+        for i in range(size):
+            by_eta[k] += rows[1, i] * W[k, first + i]
+
+
+def intercept_only(n, mean, squares, gamma, eta, tau_u, tau_t, rho) -> tuple[np.ndarray, np.ndarray]:
+    """log p(y_j | spike) and log p(y_j | slab) of schools' counts, means and squared deviations: arrays of one shape."""
+    shape = np.shape(n)
+    n, mean, squares, gamma, eta, tau_u, tau_t, rho = (
+        np.array(values, dtype=float).ravel() for values in (n, mean, squares, gamma, eta, tau_u, tau_t, rho)
+    )
+    one, variance = np.ones((1, len(n))), (tau_u**2)[:, None, None]
+    students = Students(one, one, one, n, mean, squares, np.arange(len(n) + 1))
+    free = (1 - rho**2)[:, None, None]
+    points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
+    found, none = np.empty((2, len(n), 1)), np.empty((0, 0))
+    draw_effects(students, points, n, 0, *found, none.astype(np.int8), none, np.empty((0, 0, 1)))
+    return found[0].reshape(shape), found[1].reshape(shape)
