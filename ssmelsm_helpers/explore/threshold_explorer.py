@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..data.labels import texts
-from ..fitting.importance import GOOD_PARETO_K
+from ..fitting.weights import GOOD_PARETO_K
 from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends, listed
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table

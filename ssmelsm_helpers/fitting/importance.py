@@ -17,8 +17,8 @@ from scipy.stats.qmc import Halton
 
 from ..model.collapsed import CollapsedPosterior
 from .ridge import LowTail
+from .weights import WeightedDraws, weigh
 
-GOOD_PARETO_K = 0.7
 _DF = 7.0
 # Least share of the draws that either part of a proposal gets, whatever the pilot draws say.
 _LEAST_SHARE = 0.1
@@ -28,26 +28,10 @@ _LEAST_PILOT_DRAWS = 500
 _PILOT_DRAWS_FROM_START = 300
 # So many schools make the posterior nearly Normal: one round of pilot draws is enough.
 _MANY_SCHOOLS = 4_000
-# Log ratios closer than this differ by rounding.
-_EQUAL_LOG_RATIOS = 1e-9
 _NO_DENSITY = (
     "priors must have a finite density around the values that fit the data; found none there, as of a distribution whose "
     "range leaves them out."
 )
-
-
-class WeightedDraws(NamedTuple):
-    """Draws (S, d), their normalised log weights (S,), and what the weights say of the proposal."""
-
-    x: np.ndarray
-    log_weights: np.ndarray
-    pareto_k: float
-    log_evidence: float
-
-    @property
-    def ess(self) -> float:
-        """Number of equally weighted draws that would be as precise."""
-        return float(1 / np.exp(2 * self.log_weights).sum())
 
 
 def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:
@@ -272,25 +256,3 @@ def moments(x, weights, widen: float = 1.0) -> StudentT:
     """A Student-t with the mean of weighted draws and `widen` times their covariance."""
     mean = weights @ x
     return StudentT.matching(mean, widen * (x - mean).T * weights @ (x - mean))
-
-
-def weigh(x, log_ratio) -> WeightedDraws:
-    """Pareto-smoothed weights of draws whose log posterior/proposal ratio is given."""
-    from arviz_stats.base import array_stats
-
-    # Where the density cannot be computed, far outside, a draw gets no weight.
-    log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)
-    if np.ptp(log_ratio) < _EQUAL_LOG_RATIOS:  # equal weights have no tail to be smoothed
-        return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
-    # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
-    log_weights, pareto_k = array_stats.psislw(-log_ratio)
-    log_evidence = logsumexp(log_ratio) - np.log(len(x))
-    return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
-
-
-def resample(draws: WeightedDraws, size: int, rng) -> np.ndarray:
-    """Indices of `size` equally weighted draws, by systematic resampling in their order, then in random order."""
-    positions = (rng.random() + np.arange(size)) / size
-    cumulative = np.cumsum(np.exp(draws.log_weights))
-    chosen = np.searchsorted(cumulative / cumulative[-1], positions)
-    return rng.permutation(np.minimum(chosen, len(cumulative) - 1))

@@ -11,7 +11,8 @@ from scipy.special import expit
 from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design
 from ..spec.options import Options
-from .importance import StudentT, adapt, find_mode, weigh
+from .importance import StudentT, adapt, find_mode
+from .weights import weigh
 
 _DRAWS = 600
 

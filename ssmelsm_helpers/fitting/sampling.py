@@ -13,20 +13,10 @@ from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
 from ..model.compiled import usable_cores
 from ..spec.options import Model
-from .importance import (
-    GOOD_PARETO_K,
-    Defence,
-    Proposal,
-    StudentT,
-    adapt,
-    find_mode,
-    first_proposal,
-    null_evidence,
-    resample,
-    weigh,
-)
+from .importance import Defence, Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import NearZero, compare, evidence_of_draws
 from .tree import Draws, evenly_spaced
+from .weights import GOOD_PARETO_K, resample, weigh
 
 # Fewer proposals than this say nothing about the tail of their weights.
 _LEAST_PROPOSALS = 700

@@ -34,30 +34,28 @@ def _sample_marginal(model: Model, run: Run, chosen):
 
     x, statistics = nutpie_on(posterior.log_density_and_gradient, near, posterior.size, run, rng)
     x = x[:, chosen]
-    found = [_recovered(posterior, point, rng) for point in x.reshape(-1, posterior.size)]
-    values = {
-        name: np.stack([one[name] for one in found]).reshape(*x.shape[:2], *np.shape(found[0][name]))
-        for name in found[0]
-    }
+    found = [_recovered(posterior, chain, rng) for chain in x]
+    values = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return values, {name: value[:, chosen] for name, value in statistics.items()}
 
 
 def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
-    """All variables of one draw; delta given everything else, and log_bf.
+    """All variables of draws x (S, size); delta given everything else, and log_bf.
 
     The Bayes factor of effect k averages over the other effects' indicators:
     log_bf_k = logit P(delta_k = 1 | rest) - logit pi_k.
     """
-    found, log_odds = posterior.constrain(x), posterior.log_odds(x)
-    joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(found)[0]
-    below = np.cumsum(np.exp(joint - logsumexp(joint, axis=0)), axis=0)
-    chosen = (rng.random(posterior.J) * below[-1] > below).sum(axis=0)
+    found = posterior.constrain(x)
+    log_odds = x[:, posterior.pi] if posterior.learns_pi else np.atleast_1d(posterior.log_odds(x))
+    joint = posterior.log_joint(found, log_odds)
+    below = np.cumsum(np.exp(joint - logsumexp(joint, axis=-1, keepdims=True)), axis=-1)
+    chosen = (rng.random((*below.shape[:-1], 1)) * below[..., -1:] > below).sum(axis=-1)
     found["delta"] = posterior.deltas[chosen].astype(np.int8)
-    log_bf = [logsumexp(joint[on], axis=0) - logsumexp(joint[~on], axis=0) for on in posterior.deltas.T == 1]
-    found["log_bf"] = np.stack(log_bf, axis=1) - log_odds
+    odds = [logsumexp(joint[..., on], axis=-1) - logsumexp(joint[..., ~on], axis=-1) for on in posterior.deltas.T == 1]
+    found["log_bf"] = np.stack(odds, axis=-1) - log_odds[..., None, :]
     factor = found.pop("factor")
-    omega = factor @ factor.T
-    found |= {"rho": omega[0, 1]} if posterior.M == 2 else {"omega": omega}
+    omega = factor @ np.swapaxes(factor, -1, -2)
+    found |= {"rho": omega[..., 0, 1]} if posterior.M == 2 else {"omega": omega}
     found.pop("z")
     return found
 

@@ -15,6 +15,7 @@ from .cells import cells_of
 from .compiled import in_threads, usable_cores
 from .covariance import Conditional
 from .hyperparameters import Hyperparameters
+from .linear import cholesky
 from .school import Points, Students
 from .start import Start
 
@@ -93,8 +94,9 @@ class CollapsedPosterior(Hyperparameters):
 
     def _evaluate(self, x, values, effects, *, seed: int = 0, null: bool = False):
         """The same in `values` (2, S, J), and `effects` (delta, t and u), which are set."""
-        log_odds = self.log_odds(x) + np.zeros(len(x))
-        school.draw_effects(self.students, self.points(x, null), log_odds, seed, *values, *effects)
+        log_odds, points = self.log_odds(x) + np.zeros(len(x)), self.points(x, null)
+        roots = cholesky(np.stack([points.spike, points.slab]))
+        school.draw_effects(self.students, points, roots, log_odds, seed, *values, *effects)
         values -= self.log_unit
         return values
 

@@ -1,4 +1,4 @@
-"""Cholesky factors and triangular systems of many tiny matrices: loops over K, vectorised over all else."""
+"""Cholesky factors of many tiny matrices, and the correlation matrix of two effects."""
 
 from __future__ import annotations
 
@@ -20,22 +20,6 @@ def cholesky(matrix: np.ndarray) -> np.ndarray:
                 pivot = factor[..., j, j]
                 factor[..., i, j] = np.where(pivot > 0, left / np.where(pivot > 0, pivot, 1.0), 0.0)
     return factor
-
-
-def solve_lower(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """x (..., K) with factor x = right."""
-    x = np.empty_like(right)
-    for i in range(right.shape[-1]):
-        x[..., i] = (right[..., i] - (factor[..., i, :i] * x[..., :i]).sum(axis=-1)) / factor[..., i, i]
-    return x
-
-
-def solve_upper(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """x (..., K) with factor' x = right."""
-    x = np.empty_like(right)
-    for i in reversed(range(right.shape[-1])):
-        x[..., i] = (right[..., i] - (factor[..., i + 1 :, i] * x[..., i + 1 :]).sum(axis=-1)) / factor[..., i, i]
-    return x
 
 
 def of_rho(rho: np.ndarray) -> np.ndarray:

@@ -293,23 +293,22 @@ def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, n
 
 
 @compiled
-def draw_effects(students, points, log_odds, seed, log_spike, log_slab, delta, t, u):
+def draw_effects(students, points, roots, log_odds, seed, log_spike, log_slab, delta, t, u):
     """log p(y_j | spike) and log p(y_j | slab) of draws and schools; delta, t and u from their distribution there.
 
     All set: (S, J), and (S, J, K) for u. Effects are not drawn where `u` has no schools; where the likelihoods have one
     column, each draw has its own school. Where tau_t is zero both likelihoods are the spike's. u given t is a draw from its
-    prior, moved by what the students' sums say beside sums drawn from it (Matheron's rule).
+    prior, whose Cholesky factors are `roots` (2, S, K, K), moved by what the students' sums say beside sums drawn from it
+    (Matheron's rule).
     """
     np.random.seed(seed)
     X, W, Z, n_, mean, squares, starts = students
     gammas, etas, slopes, slabs, spikes, tau_ts = points
     K, paired = len(Z), log_spike.shape[1] < len(starts) - 1
     rows, seen, spike, slab, nodes = _room(starts, K)
-    flat, noise, spike_root, slab_root = np.zeros(K), np.empty(K), np.empty((K, K)), np.empty((K, K))
+    flat, noise, spot = np.zeros(K), np.empty(K), np.empty((PULL, 1))
     for d in range(len(tau_ts)):
         gamma, eta, slope, slab_V, spike_V, tau_t = gammas[d], etas[d], slopes[d], slabs[d], spikes[d], tau_ts[d]
-        _cholesky(spike_V, spike_root)
-        _cholesky(slab_V, slab_root)
         for at in range(log_spike.shape[1]):
             j = d if paired else at
             first, size = starts[j], starts[j + 1] - starts[j]
@@ -321,35 +320,36 @@ def draw_effects(students, points, log_odds, seed, log_spike, log_slab, delta, t
             if u.shape[1] > 0:
                 delta[d, j], t[d, j], z = 0, 0.0, 0.0
                 if np.random.random() < 1 / (1 + math.exp(min(l0 - l1 - log_odds[d], 700.0))):
-                    z = _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes)
+                    z = _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot)
                     delta[d, j], t[d, j] = 1, tau_t * z
-                    _draw_u(z, math.exp(-2 * tau_t * z), slope, slab_root, slab, noise, u, d, j)
+                    _draw_u(z, math.exp(-2 * tau_t * z), slope, roots[1, d], slab, noise, u[d, j])
                 else:
-                    _draw_u(0.0, 1.0, slope, spike_root, spike, noise, u, d, j)
+                    _draw_u(0.0, 1.0, slope, roots[0, d], spike, noise, u[d, j])
 
 
 @compiled
-def _draw_u(z, s, slope, root, part, noise, u, d, j):
+def _draw_u(z, s, slope, root, part, noise, u):
+    """u of one school given z, s = exp(-2 tau_t z)."""
     K = len(slope)
     for k in range(K):
         noise[k] = np.random.normal()
-        u[d, j, k] = slope[k] * z
+        u[k] = slope[k] * z
         for m in range(k + 1):
-            u[d, j, k] += root[k, m] * noise[m]
+            u[k] += root[k, m] * noise[m]
     for k in range(K):
         beside = part[CENTRE, k] - np.random.normal() / math.sqrt(s)
         for m in range(K):
-            beside -= part[F + m, k] * u[d, j, m]
+            beside -= part[F + m, k] * u[m]
         noise[k] = s * beside / (1 + part[LOAD, k] * s)
     for k in range(K):
         for m in range(K):
-            u[d, j, k] += part[F + K + k, m] * noise[m]
+            u[k] += part[F + K + k, m] * noise[m]
 
 
 @compiled
-def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes):
+def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
     """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
-    low, ends, z = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1], 0.0
+    low, ends = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1]
     while True:
         place, i = np.random.random() * (2 * total - ends), 0
         while i < count - 2 and place > nodes[DENSITY, i] + nodes[DENSITY, i + 1]:
@@ -360,27 +360,9 @@ def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes):
         # Inverse of a linear density's distribution function, in the form without cancellation.
         fraction = share * (left + right) / (left + math.sqrt(left**2 + share * (right**2 - left**2)))
         z = low + (i + fraction) * step
-        s = math.exp(-2 * tau_t * z)
-        log_p = -0.5 * (s * Q + z * z) - n * tau_t * z
-        for k in range(slab.shape[1]):
-            inflation, deviation = 1 + slab[LOAD, k] * s, slab[CENTRE, k] - slab[SLOPE, k] * z
-            log_p -= 0.5 * (s * deviation * deviation / inflation + math.log(inflation))
+        log_p = _log_integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
         if np.random.random() * BOUND * (left + fraction * (right - left)) < math.exp(log_p - peak):
             return z
-
-
-@compiled
-def _cholesky(V, L):
-    """L with L L' = V, which rounding may have made singular; set."""
-    for i in range(len(L)):
-        for j in range(len(L)):
-            L[i, j] = V[i, j] if j <= i else 0.0
-            for k in range(min(i, j)):
-                L[i, j] -= L[i, k] * L[j, k] if j <= i else 0.0
-            if j == i:
-                L[i, i] = math.sqrt(max(L[i, i], 0.0))
-            elif j < i:
-                L[i, j] = L[i, j] / L[j, j] if L[j, j] > 0 else 0.0
 
 
 @compiled
@@ -504,5 +486,6 @@ def intercept_only(n, mean, squares, gamma, eta, tau_u, tau_t, rho) -> tuple[np.
     free = (1 - rho**2)[:, None, None]
     points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
     found, none = np.empty((2, len(n), 1)), np.empty((0, 0))
-    draw_effects(students, points, n, 0, *found, none.astype(np.int8), none, np.empty((0, 0, 1)))
+    roots = np.zeros((2, *points.slab.shape))
+    draw_effects(students, points, roots, n, 0, *found, none.astype(np.int8), none, np.empty((0, 0, 1)))
     return found[0].reshape(shape), found[1].reshape(shape)

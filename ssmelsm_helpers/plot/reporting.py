@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_path, check_text, shown
-from ..fitting.importance import GOOD_PARETO_K
+from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
 from ..results.pips import VERDICTS, pip_table

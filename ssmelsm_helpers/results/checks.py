@@ -7,8 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_count, check_one_of, check_seed
-from ..fitting.importance import GOOD_PARETO_K
 from ..fitting.tree import design_from, evenly_spaced
+from ..fitting.weights import GOOD_PARETO_K
 from ..spec.design import Design
 from ..spec.inclusion import Inclusion
 from .draws import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before

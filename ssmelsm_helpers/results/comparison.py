@@ -9,9 +9,10 @@ import xarray as xr
 from scipy import stats
 
 from ..arguments import check_count, check_one_of, check_seed
-from ..fitting.importance import adapt, null_evidence, weigh
+from ..fitting.importance import adapt, null_evidence
 from ..fitting.sampling import draws_kept
 from ..fitting.tree import design_from, evenly_spaced
+from ..fitting.weights import weigh
 from ..model.collapsed import blocks
 from ..spec.design import Design
 from ..spec.options import Options

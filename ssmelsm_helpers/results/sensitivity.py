@@ -12,9 +12,10 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from ..arguments import check_probability, check_seed, sequence, shown, warn
-from ..fitting.importance import GOOD_PARETO_K, WeightedDraws, moments, resample, weigh
+from ..fitting.importance import moments
 from ..fitting.sampling import Run, by_name, run_importance
 from ..fitting.tree import Draws, assemble, observed_schools
+from ..fitting.weights import GOOD_PARETO_K, WeightedDraws, resample, weigh
 from ..spec.inclusion import Inclusion
 from .checks import effective_share
 from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd

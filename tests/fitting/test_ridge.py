@@ -10,8 +10,9 @@ from scipy import stats
 from scipy.integrate import quad
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.fitting.importance import StudentT, find_mode, first_proposal, null_evidence, weigh
+from ssmelsm_helpers.fitting.importance import StudentT, find_mode, first_proposal, null_evidence
 from ssmelsm_helpers.fitting.ridge import LowTail, compare, evidence_of_draws
+from ssmelsm_helpers.fitting.weights import weigh
 from ssmelsm_helpers.spec.densities import HalfStudentTPrior
 
 pytestmark = pytest.mark.filterwarnings("ignore:the prior counts for more")

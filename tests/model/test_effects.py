@@ -52,7 +52,8 @@ def test_t_follows_the_slabs_density(name):
     draws = Points(*(np.repeat(value[None], size, axis=0) for value in point))
     found = [np.empty((size, 1)) for _ in range(3)]
     delta, u = np.empty((size, 1), dtype=np.int8), np.empty((size, 1, 1))
-    school.draw_effects(students, draws, np.full(size, 600.0), 3, *found[:2], delta, found[2], u)
+    roots = np.sqrt(np.stack([draws.spike, draws.slab]))
+    school.draw_effects(students, draws, roots, np.full(size, 600.0), 3, *found[:2], delta, found[2], u)
     assert (delta == 1).all()
     assert stats.kstest(found[2][:, 0] / case.tau_t, cdf_of(case)).pvalue > 1e-4
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pymc as pm
 import pytensor
 import pytest
-from posteriors import model_of
+from posteriors import level, model_of
 from pymc.sampling.mcmc import assign_step_methods
 from scipy import stats
 from scipy.special import expit, logsumexp
@@ -76,7 +76,7 @@ def unconstrained(posterior, x) -> dict[str, np.ndarray]:
 def log_volume(posterior, x) -> float:
     """log |d (sampled model's coordinates) / dx|: z for the centred coordinates, and a factor two per correlation."""
     tau, factor = posterior.covariance.constrain(x[posterior.effects])
-    K = posterior.K if posterior.centred else 0
+    K = posterior.centred
     scaled = np.log(tau[:K]).sum() + np.log(np.diag(factor)[:K]).sum()
     return posterior.covariance.size * np.log(2) - posterior.M * np.log(2) - posterior.J * scaled
 
@@ -148,14 +148,12 @@ def test_the_bayes_factor_averages_over_the_other_indicators(name, students):
     posterior = posterior_of(formulas, students, **options)
     x = somewhere(posterior)
     log_odds = posterior.log_odds(x)
-    joint = (
-        posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(posterior.constrain(x))[0]
-    )
+    joint = posterior.log_joint(posterior.constrain(x), log_odds).T
     weights = np.exp(joint - logsumexp(joint, axis=0))
-    rng, count = np.random.default_rng(1), 1000
-    draws = [_recovered(posterior, x, rng) for _ in range(count)]
-    np.testing.assert_allclose(expit(draws[0]["log_bf"] + log_odds), weights.T @ posterior.deltas, atol=1e-12)
-    delta = np.stack([one["delta"] for one in draws])
+    count = 1000
+    draws = _recovered(posterior, np.tile(x, (count, 1)), np.random.default_rng(1))
+    np.testing.assert_allclose(expit(draws["log_bf"][0] + log_odds), weights.T @ posterior.deltas, atol=1e-12)
+    delta = draws["delta"]
     for c, configuration in enumerate(posterior.deltas):
         share = (delta == configuration).all(axis=2).mean(axis=0)
         error = np.sqrt(weights[c] * (1 - weights[c]) / count)
@@ -168,15 +166,13 @@ def test_configuration_weights_are_those_of_the_pymc_model(name, students):
     posterior = posterior_of(formulas, students, **options)
     x = somewhere(posterior)
     found = posterior.constrain(x)
-    log_odds = posterior.log_odds(x)
-    joint = posterior.log_prior_of_configurations(log_odds)[:, None] + posterior.log_likelihoods(found)[0]
+    joint = posterior.log_joint(found, posterior.log_odds(x))
     model = models.model_of(posterior.model)
-    schools = x[posterior.schools].reshape(posterior.J, posterior.M)
-    known = unconstrained(posterior, x) | {"level": schools[:, : posterior.K], "z_t": schools[:, posterior.K :]}
+    known = unconstrained(posterior, x) | {"level": level(posterior, found), "z_t": found["z"][:, posterior.K :]}
     log_weight = model.replace_rvs_by_values([model["log_weight"]])[0]
     function = pytensor.function(model.value_vars, log_weight, mode="FAST_COMPILE", on_unused_input="ignore")
     in_pymc = function(*(np.asarray(known[v.name], dtype=v.dtype) for v in model.value_vars))
-    np.testing.assert_allclose(in_pymc, joint.T, atol=1e-9)
+    np.testing.assert_allclose(in_pymc, joint, atol=1e-9)
 
 
 OTHER_PRIORS = {
