@@ -20,6 +20,8 @@ from .ridge import LowTail
 from .weights import WeightedDraws, weigh
 
 _DF = 7.0
+# So near the mode, in units of rough SDs, the search ends.
+_GRADIENT = 1e-3
 # Least share of the draws that either part of a proposal gets, whatever the pilot draws say.
 _LEAST_SHARE = 0.1
 # A location effect whose log SD is so uncertain has a ridge too, which is sought at an SD so many times smaller.
@@ -54,7 +56,7 @@ def _mode(density_and_gradient, start, factor, free) -> tuple[np.ndarray, np.nda
         raise ValueError(_NO_DENSITY)
     # Far from the mode a step may leave the floating-point range; the line search then turns back.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        mode = minimize(negative, np.zeros(len(free)), jac=True, method="BFGS").x
+        mode = minimize(negative, np.zeros(len(free)), jac=True, method="BFGS", options={"gtol": _GRADIENT}).x
     step = 1e-4
     columns = [(negative(mode + step * e)[1] - negative(mode - step * e)[1]) / (2 * step) for e in np.eye(len(mode))]
     hessian = np.array(columns)
@@ -235,15 +237,16 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
     return proposal
 
 
-def null_evidence(ridge: Defence, draws: int, rng) -> WeightedDraws:
+def null_evidence(posterior: CollapsedPosterior, draws: int, rng) -> WeightedDraws:
     """Draws of the model in which tau_t is zero, and its evidence."""
-    posterior, others = ridge.posterior, ridge.others
+    (start, factor), known = posterior.start(), np.delete(np.arange(posterior.size), posterior.of_scale)
+    others = StudentT.matching(*_mode(posterior.null_log_density_and_gradient, start, factor, known))
     pilot = min(_LEAST_PILOT_DRAWS, draws)
     for size in (pilot, pilot, draws):  # there is no quadrature here: two pilots cost little
         wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
         free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
-        x = np.tile(posterior.start()[0], (size, 1))
-        x[:, ridge.free] = free
+        x = np.tile(start, (size, 1))
+        x[:, known] = free
         proposed = np.logaddexp(
             np.log(1 - few / size) + others.log_density(free), np.log(few / size) + wide.log_density(free)
         )

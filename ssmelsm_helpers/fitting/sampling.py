@@ -148,7 +148,7 @@ def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.n
 
 def _checked(posterior, ridge: Defence, x, log_weights, log_evidence, ess, rng) -> NearZero:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
-    null = null_evidence(ridge, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
+    null = null_evidence(posterior, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
     found = compare(posterior, ridge.tail, null, x, log_weights, log_evidence, ess)
     if not found.agrees:
         warn(

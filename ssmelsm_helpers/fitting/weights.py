@@ -36,6 +36,8 @@ def weigh(x, log_ratio) -> WeightedDraws:
         return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
     # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
     log_weights, pareto_k = array_stats.psislw(-log_ratio)
+    if np.isnan(log_weights).any():  # hardly a draw has any weight: there is no tail to be smoothed
+        log_weights, pareto_k = log_ratio, np.inf
     log_evidence = logsumexp(log_ratio) - np.log(len(x))
     return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
 
