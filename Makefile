@@ -28,6 +28,7 @@ $(PYTHON):
 $(INSTALLED): pyproject.toml requirements.lock | $(PYTHON)
 	$(PIP) install -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PYTHON) tools/compile.py
 	@touch $@
 
 book: $(INSTALLED) ## build the book; open _build/html/index.html

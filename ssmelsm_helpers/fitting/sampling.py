@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 
 from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
-from ..model.compiled import usable_cores
+from ..model.compiled import is_compiled, usable_cores
+from ..model.school import draw_effects, log_likelihood_and_gradient
 from ..spec.options import Model
 from .importance import Defence, Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import NearZero, compare, evidence_of_draws
@@ -94,7 +95,9 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
     posterior = CollapsedPosterior(model, run.cores)
     kept = run.kept(posterior.n_schools)
     rng = np.random.default_rng(run.seed)
-    bar = {"desc": "fit", "delay": 2, "leave": False, "bar_format": "{l_bar}{bar}"}
+    ready = is_compiled(log_likelihood_and_gradient) and is_compiled(draw_effects)
+    bar = {"desc": "fit" if ready else "compiling, once", "delay": 2 if ready else 0}
+    bar |= {"leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
     passes = 2 if model.sampler == "importance" and kept < run.draws else 1
     with tqdm(total=passes, disable=not run.show, **bar) as progress:
@@ -189,7 +192,7 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
 
 
 def nutpie_on(density, start, size: int, run: Run, rng):
-    """NUTS by nutpie on a NumPy density with its gradient: points (chain, draw, size), and statistics."""
+    """NUTS by nutpie on a density with its gradient: points (chain, draw, size), and statistics."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 

@@ -66,19 +66,10 @@ def _sample_all(model: Model, run: Run, chosen):
 
     from ..model.pymc.build import model_of
 
-    pymc_model = model_of(model)
-    with pymc_model:
-        trace = pm.sample(
-            run.draws,
-            tune=run.tune,
-            chains=run.chains,
-            cores=min(run.chains, run.cores),
-            random_seed=run.seed,
-            progressbar=run.show,
-            quiet=not run.show,
-            nuts_sampler="pymc",
-            compute_convergence_checks=False,
-        )
+    options = {"cores": min(run.chains, run.cores), "random_seed": run.seed, "progressbar": run.show}
+    options |= {"quiet": not run.show, "nuts_sampler": "pymc", "compute_convergence_checks": False}
+    with model_of(model):
+        trace = pm.sample(run.draws, tune=run.tune, chains=run.chains, **options)
     statistics = {name: trace["sample_stats"][name].to_numpy()[:, chosen] for name in STATISTICS}
     posterior = trace["posterior"]
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}

@@ -44,6 +44,9 @@ class CollapsedPosterior(Hyperparameters):
         self.units, self.cores = model.units, cores or usable_cores()
         self.cells = cells_of(model.design)
         self.students = Students.of(self.cells)
+        self.n_schools = model.design.n_schools
+        none, K = np.empty((0, 0)), len(self.students.Z)
+        self._nobody = none.astype(np.int8), none, np.empty((0, 0, K))  # delta, t and u where none are drawn
         #: the outcome's unit is part of a density (J,)
         self.log_unit = model.design.n * np.log(self.units.unit)
         first = self.effects.start + self.covariance.effects
@@ -52,11 +55,6 @@ class CollapsedPosterior(Hyperparameters):
         #: coordinates that play no part where tau_t is zero: there they keep their prior
         with_t = [first + at for at in self.covariance.with_last]
         self.of_scale = np.array([self.tau_t, *with_t, *range(self.pi.start, self.pi.stop)])
-
-    @property
-    def n_schools(self) -> int:
-        """Number of schools."""
-        return len(self.log_unit)
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """A point near the mode, and the Cholesky factor of a rough covariance around it."""
@@ -79,9 +77,10 @@ class CollapsedPosterior(Hyperparameters):
         return self._points(x, self.covariance.constrain(x[..., self.effects]), null)
 
     def _points(self, x, root, null: bool) -> Points:
-        *moments, tau_t = self.covariance.conditional(*root)
-        parts = map(np.ascontiguousarray, (x[..., self.gamma], x[..., self.eta], *moments))
-        return Points(*parts, np.zeros_like(tau_t) if null else tau_t)
+        # Copies: functions are compiled once more for arrays that are read-only, or parts of others.
+        parts = x[..., self.gamma], x[..., self.eta], *self.covariance.conditional(*root)
+        points = Points(*(np.array(values, order="C") for values in parts))
+        return points._replace(tau_t=np.zeros_like(points.tau_t)) if null else points
 
     def log_mixture(self, x, log_spike, log_slab) -> np.ndarray:
         """log p(y_j | hyperparameters) (S, J) of draws x (S, size)."""
@@ -90,7 +89,7 @@ class CollapsedPosterior(Hyperparameters):
 
     def likelihoods(self, x, null: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """log p(y_j | spike) and log p(y_j | slab) (S, J) of draws x (S, size)."""
-        return self._evaluate(x, np.empty((2, len(x), self.n_schools)), _nothing(self), null=null)
+        return self._evaluate(x, np.empty((2, len(x), self.n_schools)), self._nobody, null=null)
 
     def _evaluate(self, x, values, effects, *, seed: int = 0, null: bool = False):
         """The same in `values` (2, S, J), and `effects` (delta, t and u), which are set."""
@@ -101,10 +100,10 @@ class CollapsedPosterior(Hyperparameters):
         return values
 
     def over_draws(self, work, draws: int, progress=None) -> None:
-        """work(slice, number) of slices that cover all draws, in threads; the number is the slice's place among them."""
+        """work(slice) of slices that cover all draws, in threads."""
         size = max(1, min(_PAIRS // self.n_schools, _ROWS // len(self.cells.n)))
         jobs = blocks(draws, size)
-        for _ in in_threads(lambda job: work(*job), zip(jobs, range(len(jobs)), strict=True), self.cores):
+        for _ in in_threads(work, jobs, self.cores):
             if progress is not None:  # steps add up to one pass but for rounding, and tqdm warns beyond its total
                 progress.update(min(1 / len(jobs), progress.total - progress.n))
 
@@ -112,7 +111,7 @@ class CollapsedPosterior(Hyperparameters):
         """log posterior density (up to log p(y)) of draws x (S, size)."""
         log_p = self.log_prior(x)
 
-        def add(draws, _):
+        def add(draws):
             log_p[draws] += self.log_mixture(x[draws], *self.likelihoods(x[draws])).sum(axis=1)
 
         self.over_draws(add, len(x), progress)
@@ -133,7 +132,7 @@ class CollapsedPosterior(Hyperparameters):
         log_bf, log_p = np.empty(shape), self.log_prior(x)
         seeds = rng.integers(2**32, size=len(x))
 
-        def draw(draws, _):
+        def draw(draws):
             values = np.empty((2, *t[draws].shape))
             self._evaluate(x[draws], values, (delta[draws], t[draws], u[draws]), seed=seeds[draws.start])
             log_bf[draws] = values[1] - values[0]
@@ -173,9 +172,3 @@ class CollapsedPosterior(Hyperparameters):
         if self.learns_pi:
             gradient[self.pi] = included - self.n_schools / (1 + np.exp(-log_odds))
         return log_p - self.log_unit.sum(), gradient
-
-
-def _nothing(posterior: CollapsedPosterior) -> tuple[np.ndarray, ...]:
-    """Effects of no school: none are drawn."""
-    none = np.empty((0, 0))
-    return none.astype(np.int8), none, np.empty((0, 0, len(posterior.students.Z)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from numba import njit
 
@@ -23,6 +24,17 @@ def compiled(function):
         return njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no directory can be written to
         return njit(**_OPTIONS)(function)
+
+
+def helper(function):
+    """A function that is compiled into those of the same file that call it, and kept with them."""
+    return njit(**_OPTIONS)(function)
+
+
+def is_compiled(function) -> bool:
+    """Whether a compiled function can be called at once."""
+    cache = function.stats.cache_path
+    return bool(function.signatures or (cache and [*Path(cache).glob(f"*.{function.__name__}-*.nbc")]))
 
 
 def usable_cores() -> int:

@@ -1,4 +1,4 @@
-"""Hyperparameters as one unconstrained vector x, each coordinate with its prior: what both posteriors in NumPy share."""
+"""Hyperparameters as one unconstrained vector x, each coordinate with its prior: what both compiled posteriors share."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .cells import Cells
-from .compiled import compiled
+from .compiled import compiled, helper
 
 # A part: loads, centres and slopes, then F (K rows), then V F (K rows), which is how u follows a pull along the directions.
 LOAD, CENTRE, SLOPE, F = 0, 1, 2, 3
@@ -48,7 +48,7 @@ _LARGEST_T = 150.0
 # What students say of a direction of u, less than this beside the rest, is rounding.
 _RANK = 1e-12
 _ROTATIONS = 8
-# Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_recovery.py).
+# Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_effects.py).
 BOUND = 1.22
 
 
@@ -66,10 +66,9 @@ class Students(NamedTuple):
     @classmethod
     def of(cls, cells: Cells) -> Students:
         """From cells."""
-        columns = (np.ascontiguousarray(matrix.T, dtype=float) for matrix in (cells.X, cells.W, cells.Z))
-        starts = np.flatnonzero(np.diff(cells.school, prepend=-1, append=-1))
-        values = (np.array(part, dtype=float) for part in (cells.n, cells.mean, cells.sum_squares))  # may be read-only
-        return cls(*columns, *values, starts)
+        columns = cells.X.T, cells.W.T, cells.Z.T, cells.n, cells.mean, cells.sum_squares
+        parts = (np.array(values, dtype=float, order="C") for values in columns)
+        return cls(*parts, np.flatnonzero(np.diff(cells.school, prepend=-1, append=-1)))
 
 
 class Points(NamedTuple):
@@ -83,7 +82,7 @@ class Points(NamedTuple):
     tau_t: np.ndarray  #: (...); zero: there is no slab
 
 
-@compiled
+@helper
 def _room(starts, K):
     """Empty matrices: rows of residuals and weights; what is seen of a school (R, and p below); spike, slab, nodes."""
     most = 0
@@ -99,7 +98,7 @@ def _room(starts, K):
     )
 
 
-@compiled
+@helper
 def _add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
     """n, Q and c of a school; its residuals, its weights (times n), R and p are set."""
     K = len(Z)
@@ -140,7 +139,7 @@ def _add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
     return count, max(Q, 0.0), -0.5 * count * _LOG_2PI - log_sds
 
 
-@compiled
+@helper
 def _turn(seen, slope, V, part):
     """Set a spike or slab in which u ~ Normal(slope z, V)."""
     K = len(slope)
@@ -171,7 +170,7 @@ def _turn(seen, slope, V, part):
                 part[F + K + m, k] += V[m, i] * part[F + i, k]
 
 
-@compiled
+@helper
 def _diagonalise(A, basis):
     """Jacobi's rotations: the diagonal of A becomes its eigenvalues, the columns of basis its eigenvectors."""
     K = len(A)
@@ -193,7 +192,7 @@ def _diagonalise(A, basis):
                     A[p, k], A[q, k] = cos * A[p, k] - sin * A[q, k], sin * A[p, k] + cos * A[q, k]
 
 
-@compiled
+@helper
 def _log_integrand(low, step, count, n, Q, tau_t, part, nodes):
     """log p(y_j | t = tau_t z) - z^2 / 2 without c at equally spaced z, set as density; its largest value."""
     s, ratio, peak = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf
@@ -211,7 +210,7 @@ def _log_integrand(low, step, count, n, Q, tau_t, part, nodes):
     return peak
 
 
-@compiled
+@helper
 def _asked(n, Q, tau_t, part):
     """z that the school's SD asks for; precision and precision-weighted mean of z that its mean, through rho, asks for."""
     df, by_spread, precision, pull = n - part.shape[1], 0.0, 0.0, 0.0
@@ -224,7 +223,7 @@ def _asked(n, Q, tau_t, part):
     return by_spread, precision, pull
 
 
-@compiled
+@helper
 def _guess(n, Q, tau_t, part):
     """First node, step and number of nodes, by a Gaussian approximation that reaches further out towards a larger SD."""
     by_spread, precision, pull = _asked(n, Q, tau_t, part)
@@ -237,17 +236,17 @@ def _guess(n, Q, tau_t, part):
     return low, (high - low) / (_GUESSED - 1), _GUESSED
 
 
-@compiled
+@helper
 def _scan(n, Q, tau_t, part, nodes):
     """The same by looking: from the prior's bulk and what SD and mean ask for, three times closer around the peak."""
     by_spread, precision, pull = _asked(n, Q, tau_t, part)
     by_mean, bound = pull / (1 + precision), _LARGEST_T / tau_t
     low = max(min(by_spread, by_mean, 0.0) - 8.0, -bound)
     high = min(max(by_spread, by_mean, 0.0) + 8.0, bound)
-    scanned = np.int64(_SCANNED)  # a variable: functions are compiled once more for every literal
     for _ in range(_SCANS):
         step = (high - low) / (_SCANNED - 1)
-        least = _log_integrand(low, step, scanned, n, Q, tau_t, part, nodes) - _DROP
+        # Not a literal: functions are compiled once more for each.
+        least = _log_integrand(low, step, np.int64(_SCANNED), n, Q, tau_t, part, nodes) - _DROP
         first, last = _SCANNED, 0
         for i in range(_SCANNED):
             if nodes[DENSITY, i] > least:
@@ -258,7 +257,7 @@ def _scan(n, Q, tau_t, part, nodes):
     return low, (high - low) / (count - 1), count
 
 
-@compiled
+@helper
 def _proven(peak, surprise, n, tau_t, nodes):
     """Whether guessed nodes show the whole peak well, where no second one can hide (by a mean far from the others)."""
     seen = 0
@@ -268,7 +267,7 @@ def _proven(peak, surprise, n, tau_t, nodes):
     return whole and surprise <= _USUAL_MEAN**2 and n >= min(_QUICK_SLOPE * (tau_t - _QUICK_TAU), _QUICK_N)
 
 
-@compiled
+@helper
 def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes):
     """log p(y_j | spike) and log p(y_j | slab) without c; the step between nodes, how many, their total density, the peak."""
     _turn(seen, flat, spike_V, spike)
@@ -327,7 +326,7 @@ def draw_effects(students, points, roots, log_odds, seed, log_spike, log_slab, d
                     _draw_u(0.0, 1.0, slope, roots[0, d], spike, noise, u[d, j])
 
 
-@compiled
+@helper
 def _draw_u(z, s, slope, root, part, noise, u):
     """u of one school given z, s = exp(-2 tau_t z)."""
     K = len(slope)
@@ -346,7 +345,7 @@ def _draw_u(z, s, slope, root, part, noise, u):
             u[k] += part[F + K + k, m] * noise[m]
 
 
-@compiled
+@helper
 def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
     """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
     low, ends = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1]
@@ -403,7 +402,7 @@ def log_likelihood_and_gradient(students, point, log_odds):
     return log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included
 
 
-@compiled
+@helper
 def _pull_back(weight, count, n, Q, slope, V, part, nodes, by_slope, by_V, su, suu):
     """Posterior means of s and of z d log p / dt over a spike or slab; added: those of s u, s u u', and two gradients.
 
@@ -455,7 +454,7 @@ def _pull_back(weight, count, n, Q, slope, V, part, nodes, by_slope, by_V, su, s
     return mean_s, by_tau_t
 
 
-@compiled
+@helper
 def _pull_back_students(X, W, Z, n, squares, first, size, rows, s, su, suu, by_gamma, by_eta):
     """Gradient by gamma and eta (added), from the posterior means of s, s u and s u u'."""
     K = len(Z)

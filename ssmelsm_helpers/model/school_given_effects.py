@@ -24,12 +24,12 @@ import math
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import compiled, helper
 
 _LOG_2PI = math.log(2 * math.pi)
 
 
-@compiled
+@helper
 def product(a, b):
     """sum_k a_k b_k."""
     total = 0.0
@@ -38,7 +38,7 @@ def product(a, b):
     return total
 
 
-@compiled
+@helper
 def add(total, columns, coefficients, first, size):
     """total_i += sum_k coefficients_k columns_ki."""
     for k in range(len(coefficients)):
@@ -47,7 +47,7 @@ def add(total, columns, coefficients, first, size):
             total[i] += coefficient * columns[k, first + i]
 
 
-@compiled
+@helper
 def sum_of(source, columns, k, first, size):
     """sum_i source_i columns_ki."""
     total = 0.0
@@ -56,13 +56,13 @@ def sum_of(source, columns, k, first, size):
     return total
 
 
-@compiled
+@helper
 def room_for(starts, configurations):
     """Per configuration log p(y_j, c | v) and its slope by nu; per student two rows for each configuration, and two more."""
     return np.empty(configurations), np.empty(configurations), np.empty((2 * configurations + 2, np.diff(starts).max()))
 
 
-@compiled
+@helper
 def normal(n, sum_squares, r, w, first, size):
     """Log likelihood but for log sigma and constants; r and w become its slopes by mu and log sigma."""
     total = 0.0
@@ -74,7 +74,7 @@ def normal(n, sum_squares, r, w, first, size):
     return total
 
 
-@compiled
+@helper
 def student(nu, r, w, size):
     """The same of Student-t errors, and its slope by nu."""
     total = by_nu = 0.0
@@ -88,7 +88,7 @@ def student(nu, r, w, size):
     return total, by_nu
 
 
-@compiled
+@helper
 def one_more_effect(columns, k, n, u, t, first, size, configurations, joint, rows):
     """Beside each of the first configurations, the one that differs by the effect of a column: u or t, the other is 0."""
     last_s, f, total, factor = np.nan, 1.0, 0.0, rows[len(rows) - 1]
@@ -107,7 +107,7 @@ def one_more_effect(columns, k, n, u, t, first, size, configurations, joint, row
             w_on[i] = w[i] * factor[i]
 
 
-@compiled
+@helper
 def each_configuration(students, first, size, indicators, known, v, scratch):
     """Fill `scratch`: of configuration c, rows 2 c and 2 c + 1 are the slopes by the students' mu and log sigma."""
     (X, W, Z, S, n, mean, sum_squares), (selected, on, log_prior), (gamma, eta, nu) = students, indicators, known
@@ -141,7 +141,7 @@ def each_configuration(students, first, size, indicators, known, v, scratch):
         joint[c] += log_prior[c] + log_p + count * constant
 
 
-@compiled
+@helper
 def school(students, first, size, indicators, known, v, scratch, by_gamma, by_eta, by_v, included):
     """log p(y_j | v), and its slope by nu but for the constant's.
 

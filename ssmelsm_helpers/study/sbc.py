@@ -94,7 +94,7 @@ def replicate_calibration(condition: dict, seed: int) -> dict:
         # ranks show whether it matters.
         warnings.simplefilter("ignore")
         formulas = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
-        found = fit(*formulas, data.students, random_seed=seed % 2**31, **options)
+        found = fit(*formulas, data.students, random_seed=seed % 2**31, cores=1, **options)
     posterior = found["posterior"].to_dataset().isel(chain=0)
     # Only ranks need independent draws. PIPs want all: a noisy PIP that falls into a low class is too low on average.
     draws = posterior.isel(draw=evenly_spaced(posterior.sizes["draw"], KEPT))

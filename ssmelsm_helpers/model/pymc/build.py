@@ -37,8 +37,8 @@ def build_model(
     pymc.Model
         Free variables gamma, eta (log-SD units), tau, rho (or omega's parts). With covariates gamma and eta follow from
         ``gamma_centred`` and ``eta_centred``, the coefficients of the centred columns, which their default priors are
-        about. In the collapsed and the marginal formulation the potential ``schools`` is the likelihood by school; in the
-        collapsed one of several location effects their sum, computed in NumPy. In the sampled one ``y`` is observed, or,
+        about. In the marginal formulation the potential ``schools`` is the likelihood by school, in the collapsed one their
+        sum, which is compiled apart. In the sampled one ``y`` is observed, or,
         where students alike in all covariates count as one, the potential of their joint density.
 
     Raises

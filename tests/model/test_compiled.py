@@ -1,0 +1,99 @@
+"""Compiled loops: one version of each, a cache that may be absent or shared, and the same draws on any number of cores."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from posteriors import posterior_of
+
+import ssmelsm_helpers as sm
+from ssmelsm_helpers.model import compiled, school
+
+FIT = """
+import ssmelsm_helpers as sm
+fit = sm.fit_schools(sm.load_saeb_schools().head(30), sampler="importance", draws=50, random_seed=1, progressbar=False)
+print(float(fit["posterior"]["log_bf"].sum()))
+"""
+
+
+def in_new_process(**variables) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", FIT],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def expected():
+    found, problems = in_new_process().communicate(timeout=120)
+    assert not problems
+    return pytest.approx(float(found), rel=1e-9)  # sums may be taken in another order when compiled again
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(expected):
+    """Numba finds no directory: neither beside the file nor in the user's home."""
+    nowhere = {"NUMBA_CACHE_DIR": "/dev/null/absent", "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    found, problems = in_new_process(**nowhere).communicate(timeout=120)
+    assert (float(found), problems) == (expected, "")
+
+
+def test_two_processes_may_fill_one_cache(expected, tmp_path):
+    """At the same moment, as when a class opens the same notebook on one server."""
+    processes = [in_new_process(NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
+    for process in processes:
+        found, problems = process.communicate(timeout=180)
+        assert (float(found), problems) == (expected, "")
+    assert any(tmp_path.rglob("*draw_effects*.nbc"))
+
+
+@pytest.mark.filterwarnings("ignore:the prior counts", "ignore:the draws contradict", "ignore:importance sampling")
+def test_every_loop_is_compiled_once(saeb_schools, tmp_path):
+    """Tables, students, fits from a file, NUTS: no array of another kind makes a reader wait again."""
+    quiet = {"draws": 20, "random_seed": 1, "progressbar": False}
+    students = sm.simulate_schools(n_schools=20, n_students=30, random_seed=1).students
+    students["x"] = np.arange(len(students)) % 7
+    read_only = saeb_schools.copy()
+    for column in read_only:
+        read_only[column].to_numpy().flags.writeable = False
+    for table in (saeb_schools, read_only):
+        sm.fit_schools(table, sampler="importance", **quiet)
+    fit = sm.fit("score ~ x + (x | school)", "~ x + (1 | school)", students, chains=1, tune=20, **quiet)
+    fit.to_netcdf(tmp_path / "fit.nc")
+    with xr.open_datatree(tmp_path / "fit.nc") as saved:
+        sm.pointwise_log_likelihood(saved, unit="school")
+    posterior = posterior_of(saeb_schools)
+    x = posterior.start()[0]
+    x.flags.writeable = False
+    posterior.log_density_and_gradient(x)
+    posterior.log_density(x[None])
+    sm.school_evidence(20, sd=[1.0, 1.2])
+    for function in (school.draw_effects, school.log_likelihood_and_gradient):
+        assert len({*map(str, function.signatures)}) == 1, "\n".join(map(str, function.signatures))
+
+
+@pytest.mark.parametrize("sampler", ["importance", "nuts"])
+def test_cores_do_not_change_a_draw(sampler, saeb_schools):
+    fits = [
+        sm.fit_schools(saeb_schools, sampler=sampler, draws=200, random_seed=3, progressbar=False, cores=cores)
+        for cores in (1, 2)
+    ]
+    for name, values in fits[0]["posterior"].data_vars.items():
+        np.testing.assert_array_equal(values, fits[1]["posterior"][name])
+
+
+def test_a_variable_limits_the_cores(monkeypatch):
+    allowed = compiled.usable_cores()
+    for asked, expected_cores in {"1": 1, "999": allowed, "0": allowed, "two": allowed}.items():
+        monkeypatch.setenv("SSMELSM_CORES", asked)
+        assert compiled.usable_cores() == expected_cores
+
+
+def test_cores_are_checked(saeb_schools):
+    with pytest.raises(ValueError, match="cores must be a"):
+        sm.fit_schools(saeb_schools, cores=0)
