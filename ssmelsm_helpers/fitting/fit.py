@@ -88,8 +88,8 @@ def fit(
         rounding: with an SD of their own they have no posterior, so they are refused, or left out and reported.
     keep : int, optional
         Posterior draws to keep in all. Default: all, as long as an array of draws x schools stays below
-        16 million values; beyond that fewer are kept (thinned by NUTS, from one and a half times as many proposals by
-        importance sampling), and the result's ``thinned_from`` says so.
+        16 million values; beyond that fewer are kept (and proposed, by importance sampling), and the result's
+        ``thinned_from`` says so.
     cores : int, optional
         Threads that share chains and draws, which do not depend on it. Default: the cores this process may use, or the
         number in the environment variable SSMELSM_CORES where that is less.

@@ -26,8 +26,7 @@ _GRADIENT = 1e-3
 _LEAST_SHARE = 0.1
 # A location effect whose log SD is so uncertain has a ridge too, which is sought at an SD so many times smaller.
 _UNCERTAIN, _SMALLER = 0.2, 5.0
-_LEAST_PILOT_DRAWS = 500
-_PILOT_DRAWS_FROM_START = 300
+_LEAST_PILOT_DRAWS = 300
 # So many schools make the posterior nearly Normal: one round of pilot draws is enough.
 _MANY_SCHOOLS = 4_000
 _NO_DENSITY = (
@@ -228,7 +227,7 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
     """A proposal improved by weighted pilot draws, from Laplace approximations or from a nearer `body`."""
     proposal = first_proposal(posterior, body)
     if body is not None:  # one round does then what two or three do from the mode
-        return proposal.improved(_PILOT_DRAWS_FROM_START, rng)
+        return proposal.improved(_LEAST_PILOT_DRAWS, rng)
     # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
     draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
     rounds = 2 if posterior.size <= 6 else 3
@@ -241,8 +240,8 @@ def null_evidence(posterior: CollapsedPosterior, draws: int, rng) -> WeightedDra
     """Draws of the model in which tau_t is zero, and its evidence."""
     (start, factor), known = posterior.start(), np.delete(np.arange(posterior.size), posterior.of_scale)
     others = StudentT.matching(*_mode(posterior.null_log_density_and_gradient, start, factor, known))
-    pilot = min(_LEAST_PILOT_DRAWS, draws)
-    for size in (pilot, pilot, draws):  # there is no quadrature here: two pilots cost little
+    pilots = [] if posterior.n_schools >= _MANY_SCHOOLS else 2 * [min(_LEAST_PILOT_DRAWS, draws)]
+    for size in (*pilots, draws):  # there is no quadrature here: pilots cost little
         wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
         free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
         x = np.tile(start, (size, 1))

@@ -99,7 +99,7 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
     bar = {"desc": "fit" if ready else "compiling, once", "delay": 2 if ready else 0}
     bar |= {"leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
-    passes = 2 if model.sampler == "importance" and kept < run.draws else 1
+    passes = 2 if model.sampler == "importance" and kept * run.chains < _LEAST_PROPOSALS else 1
     with tqdm(total=passes, disable=not run.show, **bar) as progress:
         sample = run_nuts if model.sampler == "nuts" else run_importance
         return sample(posterior, run, rng, progress)
@@ -107,13 +107,12 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
 
 def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start: StudentT | None = None) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
-    draws, chains, kept = run.draws, run.chains, run.kept(posterior.n_schools)
+    chains, kept = run.chains, run.kept(posterior.n_schools)
     proposal = adapt(posterior, rng, start)
-    # Where fewer draws are kept than asked for, one and a half times as many proposals are enough.
-    proposals = draws * chains if kept == draws else min(3 * kept // 2, draws) * chains
-    proposal, x, replicate = _replicated(proposal, max(proposals, _LEAST_PROPOSALS), rng)
-    # School effects come in the same pass over the schools, unless they are too many to keep.
-    effects = posterior.draw_effects(x, rng, progress) if kept == draws else {}
+    proposals = max(kept * chains, _LEAST_PROPOSALS)
+    proposal, x, replicate = _replicated(proposal, proposals, rng)
+    # School effects come in the same pass over the schools, unless they are more than will be kept.
+    effects = posterior.draw_effects(x, rng, progress) if proposals == kept * chains else {}
     log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
     weighted = weigh(x, log_density - proposal.log_density(x))
     if not weighted.pareto_k <= GOOD_PARETO_K:
@@ -125,7 +124,8 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
     chosen = resample(weighted, kept * chains, rng)
     if effects:
-        effects = {name: value[chosen] for name, value in effects.items()}
+        # One by one: both copies of all would be much memory.
+        effects = {name: effects.pop(name)[chosen] for name in [*effects]}
     else:
         effects = posterior.draw_effects(x[chosen], rng, progress)
         effects.pop("log_density")

@@ -109,10 +109,11 @@ class CollapsedPosterior(Hyperparameters):
 
     def log_density(self, x, progress=None) -> np.ndarray:
         """log posterior density (up to log p(y)) of draws x (S, size)."""
-        log_p = self.log_prior(x)
+        return self._with_likelihood(self.log_prior(x), x, progress)
 
+    def _with_likelihood(self, log_p, x, progress=None, null: bool = False) -> np.ndarray:
         def add(draws):
-            log_p[draws] += self.log_mixture(x[draws], *self.likelihoods(x[draws])).sum(axis=1)
+            log_p[draws] += self.log_mixture(x[draws], *self.likelihoods(x[draws], null)).sum(axis=1)
 
         self.over_draws(add, len(x), progress)
         return log_p
@@ -143,7 +144,7 @@ class CollapsedPosterior(Hyperparameters):
 
     def null_log_density(self, x) -> np.ndarray:
         """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
-        return self._null_log_prior(x) + self.likelihoods(x, null=True)[0].sum(axis=1)
+        return self._with_likelihood(self._null_log_prior(x), x, null=True)
 
     def _null_log_prior(self, x):
         return self.log_prior(x) - self.log_prior_of(x, self.of_scale)

@@ -1,4 +1,6 @@
-"""Time and memory of the fits: `make bench`.
+"""Time and memory of the fits: `make bench`, or `make bench ARGS="Saeb SES"` for the rows whose names hold these words.
+
+The rows with a ratio run with version 0.1, too, where the repository's history is at hand.
 
 Every row runs in a process of its own, so that imports, memory and compilation are counted honestly:
 *cold* lasts from the process's start to the end of its first fit, *warm* is the second fit within it.
@@ -6,14 +8,17 @@ Every row runs in a process of its own, so that imports, memory and compilation 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -37,19 +42,21 @@ class Row(NamedTuple):
     warm: float | None = None  #: s
     memory: float | None = None  #: MB
     least_ess: float | None = None
+    ratio: float | None = None  #: times as fast as version 0.1, or faster: the warm fit where there is one
 
 
+FIRST_VERSION = "2a84939"
 ROWS = [
     Row("Saeb, importance", "importance", cold=6, warm=1, memory=500),
-    Row("Saeb, NUTS 4 x 1,000", cold=15),
+    Row("Saeb, NUTS 4 x 1,000", cold=15, warm=6, ratio=2),
     Row("160 schools, importance", "importance", 160),
     Row("1,600 schools, importance", "importance", 1_600),
-    Row("16,000 schools, importance", "importance", 16_000, cold=60, memory=1_000),
-    Row("160,000 schools, importance", "importance", 160_000, cold=600, memory=4_000),
+    Row("16,000 schools, importance", "importance", 16_000, cold=30, memory=1_000, ratio=2),
+    Row("160,000 schools, importance", "importance", 160_000, cold=120, memory=2_000, ratio=1.4),
     Row("SES, importance", "importance", formulas=SES, cold=10, warm=4, memory=700, least_ess=1_000),
     Row("SES, NUTS 4 x 1,000", formulas=SES, cold=90, memory=1_000, least_ess=400),
     Row("random slope in the location, importance", "importance", formulas=SLOPE, cold=120),
-    Row("two scale effects, marginal, NUTS", formulas=TWO, cold=480, memory=1_500, least_ess=400),
+    Row("two scale effects, marginal, NUTS", formulas=TWO, cold=100, memory=1_500, least_ess=400, ratio=3),
     Row("sampled, PyMC's steps, 2 x 1,000", formulas=PLAIN, options={"formulation": "sampled", "chains": 2}, cold=90),
 ]
 
@@ -95,12 +102,25 @@ def measure(row: Row, started: float) -> dict:
     return result
 
 
-def in_fresh_process(at: int) -> dict:
-    """`measure` of one row in a process of its own, with its wall time; nothing is compiled beforehand."""
+@contextlib.contextmanager
+def first_version():
+    """A folder with version 0.1, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        git = ["git", "-C", str(Path(__file__).parents[2]), "worktree"]
+        made = subprocess.run([*git, "add", "--detach", f"{folder}/ssmelsm", FIRST_VERSION], capture_output=True)
+        data = Path(__file__).parents[2] / "data" / "saeb.rda"
+        if made.returncode == 0 and data.exists():
+            shutil.copy(data, f"{folder}/ssmelsm/data/")
+        yield None if made.returncode else f"{folder}/ssmelsm"
+        subprocess.run([*git, "remove", "--force", f"{folder}/ssmelsm"], capture_output=True)
+
+
+def in_fresh_process(at: int, package: str | None = None) -> dict:
+    """`measure` of one row in a process of its own, with its wall time; nothing of PyMC is compiled beforehand."""
     command = [sys.executable, __file__, "--measure", json.dumps([at, time.time()])]
     with tempfile.TemporaryDirectory() as folder:
         flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"base_compiledir={folder}"]))
-        environment = os.environ | {"PYTENSOR_FLAGS": flags}
+        environment = os.environ | {"PYTENSOR_FLAGS": flags} | ({"PYTHONPATH": package} if package else {})
         output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     return json.loads(output.splitlines()[-1])
 
@@ -150,14 +170,21 @@ def import_time() -> tuple[float, bool]:
     return float(seconds), pymc == "True"
 
 
-def main() -> None:
+def main(words: list[str], before: str | None) -> None:
     """Print the table; exit with an error when a limit is exceeded."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     seconds, pymc = import_time()
     print(f"import ssmelsm_helpers: {seconds:.2f} s (limit 2 s), imports PyMC: {pymc}")
     rows, exceeded = {}, [] if seconds <= 2 and not pymc else ["import"]
     for at, row in enumerate(ROWS):
+        if words and not any(word in row.name for word in words):
+            continue
         found = in_fresh_process(at)
+        if row.ratio is not None and before is not None:
+            earlier = in_fresh_process(at, before)
+            found["before"] = earlier.get("warm", earlier["first"])
+            found["ratio"] = found["before"] / found.get("warm", found["first"])
+            exceeded += [f"{row.name}: {found['ratio']:.1f} times version 0.1"] if found["ratio"] < row.ratio else []
         limits = {name: getattr(row, name) for name in ("cold", "warm", "memory") if getattr(row, name) is not None}
         exceeded += [
             f"{row.name}: {k} {found[k]:.1f} exceeds {limit}" for k, limit in limits.items() if found[k] > limit
@@ -172,6 +199,8 @@ def main() -> None:
         "cold": "cold [s]",
         "first": "first fit [s]",
         "warm": "warm fit [s]",
+        "before": "version 0.1 [s]",
+        "ratio": "times as fast",
         "memory": "peak memory [MB]",
         "least_ess": "least ESS",
         "ess_per_second": "ESS per s",
@@ -180,6 +209,8 @@ def main() -> None:
     }
     table = pd.DataFrame(rows).T.reindex(columns=columns).rename(columns=columns)
     print(table.to_string(float_format=lambda value: f"{value:,.4g}"))
+    if words:
+        raise SystemExit("over the limit: " + "; ".join(exceeded) if exceeded else None)
     students = pd.DataFrame(growth(full=bool(os.environ.get("FULL"))))
     print("students in a Parquet file, summarised by DuckDB (memory in MB):")
     print(students.to_string(float_format=lambda value: f"{value:,.4g}", index=False))
@@ -197,4 +228,5 @@ if __name__ == "__main__":
         position, start = json.loads(sys.argv[2])
         print(json.dumps(measure(ROWS[position], start)))
     else:
-        main()
+        with first_version() as earlier_version:
+            main(sys.argv[1:], earlier_version)
