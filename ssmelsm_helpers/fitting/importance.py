@@ -26,9 +26,10 @@ _GRADIENT = 1e-3
 _LEAST_SHARE = 0.1
 # A location effect whose log SD is so uncertain has a ridge too, which is sought at an SD so many times smaller.
 _UNCERTAIN, _SMALLER = 0.2, 5.0
-_LEAST_PILOT_DRAWS = 300
-# So many schools make the posterior nearly Normal: one round of pilot draws is enough.
-_MANY_SCHOOLS = 4_000
+# Fewer make proposals of which one fit's replicates do not know how far another fit's are from them.
+_LEAST_PILOT_DRAWS = 500
+# So many schools make the posterior nearly Normal: one round of fewer pilot draws is enough, as from a start nearby.
+_MANY_SCHOOLS, _FEW_PILOT_DRAWS = 4_000, 300
 _NO_DENSITY = (
     "priors must have a finite density around the values that fit the data; found none there, as of a distribution whose "
     "range leaves them out."
@@ -227,12 +228,12 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
     """A proposal improved by weighted pilot draws, from Laplace approximations or from a nearer `body`."""
     proposal = first_proposal(posterior, body)
     if body is not None:  # one round does then what two or three do from the mode
-        return proposal.improved(_LEAST_PILOT_DRAWS, rng)
+        return proposal.improved(_FEW_PILOT_DRAWS, rng)
+    if posterior.n_schools >= _MANY_SCHOOLS:
+        return proposal.improved(max(_FEW_PILOT_DRAWS, 10 * posterior.size**2), rng)
     # A covariance has about d^2 / 2 entries to learn; beyond a handful of dimensions a third round pays.
-    draws = max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2)
-    rounds = 2 if posterior.size <= 6 else 3
-    for _ in range(1 if posterior.n_schools >= _MANY_SCHOOLS else rounds):
-        proposal = proposal.improved(draws, rng)
+    for _ in range(2 if posterior.size <= 6 else 3):
+        proposal = proposal.improved(max(_LEAST_PILOT_DRAWS, 10 * posterior.size**2), rng)
     return proposal
 
 

@@ -12,16 +12,12 @@ from posteriors import posterior_of
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.model import compiled, school
 
-FIT = """
-import ssmelsm_helpers as sm
-fit = sm.fit_schools(sm.load_saeb_schools().head(30), sampler="importance", draws=50, random_seed=1, progressbar=False)
-print(float(fit["posterior"]["log_bf"].sum()))
-"""
+EVIDENCE = "import ssmelsm_helpers as sm; print(float(sm.school_evidence([5, 80], sd=[2.0, 1.2]).log_bf.sum()))"
 
 
 def in_new_process(**variables) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", FIT],
+        [sys.executable, "-c", EVIDENCE],
         env=os.environ | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
