@@ -50,6 +50,8 @@ _RANK = 1e-12
 _ROTATIONS = 8
 # Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_effects.py).
 BOUND = 1.22
+# One of so many proposals is accepted, but for a density that is none: such a draw gets no weight.
+_TRIES = 1000
 
 
 class Students(NamedTuple):
@@ -148,21 +150,21 @@ def _turn(seen, slope, V, part):
         part[F, 0], part[F + 1, 0] = R, V[0, 0] * R
         part[LOAD, 0], part[CENTRE, 0], part[SLOPE, 0] = V[0, 0] * R * R, seen[1, 0], R * slope[0]
         return
-    inner, basis = np.empty((K, K)), np.empty((K, K))
+    inner, axes = np.empty((K, K)), np.empty((K, K))
     for k in range(K):
         for m in range(K):
             inner[k, m] = 0.0
             for i in range(K):
                 for q in range(K):
                     inner[k, m] += seen[i, k] * V[i, q] * seen[q, m]
-    _diagonalise(inner, basis)
+    _diagonalise(inner, axes)
     for k in range(K):
         part[LOAD, k], part[CENTRE, k], part[SLOPE, k] = max(inner[k, k], 0.0), 0.0, 0.0
         for m in range(K):
             part[F + m, k] = 0.0
             for i in range(K):
-                part[F + m, k] += seen[m, i] * basis[i, k]
-            part[CENTRE, k] += basis[m, k] * seen[K, m]
+                part[F + m, k] += seen[m, i] * axes[i, k]
+            part[CENTRE, k] += axes[m, k] * seen[K, m]
             part[SLOPE, k] += part[F + m, k] * slope[m]
         for m in range(K):
             part[F + K + m, k] = 0.0
@@ -171,12 +173,12 @@ def _turn(seen, slope, V, part):
 
 
 @helper
-def _diagonalise(A, basis):
-    """Jacobi's rotations: the diagonal of A becomes its eigenvalues, the columns of basis its eigenvectors."""
+def _diagonalise(A, axes):
+    """Jacobi's rotations: the diagonal of A becomes its eigenvalues, the columns of axes its eigenvectors."""
     K = len(A)
     for k in range(K):
         for m in range(K):
-            basis[k, m] = 1.0 if k == m else 0.0
+            axes[k, m] = 1.0 if k == m else 0.0
     for _ in range(_ROTATIONS if K > 2 else 1):
         for p in range(K):
             for q in range(p + 1, K):
@@ -184,10 +186,7 @@ def _diagonalise(A, basis):
                 cos, sin = math.cos(angle), math.sin(angle)
                 for k in range(K):
                     A[k, p], A[k, q] = cos * A[k, p] - sin * A[k, q], sin * A[k, p] + cos * A[k, q]
-                    basis[k, p], basis[k, q] = (
-                        cos * basis[k, p] - sin * basis[k, q],
-                        sin * basis[k, p] + cos * basis[k, q],
-                    )
+                    axes[k, p], axes[k, q] = cos * axes[k, p] - sin * axes[k, q], sin * axes[k, p] + cos * axes[k, q]
                 for k in range(K):
                     A[p, k], A[q, k] = cos * A[p, k] - sin * A[q, k], sin * A[p, k] + cos * A[q, k]
 
@@ -348,8 +347,8 @@ def _draw_u(z, s, slope, root, part, noise, u):
 @helper
 def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
     """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
-    low, ends = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1]
-    while True:
+    low, ends, z = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1], 0.0
+    for _ in range(_TRIES):
         place, i = np.random.random() * (2 * total - ends), 0
         while i < count - 2 and place > nodes[DENSITY, i] + nodes[DENSITY, i + 1]:
             place -= nodes[DENSITY, i] + nodes[DENSITY, i + 1]
@@ -361,7 +360,8 @@ def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
         z = low + (i + fraction) * step
         log_p = _log_integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
         if np.random.random() * BOUND * (left + fraction * (right - left)) < math.exp(log_p - peak):
-            return z
+            break
+    return z
 
 
 @compiled
