@@ -11,8 +11,8 @@ def main() -> None:
     students = sm.simulate_schools(n_schools=10, n_students=20, random_seed=1).students
     model = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
     quiet = {"draws": 10, "tune": 10, "chains": 1, "random_seed": 1, "progressbar": False}
-    for formulation in ("collapsed", "marginal"):
-        sm.fit(*model, students, formulation=formulation, **quiet)
+    for formulation, sampler in (("collapsed", "importance"), ("marginal", "nuts")):
+        sm.fit(*model, students, formulation=formulation, sampler=sampler, **quiet)
     print(f"Compiled, or found compiled, in {time.perf_counter() - begin:.0f} s")
 
 

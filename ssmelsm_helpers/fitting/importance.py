@@ -157,6 +157,7 @@ class Proposal(NamedTuple):
     posterior: CollapsedPosterior
     parts: tuple[StudentT | Defence, ...]  #: the body, the ridge at tau_t = 0, further defences
     shares: np.ndarray
+    null: StudentT  #: around the mode where tau_t is zero; the ridge may move away from it
 
     @property
     def ridge(self) -> Defence:
@@ -201,7 +202,7 @@ def first_proposal(posterior: CollapsedPosterior, body: StudentT | None = None) 
     defences += [_wide_correlations(posterior, body)] if len(posterior.correlations) else []
     shares = np.full(1 + len(defences), _LEAST_SHARE)
     shares[0] = 1 - shares[1:].sum()
-    return Proposal(posterior, (body, *defences), shares)
+    return Proposal(posterior, (body, *defences), shares, defences[0].others)
 
 
 def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Defence:
@@ -237,20 +238,17 @@ def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> P
     return proposal
 
 
-def null_evidence(posterior: CollapsedPosterior, draws: int, rng) -> WeightedDraws:
+def null_evidence(proposal: Proposal, draws: int, rng) -> WeightedDraws:
     """Draws of the model in which tau_t is zero, and its evidence."""
-    (start, factor), known = posterior.start(), np.delete(np.arange(posterior.size), posterior.of_scale)
-    others = StudentT.matching(*_mode(posterior.null_log_density_and_gradient, start, factor, known))
+    posterior, others = proposal.posterior, proposal.null
     pilots = [] if posterior.n_schools >= _MANY_SCHOOLS else 2 * [min(_LEAST_PILOT_DRAWS, draws)]
     for size in (*pilots, draws):  # there is no quadrature here: pilots cost little
         wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
         free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
-        x = np.tile(start, (size, 1))
-        x[:, known] = free
-        proposed = np.logaddexp(
-            np.log(1 - few / size) + others.log_density(free), np.log(few / size) + wide.log_density(free)
-        )
-        found = weigh(x, posterior.null_log_density(x) - proposed)
+        x = np.tile(posterior.start()[0], (size, 1))
+        x[:, proposal.ridge.free] = free
+        body, tails = others.log_density(free) + np.log(1 - few / size), wide.log_density(free) + np.log(few / size)
+        found = weigh(x, posterior.null_log_density(x) - np.logaddexp(body, tails))
         others = others.fitted(free, np.exp(found.log_weights))
     return found
 

@@ -49,5 +49,5 @@ def _drawn(posterior: CollapsedPosterior, proposal: Proposal, draws: int, rng) -
     log_p = posterior.log_prior(x) + posterior.log_mixture(x, log_spike, log_slab).sum(axis=1)
     weighted = weigh(x, log_p - proposal.log_density(x))
     weights, inclusion = np.exp(weighted.log_weights), expit(log_slab - log_spike + posterior.log_odds(x))
-    tau_t = float(weights @ np.exp(x[:, posterior.tau_t]))
-    return QuickFit(weights @ inclusion, tau_t, weighted.pareto_k, weighted.ess)
+    tau_t = weights @ np.exp(x[:, posterior.tau_t])
+    return QuickFit(weights @ inclusion, float(tau_t), weighted.pareto_k, weighted.ess)

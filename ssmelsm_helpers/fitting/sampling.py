@@ -12,9 +12,10 @@ from tqdm.auto import tqdm
 from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
 from ..model.compiled import is_compiled, usable_cores
-from ..model.school import draw_effects, log_likelihood_and_gradient
+from ..model.school_effects import draw_effects
+from ..model.school_gradient import log_likelihood_and_gradient
 from ..spec.options import Model
-from .importance import Defence, Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
+from .importance import Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import NearZero, compare, evidence_of_draws
 from .tree import Draws, evenly_spaced
 from .weights import GOOD_PARETO_K, resample, weigh
@@ -120,7 +121,7 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
             f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
             "Use sampler='nuts'."
         )
-    checked = _checked(posterior, proposal.ridge, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
+    checked = _checked(proposal, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
     # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
     chosen = resample(weighted, kept * chains, rng)
     if effects:
@@ -149,10 +150,10 @@ def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.n
     return proposal, x, np.repeat(np.arange(replicates), each)
 
 
-def _checked(posterior, ridge: Defence, x, log_weights, log_evidence, ess, rng) -> NearZero:
+def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> NearZero:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
-    null = null_evidence(posterior, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
-    found = compare(posterior, ridge.tail, null, x, log_weights, log_evidence, ess)
+    null = null_evidence(proposal, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
+    found = compare(proposal.posterior, proposal.ridge.tail, null, x, log_weights, log_evidence, ess)
     if not found.agrees:
         warn(
             f"the draws contradict the evidence: {found.found:.3g} of them have tau_t below {found.bound:.2g}, where by the "
@@ -184,10 +185,10 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     log_density = effects.pop("log_density")
     attributes = {"tune": tune} | run.thinned(kept)
     if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
-        ridge = first_proposal(posterior, StudentT.matching(mode, covariance)).ridge
+        proposal = first_proposal(posterior, StudentT.matching(mode, covariance))
         equal = np.full(len(x), -np.log(len(x)))
         ess = len(x) / _DRAWS_PER_EFFECTIVE
-        attributes |= _checked(posterior, ridge, x, equal, evidence_of_draws(x, log_density), ess, rng).attributes()
+        attributes |= _checked(proposal, x, equal, evidence_of_draws(x, log_density), ess, rng).attributes()
     return by_name(posterior, x, effects, statistics, attributes, run.chains)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from scipy.special import log_expit, logit
 
 from ..spec.options import Model
-from . import school
-from .cells import cells_of
+from .cells import Students, cells_of
 from .compiled import in_threads, usable_cores
 from .covariance import Conditional
 from .hyperparameters import Hyperparameters
 from .linear import cholesky
-from .school import Points, Students
+from .school import Points, log_likelihoods
+from .school_effects import draw_effects
+from .school_gradient import log_likelihood_and_gradient
 from .start import Start
 
 # Draw-school pairs and draw-student pairs that a thread evaluates at once.
@@ -45,8 +46,6 @@ class CollapsedPosterior(Hyperparameters):
         self.cells = cells_of(model.design)
         self.students = Students.of(self.cells)
         self.n_schools = model.design.n_schools
-        none, K = np.empty((0, 0)), len(self.students.Z)
-        self._nobody = none.astype(np.int8), none, np.empty((0, 0, K))  # delta, t and u where none are drawn
         #: the outcome's unit is part of a density (J,)
         self.log_unit = model.design.n * np.log(self.units.unit)
         first = self.effects.start + self.covariance.effects
@@ -72,11 +71,8 @@ class CollapsedPosterior(Hyperparameters):
         drawn = [self.prior_at(at).sample(draws, rng) for at in positions]
         return np.reshape(drawn, (len(positions), draws)).T
 
-    def points(self, x, null: bool = False) -> Points:
-        """Hyperparameters at x (..., size), as a school sees them; where `null`, with a tau_t of zero."""
-        return self._points(x, self.covariance.constrain(x[..., self.effects]), null)
-
-    def _points(self, x, root, null: bool) -> Points:
+    def points(self, x, root, null: bool = False) -> Points:
+        """Hyperparameters at x (..., size), as a school sees them, from tau and L; where `null`, with a tau_t of zero."""
         # Copies: functions are compiled once more for arrays that are read-only, or parts of others.
         parts = x[..., self.gamma], x[..., self.eta], *self.covariance.conditional(*root)
         points = Points(*(np.array(values, order="C") for values in parts))
@@ -87,17 +83,12 @@ class CollapsedPosterior(Hyperparameters):
         log_odds = np.expand_dims(self.log_odds(x), -1)
         return np.logaddexp(log_expit(log_odds) + log_slab, log_expit(-log_odds) + log_spike)
 
-    def likelihoods(self, x, null: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """log p(y_j | spike) and log p(y_j | slab) (S, J) of draws x (S, size)."""
-        return self._evaluate(x, np.empty((2, len(x), self.n_schools)), self._nobody, null=null)
-
-    def _evaluate(self, x, values, effects, *, seed: int = 0, null: bool = False):
-        """The same in `values` (2, S, J), and `effects` (delta, t and u), which are set."""
-        log_odds, points = self.log_odds(x) + np.zeros(len(x)), self.points(x, null)
-        roots = cholesky(np.stack([points.spike, points.slab]))
-        school.draw_effects(self.students, points, roots, log_odds, seed, *values, *effects)
-        values -= self.log_unit
-        return values
+    def likelihoods(self, x, null: bool = False) -> np.ndarray:
+        """log p(y_j | spike) and log p(y_j | slab) (2, S, J) of draws x (S, size)."""
+        points = self.points(x, self.covariance.constrain(x[:, self.effects]), null)
+        values = np.empty((2, len(x), self.n_schools))
+        log_likelihoods(self.students, points, False, *values)
+        return values - self.log_unit
 
     def over_draws(self, work, draws: int, progress=None) -> None:
         """work(slice) of slices that cover all draws, in threads."""
@@ -131,13 +122,15 @@ class CollapsedPosterior(Hyperparameters):
         shape = (len(x), self.n_schools)
         delta, t, u = np.empty(shape, dtype=np.int8), np.empty(shape), np.empty((*shape, len(self.students.Z)))
         log_bf, log_p = np.empty(shape), self.log_prior(x)
-        seeds = rng.integers(2**32, size=len(x))
+        seeds, log_odds = rng.integers(2**32, size=len(x)), self.log_odds(x) + np.zeros(len(x))
 
         def draw(draws):
-            values = np.empty((2, *t[draws].shape))
-            self._evaluate(x[draws], values, (delta[draws], t[draws], u[draws]), seed=seeds[draws.start])
+            points = self.points(x[draws], self.covariance.constrain(x[draws, self.effects]))
+            roots, values = cholesky(np.stack([points.spike, points.slab])), np.empty((2, *t[draws].shape))
+            effects = delta[draws], t[draws], u[draws]
+            draw_effects(self.students, points, roots, log_odds[draws], seeds[draws.start], *values, *effects)
             log_bf[draws] = values[1] - values[0]
-            log_p[draws] += self.log_mixture(x[draws], *values).sum(axis=1)
+            log_p[draws] += self.log_mixture(x[draws], *(values - self.log_unit)).sum(axis=1)
 
         self.over_draws(draw, len(x), progress)
         return {"log_bf": log_bf, "delta": delta, "t": t, "u": u, "log_density": log_p}
@@ -164,10 +157,10 @@ class CollapsedPosterior(Hyperparameters):
     def log_likelihood_and_gradient(self, x, log_odds: float, null: bool = False) -> tuple[float, np.ndarray]:
         """log p(y | hyperparameters) and its gradient at one point x (size,), given logit pi."""
         gradient, root = np.zeros(self.size), self.covariance.constrain(x[self.effects])
-        point = self._points(x, root, null)
-        log_p, by_gamma, by_eta, *by_moments, included = school.log_likelihood_and_gradient(
-            self.students, point._replace(tau_t=float(point.tau_t)), float(log_odds)
-        )
+        point = self.points(x, root, null)
+        point = point._replace(tau_t=float(point.tau_t))
+        found = log_likelihood_and_gradient(self.students, point, float(log_odds))
+        log_p, by_gamma, by_eta, *by_moments, included = found
         gradient[self.gamma], gradient[self.eta] = by_gamma, by_eta
         gradient[self.effects] = self.covariance.pull_back(*root, Conditional(*by_moments))
         if self.learns_pi:

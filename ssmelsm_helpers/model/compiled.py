@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +18,22 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "cont
 def compiled(function):
     """The function as machine code, kept in a cache beside its file or in the user's own; without one for this process only.
 
-    The cache knows when this function's file changes, not when another one does: functions that call each other stand in
-    one file.
+    Numba sees changes in the function's own file; a cache older than any of the files on schools is thrown away here.
     """
     try:
-        return njit(cache=True, **_OPTIONS)(function)
+        found = njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no directory can be written to
         return njit(**_OPTIONS)(function)
+    newest = max(path.stat().st_mtime for path in Path(function.__code__.co_filename).parent.glob("school*.py"))
+    for index in Path(found.stats.cache_path).glob(f"*.{function.__name__}-*.nbi"):
+        with contextlib.suppress(OSError):  # another process may have done so
+            if index.stat().st_mtime < newest:
+                index.unlink()
+    return found
 
 
 def helper(function):
-    """A function that is compiled into those of the same file that call it, and kept with them."""
+    """A function that is compiled into those that call it, and kept with them."""
     return njit(**_OPTIONS)(function)
 
 

@@ -14,7 +14,7 @@ from scipy.special import digamma, expit, log_expit, logit
 
 from ..spec.options import Model
 from ..spec.priors import LEAST_NU
-from .cells import cells_of
+from .cells import Students, cells_of
 from .hyperparameters import Hyperparameters
 from .school_given_effects import all_schools, joint_of_draws
 from .start import Start
@@ -44,7 +44,7 @@ class MarginalPosterior(Hyperparameters):
     def __init__(self, model: Model):
         super().__init__(model)
         design = self.design = model.design
-        cells = self.cells = cells_of(design, model.family)
+        self.cells = cells_of(design, model.family)
         self.K, self.M, self.J = len(design.location_effects), len(design.effects), len(design.labels)
         self.deltas, self.in_force = configurations(model.selected, self.M)
         self.schools = slice(self.size, self.size + self.J * self.M)
@@ -52,10 +52,9 @@ class MarginalPosterior(Hyperparameters):
         #: how many effects, the first ones, are centred, and the coefficients (J, centred, P) of gamma in their coordinates
         self.centred = int(design.location_effects[0] == "Intercept" and min(model.selected) >= self.K)
         self.around = np.ascontiguousarray(design.school_means(design.X)[:, None][:, : self.centred])
-        columns = cells.X, cells.W, cells.Z, cells.S, cells.n, cells.mean, cells.sum_squares
-        students = tuple(np.array(values.T, dtype=float, order="C") for values in columns)
+        *students, starts = Students.of(self.cells)
         # Unsigned: compiled loops need not ask whether an index counts from the end.
-        self._students = students, np.searchsorted(cells.school, np.arange(self.J + 1)).astype(np.uintp)
+        self._students = tuple(students), starts.astype(np.uintp)
         self._indicators = np.array(model.selected), self.in_force
 
     def start(self) -> np.ndarray:

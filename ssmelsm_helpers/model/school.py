@@ -1,4 +1,4 @@
-r"""What one school says, compiled: its likelihood with u, t and delta integrated out, the gradient, and an exact draw.
+r"""What one school says, compiled: its likelihood under spike and slab, with u and t integrated out.
 
 Students enter through a few sums. With residuals r_i = y_i - x_i'gamma, weights w_i = exp(-2 w_i'eta) and the rows z_i of
 the K location effects, M = sum w_i z_i z_i' = R R', R p = sum w_i r_i z_i and Q = sum w_i r_i^2 - p'p. Given u and t the log
@@ -15,7 +15,7 @@ The integral over z is a trapezoidal sum between limits that are found for each 
 at both ends it converges exponentially, for one student as for 100,000 (Trefethen & Weideman, 2014, *SIAM Review*, 56, 385).
 
 What is known of one school stands in three small matrices, whose rows have names: ``seen``, a spike or slab (``part``), and
-the ``nodes`` of the integral. (Matrices because the compiler counts the owners of every array that is handed on.)
+the ``nodes`` of the integral; `school_gradient` and `school_effects` read them. (Matrices because the compiler counts the owners of every array that is handed on.)
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cells import Cells
 from .compiled import compiled, helper
 
 # A part: loads, centres and slopes, then F (K rows), then V F (K rows), which is how u follows a pull along the directions.
 LOAD, CENTRE, SLOPE, F = 0, 1, 2, 3
-# Nodes: z, s, the integrand over its largest value, d log p / dt; per direction the students' pull a on u and their
-# information b; and E[u | z].
-AT, S, DENSITY, BY_T, PULL = 0, 1, 2, 3, 4
+# Nodes: z, s, the integrand over its largest value; per direction the students' pull a on u and their information b; E[u | z].
+AT, S, DENSITY, PULL = 0, 1, 2, 3
 
 _LOG_2PI = math.log(2 * math.pi)
 # The sum stops where the integrand has fallen to exp(-16), about 1e-7, of its peak: less than 1e-8 of the integral is beyond.
@@ -48,29 +46,6 @@ _LARGEST_T = 150.0
 # What students say of a direction of u, less than this beside the rest, is rounding.
 _RANK = 1e-12
 _ROTATIONS = 8
-# Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_effects.py).
-BOUND = 1.22
-# One of so many proposals is accepted, but for a density that is none: such a draw gets no weight.
-_TRIES = 1000
-
-
-class Students(NamedTuple):
-    """Rows of students who are alike in all columns; those of school j are starts[j] to starts[j + 1]."""
-
-    X: np.ndarray  #: (P, N), columns first, as loops run over students
-    W: np.ndarray  #: (Q, N)
-    Z: np.ndarray  #: (K, N)
-    n: np.ndarray  #: (N,) students of each row
-    mean: np.ndarray  #: (N,) of their outcomes
-    squares: np.ndarray  #: (N,) squared deviations from it
-    starts: np.ndarray  #: (J + 1,)
-
-    @classmethod
-    def of(cls, cells: Cells) -> Students:
-        """From cells."""
-        columns = cells.X.T, cells.W.T, cells.Z.T, cells.n, cells.mean, cells.sum_squares
-        parts = (np.array(values, dtype=float, order="C") for values in columns)
-        return cls(*parts, np.flatnonzero(np.diff(cells.school, prepend=-1, append=-1)))
 
 
 class Points(NamedTuple):
@@ -85,23 +60,17 @@ class Points(NamedTuple):
 
 
 @helper
-def _room(starts, K):
+def empty_room(starts, K):
     """Empty matrices: rows of residuals and weights; what is seen of a school (R, and p below); spike, slab, nodes."""
     most = 0
     for j in range(len(starts) - 1):
         most = max(most, starts[j + 1] - starts[j])
-    part = F + 2 * K, K
-    return (
-        np.empty((2, most)),
-        np.empty((K + 1, K)),
-        np.empty(part),
-        np.empty(part),
-        np.empty((PULL + 3 * K, _MOST_NODES)),
-    )
+    part, nodes = (F + 2 * K, K), (PULL + 3 * K, _MOST_NODES)
+    return np.empty((2, most)), np.empty((K + 1, K)), np.empty(part), np.empty(part), np.empty(nodes)
 
 
 @helper
-def _add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
+def add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
     """n, Q and c of a school; its residuals, its weights (times n), R and p are set."""
     K = len(Z)
     for i in range(size):
@@ -192,7 +161,7 @@ def _diagonalise(A, axes):
 
 
 @helper
-def _log_integrand(low, step, count, n, Q, tau_t, part, nodes):
+def log_integrand(low, step, count, n, Q, tau_t, part, nodes):
     """log p(y_j | t = tau_t z) - z^2 / 2 without c at equally spaced z, set as density; its largest value."""
     s, ratio, peak = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf
     for i in range(count):
@@ -245,7 +214,7 @@ def _scan(n, Q, tau_t, part, nodes):
     for _ in range(_SCANS):
         step = (high - low) / (_SCANNED - 1)
         # Not a literal: functions are compiled once more for each.
-        least = _log_integrand(low, step, np.int64(_SCANNED), n, Q, tau_t, part, nodes) - _DROP
+        least = log_integrand(low, step, np.int64(_SCANNED), n, Q, tau_t, part, nodes) - _DROP
         first, last = _SCANNED, 0
         for i in range(_SCANNED):
             if nodes[DENSITY, i] > least:
@@ -267,7 +236,7 @@ def _proven(peak, surprise, n, tau_t, nodes):
 
 
 @helper
-def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes):
+def spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes):
     """log p(y_j | spike) and log p(y_j | slab) without c; the step between nodes, how many, their total density, the peak."""
     _turn(seen, flat, spike_V, spike)
     surprise = log_volume = 0.0
@@ -279,10 +248,10 @@ def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, n
         return log_spike, log_spike, 0.0, 0, 0.0, 0.0
     _turn(seen, slope, slab_V, slab)
     low, step, count = _guess(n, Q, tau_t, slab)
-    peak = _log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
+    peak = log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
     if not _proven(peak, surprise, n, tau_t, nodes):
         low, step, count = _scan(n, Q, tau_t, slab, nodes)
-        peak = _log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
+        peak = log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
     total = 0.0
     for i in range(count):
         nodes[DENSITY, i] = math.exp(nodes[DENSITY, i] - peak)
@@ -291,200 +260,20 @@ def _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, n
 
 
 @compiled
-def draw_effects(students, points, roots, log_odds, seed, log_spike, log_slab, delta, t, u):
-    """log p(y_j | spike) and log p(y_j | slab) of draws and schools; delta, t and u from their distribution there.
+def log_likelihoods(students, points, paired, log_spike, log_slab):
+    """log p(y_j | spike) and log p(y_j | slab) of draws and schools (S, J), or of each draw and its own school (S, 1); set.
 
-    All set: (S, J), and (S, J, K) for u. Effects are not drawn where `u` has no schools; where the likelihoods have one
-    column, each draw has its own school. Where tau_t is zero both likelihoods are the spike's. u given t is a draw from its
-    prior, whose Cholesky factors are `roots` (2, S, K, K), moved by what the students' sums say beside sums drawn from it
-    (Matheron's rule).
+    Where tau_t is zero there is no slab, and both are the spike's.
     """
-    np.random.seed(seed)
-    X, W, Z, n_, mean, squares, starts = students
+    X, W, Z, _, n_, mean, squares, starts = students
     gammas, etas, slopes, slabs, spikes, tau_ts = points
-    K, paired = len(Z), log_spike.shape[1] < len(starts) - 1
-    rows, seen, spike, slab, nodes = _room(starts, K)
-    flat, noise, spot = np.zeros(K), np.empty(K), np.empty((PULL, 1))
+    rows, seen, spike, slab, nodes = empty_room(starts, len(Z))
+    flat = np.zeros(len(Z))
     for d in range(len(tau_ts)):
         gamma, eta, slope, slab_V, spike_V, tau_t = gammas[d], etas[d], slopes[d], slabs[d], spikes[d], tau_ts[d]
         for at in range(log_spike.shape[1]):
             j = d if paired else at
             first, size = starts[j], starts[j + 1] - starts[j]
-            n, Q, c = _add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
-            l0, l1, step, count, total, peak = _likelihoods(
-                n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes
-            )
-            log_spike[d, at], log_slab[d, at] = c + l0, c + l1
-            if u.shape[1] > 0:
-                delta[d, j], t[d, j], z = 0, 0.0, 0.0
-                if np.random.random() < 1 / (1 + math.exp(min(l0 - l1 - log_odds[d], 700.0))):
-                    z = _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot)
-                    delta[d, j], t[d, j] = 1, tau_t * z
-                    _draw_u(z, math.exp(-2 * tau_t * z), slope, roots[1, d], slab, noise, u[d, j])
-                else:
-                    _draw_u(0.0, 1.0, slope, roots[0, d], spike, noise, u[d, j])
-
-
-@helper
-def _draw_u(z, s, slope, root, part, noise, u):
-    """u of one school given z, s = exp(-2 tau_t z)."""
-    K = len(slope)
-    for k in range(K):
-        noise[k] = np.random.normal()
-        u[k] = slope[k] * z
-        for m in range(k + 1):
-            u[k] += root[k, m] * noise[m]
-    for k in range(K):
-        beside = part[CENTRE, k] - np.random.normal() / math.sqrt(s)
-        for m in range(K):
-            beside -= part[F + m, k] * u[m]
-        noise[k] = s * beside / (1 + part[LOAD, k] * s)
-    for k in range(K):
-        for m in range(K):
-            u[k] += part[F + K + k, m] * noise[m]
-
-
-@helper
-def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
-    """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
-    low, ends, z = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1], 0.0
-    for _ in range(_TRIES):
-        place, i = np.random.random() * (2 * total - ends), 0
-        while i < count - 2 and place > nodes[DENSITY, i] + nodes[DENSITY, i + 1]:
-            place -= nodes[DENSITY, i] + nodes[DENSITY, i + 1]
-            i += 1
-        left, right = nodes[DENSITY, i], nodes[DENSITY, i + 1]
-        share = min(place / (left + right), 1.0)
-        # Inverse of a linear density's distribution function, in the form without cancellation.
-        fraction = share * (left + right) / (left + math.sqrt(left**2 + share * (right**2 - left**2)))
-        z = low + (i + fraction) * step
-        log_p = _log_integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
-        if np.random.random() * BOUND * (left + fraction * (right - left)) < math.exp(log_p - peak):
-            break
-    return z
-
-
-@compiled
-def log_likelihood_and_gradient(students, point, log_odds):
-    """log p(y | hyperparameters); its gradient by gamma, eta, slope, slab, spike and tau_t; the sum of P(delta = 1).
-
-    logit pi may be minus infinity. Fisher's identity: the gradient of a log mixture is the posterior mean of its components'
-    gradients. The means are taken over the nodes of the integral itself.
-    """
-    X, W, Z, n_, mean, squares, starts = students
-    gamma, eta, slope, slab_V, spike_V, tau_t = point
-    K = len(Z)
-    rows, seen, spike, slab, nodes = _room(starts, K)
-    by_gamma, by_eta, by_slope = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros(K)
-    by_slab, by_spike, flat, su, suu = np.zeros((K, K)), np.zeros((K, K)), np.zeros(K), np.zeros(K), np.zeros((K, K))
-    log_pi, log_rest = -math.log1p(math.exp(-log_odds)), -math.log1p(math.exp(log_odds))
-    log_p = by_tau_t = included = 0.0
-    for j in range(len(starts) - 1):
-        first, size = starts[j], starts[j + 1] - starts[j]
-        n, Q, c = _add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
-        l0, l1, _, count, total, _ = _likelihoods(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
-        larger = max(log_pi + l1, log_rest + l0)
-        mixture = larger + math.log(math.exp(log_pi + l1 - larger) + math.exp(log_rest + l0 - larger))
-        inclusion = math.exp(log_pi + l1 - mixture)
-        log_p += c + mixture
-        included += inclusion
-        s = 0.0
-        for k in range(K):
-            su[k] = 0.0
-            for m in range(K):
-                suu[k, m] = 0.0
-        if inclusion > 0 and count > 0:
-            s, by_t = _pull_back(inclusion / total, count, n, Q, slope, slab_V, slab, nodes, by_slope, by_slab, su, suu)
-            by_tau_t += by_t
-        nodes[AT, 0], nodes[S, 0], nodes[DENSITY, 0] = 0.0, 1.0, 1.0
-        s += _pull_back(1 - inclusion, np.int64(1), n, Q, flat, spike_V, spike, nodes, by_slope, by_spike, su, suu)[0]
-        _pull_back_students(X, W, Z, n_, squares, first, size, rows, s, su, suu, by_gamma, by_eta)
-    return log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included
-
-
-@helper
-def _pull_back(weight, count, n, Q, slope, V, part, nodes, by_slope, by_V, su, suu):
-    """Posterior means of s and of z d log p / dt over a spike or slab; added: those of s u, s u u', and two gradients.
-
-    Given z, u has the mean slope z + V F a and the covariance V - V F diag(b) F'V.
-    """
-    K = len(slope)
-    mean_s = by_tau_t = 0.0
-    for i in range(count):
-        nodes[DENSITY, i] *= weight
-        nodes[BY_T, i] = nodes[S, i] * Q - n
-        mean_s += nodes[DENSITY, i] * nodes[S, i]
-    for k in range(K):
-        load, centre, along = part[LOAD, k], part[CENTRE, k], part[SLOPE, k]
-        for i in range(count):
-            inflation, deviation = 1 + load * nodes[S, i], centre - along * nodes[AT, i]
-            b = nodes[S, i] / inflation
-            nodes[PULL + k, i], nodes[PULL + K + k, i] = deviation * b, b
-            nodes[BY_T, i] += deviation * b * deviation / inflation + load * b
-    for i in range(count):
-        by_tau_t += nodes[DENSITY, i] * nodes[AT, i] * nodes[BY_T, i]
-    for k in range(K):
-        for i in range(count):
-            nodes[PULL + 2 * K + k, i] = slope[k] * nodes[AT, i]
-        for m in range(K):
-            for i in range(count):
-                nodes[PULL + 2 * K + k, i] += part[F + K + k, m] * nodes[PULL + m, i]
-    for k in range(K):
-        za = sb = mean_b = mean_su = 0.0
-        for i in range(count):
-            p, s, b = nodes[DENSITY, i], nodes[S, i], nodes[PULL + K + k, i]
-            za += p * nodes[AT, i] * nodes[PULL + k, i]
-            mean_b += p * b
-            sb += p * s * b
-            mean_su += p * s * nodes[PULL + 2 * K + k, i]
-        su[k] += mean_su
-        for m in range(K):
-            by_slope[m] += part[F + m, k] * za
-            aa = mean_suu = 0.0
-            for i in range(count):
-                aa += nodes[DENSITY, i] * nodes[PULL + k, i] * nodes[PULL + m, i]
-                mean_suu += nodes[DENSITY, i] * nodes[S, i] * nodes[PULL + 2 * K + k, i] * nodes[PULL + 2 * K + m, i]
-            if m == k:
-                aa -= mean_b
-            suu[k, m] += mean_suu + V[k, m] * mean_s
-            for i in range(K):
-                suu[m, i] -= part[F + K + m, k] * sb * part[F + K + i, k]
-                for q in range(K):
-                    by_V[i, q] += 0.5 * part[F + i, k] * aa * part[F + q, m]
-    return mean_s, by_tau_t
-
-
-@helper
-def _pull_back_students(X, W, Z, n, squares, first, size, rows, s, su, suu, by_gamma, by_eta):
-    """Gradient by gamma and eta (added), from the posterior means of s, s u and s u u'."""
-    K = len(Z)
-    for i in range(size):
-        r, w, fitted, spread = rows[0, i], rows[1, i], 0.0, 0.0
-        for k in range(K):
-            fitted += Z[k, first + i] * su[k]
-            for m in range(K):
-                spread += Z[k, first + i] * suu[k, m] * Z[m, first + i]
-        rows[0, i] = w * (s * r - fitted)
-        rows[1, i] = w * (r * (s * r - 2 * fitted) + spread + s * squares[first + i] / n[first + i]) - n[first + i]
-    for k in range(len(by_gamma)):
-        for i in range(size):
-            by_gamma[k] += rows[0, i] * X[k, first + i]
-    for k in range(len(by_eta)):
-        for i in range(size):
-            by_eta[k] += rows[1, i] * W[k, first + i]
-
-
-def intercept_only(n, mean, squares, gamma, eta, tau_u, tau_t, rho) -> tuple[np.ndarray, np.ndarray]:
-    """log p(y_j | spike) and log p(y_j | slab) of schools' counts, means and squared deviations: arrays of one shape."""
-    shape = np.shape(n)
-    n, mean, squares, gamma, eta, tau_u, tau_t, rho = (
-        np.array(values, dtype=float).ravel() for values in (n, mean, squares, gamma, eta, tau_u, tau_t, rho)
-    )
-    one, variance = np.ones((1, len(n))), (tau_u**2)[:, None, None]
-    students = Students(one, one, one, n, mean, squares, np.arange(len(n) + 1))
-    free = (1 - rho**2)[:, None, None]
-    points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
-    found, none = np.empty((2, len(n), 1)), np.empty((0, 0))
-    roots = np.zeros((2, *points.slab.shape))
-    draw_effects(students, points, roots, n, 0, *found, none.astype(np.int8), none, np.empty((0, 0, 1)))
-    return found[0].reshape(shape), found[1].reshape(shape)
+            n, Q, c = add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
+            found = spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
+            log_spike[d, at], log_slab[d, at] = c + found[0], c + found[1]

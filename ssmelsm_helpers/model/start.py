@@ -43,13 +43,9 @@ class Start(NamedTuple):
         excess = np.average((log_sd - centre) ** 2 - 1 / (2 * df), weights=df)
         tau_u, tau_t = np.sqrt(max(between, (0.1 * sd) ** 2)), np.sqrt(np.clip(excess, 0.05**2, 1.0))
         # A slope's effects get the intercepts' size, spread over the column's own.
-        sizes = np.sqrt(np.average(cells.Z**2, axis=0, weights=n)) * np.where(
-            np.arange(cells.Z.shape[1]) == 0, 1.0, 2.0
-        )
-        factors = (
-            _step_factor(columns, cells, starts, *scales)
-            for columns, scales in ((cells.X, (sd**2, tau_u)), (cells.W, (0.5, tau_t)))
-        )
+        sizes = np.sqrt(np.average(cells.Z**2, axis=0, weights=n))
+        sizes[1:] *= 2
+        factors = _step_factor(cells.X, cells, starts, sd**2, tau_u), _step_factor(cells.W, cells, starts, 0.5, tau_t)
         return cls(gamma, eta, tau_u / sizes, float(tau_t), *factors)
 
 

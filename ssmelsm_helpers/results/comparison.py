@@ -74,7 +74,7 @@ def heterogeneity(
     posterior = posterior_of(fit, None, priors)
     proposal = adapt(posterior, rng).in_whole_draws(draws)
     x = proposal.sample(draws, rng)
-    found = [weigh(x, posterior.log_density(x) - proposal.log_density(x)), null_evidence(posterior, draws, rng)]
+    found = [weigh(x, posterior.log_density(x) - proposal.log_density(x)), null_evidence(proposal, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     with np.errstate(over="ignore"):
         return Heterogeneity(

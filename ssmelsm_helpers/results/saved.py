@@ -41,10 +41,8 @@ def model_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIOR
     selected = tuple(design.effects.index(name) for name in inclusion.effects)
     if inclusion_prior is not None:
         inclusion = Inclusion.of(inclusion_prior, inclusion.effects)
-    formulation, sampler, family, indicator = (
-        fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")
-    )
-    return Model(design, formulation, sampler, selected, inclusion, family, indicator, priors)
+    recorded = {name: fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")}
+    return Model(design, selected=selected, inclusion=inclusion, given=priors, **recorded)
 
 
 def posterior_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS) -> CollapsedPosterior:

@@ -30,7 +30,7 @@ def test_planted_coefficients_are_covered():
     planted = np.array(PLANTED["gamma"] + PLANTED["eta"])
     covered, errors = [], []
     for seed in range(DATA_SETS):
-        fit = sm.fit(*FORMULAS, students(seed), sampler="importance", draws=250, random_seed=seed, progressbar=False)
+        fit = sm.fit(*FORMULAS, students(seed), sampler="importance", draws=500, random_seed=seed, progressbar=False)
         assert fit.attrs["pareto_k"] < 0.7
         draws = np.concatenate([fit["posterior"][name].to_numpy().reshape(-1, 4) for name in ("gamma", "eta")], axis=1)
         low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

@@ -79,9 +79,9 @@ def test_a_sampler_that_misses_the_ridge_is_called_out(saeb_schools):
         weighted = weigh(x, posterior.log_density(x) - body.log_density(x))
         weights = np.exp(weighted.log_weights)
     assert weighted.pareto_k < 0.7
-    ridge = first_proposal(posterior, body).ridge
-    null = null_evidence(posterior, 500, rng)
-    found = compare(posterior, ridge.tail, null, x, weighted.log_weights, weighted.log_evidence, weighted.ess)
+    proposal = first_proposal(posterior, body)
+    null = null_evidence(proposal, 500, rng)
+    found = compare(posterior, proposal.ridge.tail, null, x, weighted.log_weights, weighted.log_evidence, weighted.ess)
     assert null.log_evidence - weighted.log_evidence > 20
     assert not found.agrees
     # Chains that stayed there say the same through the evidence of what they visited.
@@ -89,7 +89,7 @@ def test_a_sampler_that_misses_the_ridge_is_called_out(saeb_schools):
     own = evidence_of_draws(chain, posterior.log_density(chain))
     assert own == pytest.approx(weighted.log_evidence, abs=0.3)
     equal = np.full(1000, -np.log(1000))
-    assert not compare(posterior, ridge.tail, null, chain, equal, own, 200).agrees
+    assert not compare(posterior, proposal.ridge.tail, null, chain, equal, own, 200).agrees
 
 
 def test_a_contradiction_is_a_warning_and_not_ok(saeb_schools, monkeypatch):

@@ -10,7 +10,7 @@ import xarray as xr
 from posteriors import posterior_of
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.model import compiled, school
+from ssmelsm_helpers.model import compiled, school, school_effects, school_gradient
 
 EVIDENCE = "import ssmelsm_helpers as sm; print(float(sm.school_evidence([5, 80], sd=[2.0, 1.2]).log_bf.sum()))"
 
@@ -45,7 +45,25 @@ def test_two_processes_may_fill_one_cache(expected, tmp_path):
     for process in processes:
         found, problems = process.communicate(timeout=180)
         assert (float(found), problems) == (expected, "")
-    assert any(tmp_path.rglob("*draw_effects*.nbc"))
+    assert any(tmp_path.rglob("*log_likelihoods*.nbc"))
+
+
+def test_a_cache_does_not_outlive_a_change_in_another_file(tmp_path):
+    """A compiled function calls one of another file, which changes; where nothing changes the cache serves."""
+    known = "from ssmelsm_helpers.model.compiled import compiled, helper\n"
+    entry = f"{known}from school_one import one\n@compiled\ndef two(x):\n    return 2 * one(x)\n"
+    (tmp_path / "school_two.py").write_text(entry)
+    code = "from school_two import two; print(two(0.0), sum(two.stats.cache_hits.values()))"
+    found = []
+    for value in (1, 5, None):
+        if value:
+            (tmp_path / "school_one.py").write_text(f"{known}@helper\ndef one(x):\n    return x + {value}\n")
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        assert not done.stderr
+        found.append(done.stdout.strip())
+    assert found == ["2.0 0", "10.0 0", "10.0 1"]
 
 
 @pytest.mark.filterwarnings("ignore:the prior counts", "ignore:the draws contradict", "ignore:importance sampling")
@@ -69,7 +87,8 @@ def test_every_loop_is_compiled_once(saeb_schools, tmp_path):
     posterior.log_density_and_gradient(x)
     posterior.log_density(x[None])
     sm.school_evidence(20, sd=[1.0, 1.2])
-    for function in (school.draw_effects, school.log_likelihood_and_gradient):
+    entries = school.log_likelihoods, school_effects.draw_effects, school_gradient.log_likelihood_and_gradient
+    for function in entries:
         assert len({*map(str, function.signatures)}) == 1, "\n".join(map(str, function.signatures))
 
 

@@ -10,7 +10,7 @@ from brute_force import Case
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ssmelsm_helpers.model.school import intercept_only
+import ssmelsm_helpers as sm
 
 # The documented accuracy of a log Bayes factor, relative to max(1, |log_bf|).
 ACCURACY = 1e-6
@@ -56,10 +56,11 @@ def pick(values, where):
     return type(values)(*(value[where] for value in values))
 
 
-def log_bf_of(case: Case) -> np.ndarray:
-    """The package's log Bayes factors."""
-    log_spike, log_slab = intercept_only(*case)
-    return log_slab - log_spike
+def evidence(case: Case):
+    """The package's likelihoods of schools with these sums, from which their SDs follow."""
+    sd = np.sqrt(case.sum_squares / np.maximum(case.n - 1, 1))
+    known = dict(zip(Case._fields[3:], case[3:], strict=True))
+    return sm.school_evidence(case.n, case.mean, sd, **known)
 
 
 def relative_error(found, exact) -> np.ndarray:
@@ -67,7 +68,7 @@ def relative_error(found, exact) -> np.ndarray:
 
 
 def test_log_bayes_factors_are_accurate_over_the_whole_range(cases, exact_log_bf):
-    error = relative_error(log_bf_of(cases), exact_log_bf)
+    error = relative_error(evidence(cases).log_bf, exact_log_bf)
     worst = {name: float(value[error.argmax()]) for name, value in cases._asdict().items()}
     assert error.max() <= ACCURACY, worst
 
@@ -96,7 +97,7 @@ def test_likelihood_of_students_is_right_with_all_constants(scores, setting):
     mean = np.mean(scores)
     sum_squares = np.sum((scores - mean) ** 2)
     case = Case(*(np.array([float(v)]) for v in (len(scores), mean, sum_squares, GAMMA, ETA, *setting.values())))
-    log_spike, log_slab = intercept_only(*case)
+    log_spike, log_slab, *_ = evidence(case)
     assert log_spike[0] == pytest.approx(exact.log_spike, abs=1e-6)
     assert log_slab[0] == pytest.approx(exact.log_slab, abs=1e-6)
 
@@ -122,7 +123,7 @@ schools = st.fixed_dictionaries(
 
 def log_bf(n, mean, sd, gamma, eta, tau_u, tau_t, rho) -> float:
     case = Case(*(np.array([float(v)]) for v in (n, mean, (n - 1) * sd**2, gamma, eta, tau_u, tau_t, rho)))
-    return float(log_bf_of(case)[0])
+    return float(evidence(case).log_bf[0])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
