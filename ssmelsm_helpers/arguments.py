@@ -1,7 +1,5 @@
 """Checks of single arguments, with messages that name them."""
 
-from __future__ import annotations
-
 import math
 import os
 import warnings

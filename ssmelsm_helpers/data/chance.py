@@ -1,7 +1,5 @@
 """How much schools' observed SDs differ, and how much of that chance alone would give."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2

@@ -1,7 +1,5 @@
 """Three made-up data sets that are not schools, to practise on: nobody's data, and the truth is known."""
 
-from __future__ import annotations
-
 from collections import namedtuple
 
 import numpy as np

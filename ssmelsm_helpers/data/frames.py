@@ -1,7 +1,5 @@
 """Columns of any data frame as pandas columns of plain kinds: numbers are floats, a text with nothing in it is missing."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Schools' labels: kept as they came, told apart in print, and named where they look alike."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The Saeb data: 11,386 students of 160 Brazilian schools, and what remains of them offline."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from functools import cache

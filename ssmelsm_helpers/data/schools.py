@@ -5,8 +5,6 @@ For the intercept-only model a school's students matter through three numbers (n
 common currency of the package.
 """
 
-from __future__ import annotations
-
 from types import EllipsisType
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From students to one row per school, in any data frame, wherever it lives and however large it is."""
 
-from __future__ import annotations
-
 import narwhals as nw
 import numpy as np
 import pandas as pd

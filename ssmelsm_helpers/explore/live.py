@@ -1,7 +1,5 @@
 """The live shell of an explorer: ipywidgets for the hands, one anywidget for the charts."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

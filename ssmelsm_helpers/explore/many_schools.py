@@ -1,7 +1,5 @@
 """Explorers of made-up schools: how effects are built, what they do to scores, and how well a study finds them."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import altair as alt

@@ -1,7 +1,5 @@
 """One school and its indicator: the spike-and-slab explorer, for a school made up, and a real school's card."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import altair as alt

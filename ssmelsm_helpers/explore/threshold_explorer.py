@@ -1,7 +1,5 @@
 """The threshold explorer: which schools are flagged, under which rule, at which prior probability."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, partial
 

@@ -1,7 +1,5 @@
 """Fit the model: NUTS or importance sampling, then the school effects; the result is a DataTree."""
 
-from __future__ import annotations
-
 import pandas as pd
 import xarray as xr
 

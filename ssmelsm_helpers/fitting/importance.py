@@ -4,8 +4,6 @@ A Student-t around the posterior mode proposes, and another along the ridge at t
 weighted draws' moments make the next, better proposal (Vehtari et al., 2024, *JMLR*, 25(72)).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -81,7 +79,7 @@ class StudentT(NamedTuple):
     factor: np.ndarray
 
     @classmethod
-    def matching(cls, mean, covariance) -> StudentT:
+    def matching(cls, mean, covariance) -> "StudentT":
         """Student-t with this mean and, for safety in the tails, slightly more covariance."""
         return cls(mean, cholesky(covariance * (_DF - 2) / _DF * 1.1, lower=True))
 
@@ -101,7 +99,7 @@ class StudentT(NamedTuple):
         log_volume = np.log(np.diag(self.factor)).sum()
         return constant - log_volume - (_DF + size) / 2 * np.log1p((standard**2).sum(axis=0) / _DF)
 
-    def fitted(self, x, weights) -> StudentT:
+    def fitted(self, x, weights) -> "StudentT":
         """The same with the weighted draws' moments, unless they are too few in effect to have a covariance."""
         total = weights.sum()
         if total == 0 or total**2 / (weights**2).sum() <= len(self.location) + 1:
@@ -142,7 +140,7 @@ class Defence(NamedTuple):
         total = self.others.log_density(x[:, self.free]) + self.posterior.log_prior_of(x, self.by_prior)
         return total if self.at is None else total + self.tail.log_density(x[:, self.at])
 
-    def fitted(self, x, weights) -> Defence:
+    def fitted(self, x, weights) -> "Defence":
         """The same with the others' moments from weighted draws."""
         return self._replace(others=self.others.fitted(x[:, self.free], weights))
 
@@ -164,7 +162,7 @@ class Proposal(NamedTuple):
         """The one at tau_t = 0."""
         return self.parts[1]
 
-    def in_whole_draws(self, draws: int) -> Proposal:
+    def in_whole_draws(self, draws: int) -> "Proposal":
         """The shares that can be had of so many draws; every part has one draw at least."""
         counts = np.maximum(np.round(self.shares * draws), 1)
         counts[0] = draws - counts[1:].sum()
@@ -182,7 +180,7 @@ class Proposal(NamedTuple):
         """log density at x (S, d)."""
         return logsumexp(self._log_densities(x), axis=0)
 
-    def improved(self, draws: int, rng) -> Proposal:
+    def improved(self, draws: int, rng) -> "Proposal":
         """Fitted to weighted pilot draws, each part to those that it explains."""
         here = self.in_whole_draws(draws)
         x = here.sample(draws, rng)

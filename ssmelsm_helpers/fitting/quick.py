@@ -1,7 +1,5 @@
 """PIPs of an intercept-only fit and nothing else: what simulation studies need, thousands of times."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

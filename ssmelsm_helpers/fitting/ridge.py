@@ -5,8 +5,6 @@ spread. So the posterior probability of a small tau_t is known twice: from the d
 1971, *Annals of Mathematical Statistics*, 42, 204-223). A sampler that has missed one of the places shows it here.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +25,7 @@ class LowTail(NamedTuple):
     mass: np.ndarray  #: prior probability of each cell
 
     @classmethod
-    def of(cls, prior, bound: float) -> LowTail:
+    def of(cls, prior, bound: float) -> "LowTail":
         """Below `bound`; where the prior has nothing there, over all values."""
         top = np.log(bound)
         for highest in (top, 20.0):

@@ -1,7 +1,5 @@
 """The two samplers: from a collapsed posterior to draws and school effects."""
 
-from __future__ import annotations
-
 import os
 from typing import NamedTuple
 
@@ -72,7 +70,7 @@ class Run(NamedTuple):
     cores: int = 1
 
     @classmethod
-    def of(cls, draws, tune, chains, keep, random_seed, progressbar, cores) -> Run:
+    def of(cls, draws, tune, chains, keep, random_seed, progressbar, cores) -> "Run":
         """Checked; a seed is drawn where none was given."""
         for name, value in (("draws", draws), ("tune", tune), ("chains", chains), ("keep", keep), ("cores", cores)):
             if value is not None or name in ("draws", "chains"):

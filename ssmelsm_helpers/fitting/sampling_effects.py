@@ -1,7 +1,5 @@
 """Sampling the marginal and the sampled formulation, and the indicators of the former."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import logsumexp
 

@@ -1,7 +1,5 @@
 """A fit as an ArviZ DataTree: every axis named, every coordinate with the data's own labels."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from importlib.metadata import version

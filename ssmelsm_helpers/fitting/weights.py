@@ -1,7 +1,5 @@
 """Draws with Pareto-smoothed importance weights (Vehtari et al., 2024, *JMLR*, 25(72))."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

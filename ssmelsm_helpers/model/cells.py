@@ -1,7 +1,5 @@
 """Students who are alike in all that a model knows of them, counted once: exact, and often far fewer rows."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -37,7 +35,7 @@ class Students(NamedTuple):
     starts: np.ndarray  #: (J + 1,) those of school j are starts[j] to starts[j + 1]
 
     @classmethod
-    def of(cls, cells: Cells) -> Students:
+    def of(cls, cells: Cells) -> "Students":
         """From cells."""
         X, W, Z, S, school, *values = cells
         # Copies: functions are compiled once more for arrays that are read-only.

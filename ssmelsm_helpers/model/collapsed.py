@@ -4,8 +4,6 @@ x holds gamma, eta, log tau, the correlations' parameters and, with a Beta prior
 intercept-only model five numbers, whatever the number of schools. Both samplers work on this object.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import log_expit, logit
 

@@ -1,7 +1,5 @@
 """How scalar loops are compiled, once per machine, and shared among the cores."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -6,8 +6,6 @@ with a = shape + (size - 2 - j) / 2 (Lewandowski, Kurowicka & Joe, 2009, *Journa
 Analysis*, 100, 1989-2001). For two effects p is their correlation rho itself.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

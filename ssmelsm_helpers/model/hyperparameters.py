@@ -1,7 +1,5 @@
 """Hyperparameters as one unconstrained vector x, each coordinate with its prior: what both compiled posteriors share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cholesky factors of many tiny matrices, and the correlation matrix of two effects."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -5,8 +5,6 @@ the schools' own coordinates. It is the density of `pymc.marginal_model` in othe
 the schools say is compiled; priors, which may be PyMC's, are not.
 """
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

@@ -18,8 +18,6 @@ What is known of one school stands in three small matrices, whose rows have name
 the ``nodes`` of the integral; `school_gradient` and `school_effects` read them. (Matrices because the compiler counts the owners of every array that is handed on.)
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A school's effects delta, t and u given the hyperparameters, compiled: drawn exactly, beside its likelihoods."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -18,8 +18,6 @@ schools), `indicators` (the selected effects, which effects are in force in each
 `known` (gamma, eta, nu; an infinite nu is the normal family), `scratch` (`room_for`).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The schools' log likelihood, delta summed out, and its gradient by the hyperparameters, compiled."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

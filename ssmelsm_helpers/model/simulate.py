@@ -1,7 +1,5 @@
 """Simulate students whose schools differ in level and consistency; the planted truth comes along."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

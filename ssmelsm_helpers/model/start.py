@@ -1,7 +1,5 @@
 """Rough estimates by least squares and moments: a point from which the mode is a few steps away."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ class Start(NamedTuple):
     eta_factor: np.ndarray
 
     @classmethod
-    def of(cls, cells: Cells) -> Start:
+    def of(cls, cells: Cells) -> "Start":
         """From students, those alike in all covariates counted once."""
         starts, n = np.flatnonzero(np.diff(cells.school, prepend=-1)), cells.n
         students = np.add.reduceat(n, starts)

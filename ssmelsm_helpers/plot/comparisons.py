@@ -1,7 +1,5 @@
 """Charts that compare PIPs of the same schools: under several fits, and of two effects."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Charts with the PIP on the vertical axis."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd

@@ -1,7 +1,5 @@
 """A fit as a page to hand on: self-contained, with the list, its sensitivity, and what it does not say."""
 
-from __future__ import annotations
-
 import html
 import io
 import json

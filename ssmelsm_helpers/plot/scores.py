@@ -1,7 +1,5 @@
 """Students' scores, school by school: level and consistency in one picture."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd

@@ -1,7 +1,5 @@
 """Charts of the schools' spread: observed, estimated, and with the posterior of single schools."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import altair as alt

@@ -1,7 +1,5 @@
 """Charts of studies: ranks of the truth, and what a design can find."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd

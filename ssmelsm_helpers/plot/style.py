@@ -1,7 +1,5 @@
 """What a chart needs to be readable, said once: colours and shapes of groups, points, labels, a rule at the threshold, words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import altair as alt

@@ -1,7 +1,5 @@
 """Whether to believe a fit: convergence, and school SDs replicated by the model."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import xarray as xr

@@ -1,7 +1,5 @@
 """Comparing models: the evidence for heterogeneity, and log likelihoods for cross-validation."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a fit's draws hold: checked, chains joined, one effect of several, schools' SDs, and errors of means."""
 
-from __future__ import annotations
-
 import numpy as np
 import xarray as xr
 from scipy.special import expit, logit

@@ -1,7 +1,5 @@
 """What one school's students say about its indicator, the hyperparameters being known."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a fit to statements about schools: PIPs, Bayes factors, verdicts, with their errors."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import xarray as xr

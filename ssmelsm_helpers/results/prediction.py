@@ -1,7 +1,5 @@
 """Schools not seen: under the prior, and after the data."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import xarray as xr

@@ -1,7 +1,5 @@
 """From a saved fit back to its model: everything needed is in the DataTree."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Other prior probabilities of inclusion, from one fit: its draws reweighted, not its PIPs shifted."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple

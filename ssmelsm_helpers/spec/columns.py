@@ -1,7 +1,5 @@
 """Students' columns, and the named columns that an expression makes of them, through `formulae`."""
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Callable

@@ -5,8 +5,6 @@ tau_t with a polynomial tail falls off: the posterior's integral does not exist.
 school's own columns fit its outcomes exactly, if there are more students than the columns can fit whatever they score.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2

@@ -1,7 +1,5 @@
 """Univariate prior densities, each with its slope and the text that a reader is shown."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,7 +25,7 @@ class NormalPrior:
         """Derivative of the log density."""
         return (self.mean - x) / self.sd**2
 
-    def of_multiple(self, factor: float, shift: float = 0.0) -> NormalPrior:
+    def of_multiple(self, factor: float, shift: float = 0.0) -> "NormalPrior":
         """The prior of x where this is the prior of factor x + shift."""
         return NormalPrior((self.mean - shift) / factor, self.sd / abs(factor))
 
@@ -55,7 +53,7 @@ class HalfStudentTPrior:
         """Independent draws (S,)."""
         return self.scale * np.abs(rng.standard_t(self.df, size=draws))
 
-    def of_multiple(self, factor: float) -> HalfStudentTPrior:
+    def of_multiple(self, factor: float) -> "HalfStudentTPrior":
         """The prior of x where this is the prior of factor x."""
         return replace(self, scale=self.scale / factor)
 
@@ -122,7 +120,7 @@ class DistributionPrior:
 
         return np.asarray(pm.draw(self.distribution, draws, random_seed=rng)) / self.factor
 
-    def of_multiple(self, factor: float) -> DistributionPrior:
+    def of_multiple(self, factor: float) -> "DistributionPrior":
         """The prior of x where this is the prior of factor x."""
         return replace(self, factor=self.factor * factor)
 

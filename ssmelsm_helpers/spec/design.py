@@ -1,7 +1,5 @@
 """Formulas and students to named matrices, through `formulae`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +42,7 @@ class Design:
     table: pd.DataFrame | None = None
 
     @classmethod
-    def of_schools(cls, table: pd.DataFrame) -> Design:
+    def of_schools(cls, table: pd.DataFrame) -> "Design":
         """The intercept-only model of a checked school summary."""
         rows = np.arange(len(table))
         ones = [np.ones((len(table), 1)), ("Intercept",)]

@@ -1,7 +1,5 @@
 """Formulas in lme4's notation: what `formulae` reads in them, if this model can have it. Nothing here sees data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

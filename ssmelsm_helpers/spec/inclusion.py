@@ -1,7 +1,5 @@
 """pi, the prior probability of inclusion: one number, one per effect, or learned. This is the place that knows which."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +61,7 @@ class Inclusion:
     prior: tuple[float, ...] | Beta  #: one number per effect, or the prior of the one pi that they share
 
     @classmethod
-    def of(cls, value, effects: Sequence[str]) -> Inclusion:
+    def of(cls, value, effects: Sequence[str]) -> "Inclusion":
         """From what a caller gave: a number, one number per effect (in order, or by name), or a Beta."""
         effects = tuple(effects)
         if isinstance(value, Beta):
@@ -77,7 +75,7 @@ class Inclusion:
         return cls(effects, (check_probability("inclusion_prior", value),) * len(effects))
 
     @classmethod
-    def of_fit(cls, attributes: Mapping) -> Inclusion:
+    def of_fit(cls, attributes: Mapping) -> "Inclusion":
         """From the attributes of a fit, which may have been saved."""
         effects = tuple(json.loads(attributes["select"]))
         if "inclusion_beta" in attributes:

@@ -1,7 +1,5 @@
 """The priors of one model's parameters: what was given, and for the rest what the data's units ask for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +64,7 @@ class ModelPriors(NamedTuple):
     nu: ScalarPrior
 
     @classmethod
-    def of(cls, given: Priors, margins: Margins, units: Units = DATA_UNITS) -> ModelPriors:
+    def of(cls, given: Priors, margins: Margins, units: Units = DATA_UNITS) -> "ModelPriors":
         """In the data's units, or on the standard scale that `units` may be."""
         m, log_sd, standard = margins, float(np.log(margins.sd)), units.margins is not None
         sds, log_sds = (_INTERCEPT * m.sd, _SLOPE * m.sd), (_SCALE, _SCALE)

@@ -1,7 +1,5 @@
 """What is fitted, and how: what a caller asks for beside formulas and data, and what follows from it for a design."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -48,7 +46,7 @@ class Options:
         if not isinstance(self.priors, Priors | None):
             raise TypeError(f"priors must be a Priors object or None; found {type(self.priors).__name__}.")
 
-    def for_students(self, location: str, scale: str, data) -> Model:
+    def for_students(self, location: str, scale: str, data) -> "Model":
         """The model of students; where their schools' summaries say all that it needs, of those."""
         formulas = parse_formulas(location, scale)
         collapsed = self.formulation in (None, "collapsed") and self.family == "normal" and self.indicator == "after"
@@ -59,11 +57,11 @@ class Options:
             return self.for_schools("data", summarise_schools(data, **columns, missing=self.missing))
         return self.for_design(build_design(formulas, data, missing=self.missing, constant=self.constant))
 
-    def for_schools(self, argument: str, table) -> Model:
+    def for_schools(self, argument: str, table) -> "Model":
         """The intercept-only model of a school summary."""
         return self.for_design(Design.of_schools(with_spread(argument, table, self.constant)))
 
-    def for_design(self, design: Design) -> Model:
+    def for_design(self, design: Design) -> "Model":
         """The model of a design: `formulation=None` becomes the fastest that applies."""
         selected = selected_effects(self.select, design.effects)
         names = [design.effects[at] for at in selected]
@@ -106,7 +104,7 @@ class Model:
         return ModelPriors.of(self.given, self.margins, self.units)
 
     @cached_property
-    def standard(self) -> Model:
+    def standard(self) -> "Model":
         """The same on the standard scale, where it is sampled: units and origins of the data do not matter there."""
         units = Units(self.margins)
         return replace(self, design=units.of_design(self.design), units=units)

@@ -1,7 +1,5 @@
 """What is believed before the data: numbers, or PyMC distributions in their place, for any design."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -99,7 +97,7 @@ class Priors:
                 require(is_number(value) and value > 0, f"Priors: {name} must be a positive finite number", value)
 
     @classmethod
-    def reference(cls) -> Priors:
+    def reference(cls) -> "Priors":
         """The reference implementation's priors, the R package ``ivd``'s: numbers that look at no unit.
 
         They suit outcomes and covariates whose mean is near 0 and whose SD is near 1.

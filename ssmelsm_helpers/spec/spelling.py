@@ -5,8 +5,6 @@ means anything to it. Its bar takes (x + z - 1 | school) for (x + z | school), k
 effects stood together; so it reads what is left of each bar by itself, as the formula of common effects that it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -7,8 +7,6 @@ A product such as x:z, or a power, is what is left of it after its own parts x a
 is the slope where z is zero, would depend on where z is counted from.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from typing import NamedTuple
@@ -32,7 +30,7 @@ class Columns(NamedTuple):
     is_constant: np.ndarray  #: (P,)
 
     @classmethod
-    def of(cls, names, values: np.ndarray) -> Columns:
+    def of(cls, names, values: np.ndarray) -> "Columns":
         """From named columns (N, P) that are linearly independent."""
         is_constant = np.ptp(values, axis=0) == 0
         constant = _weights_of_constant(values, is_constant)
@@ -109,7 +107,7 @@ class Margins(NamedTuple):
     scale_sizes: np.ndarray
 
     @classmethod
-    def of(cls, design: Design) -> Margins:
+    def of(cls, design: Design) -> "Margins":
         """Of a design."""
         y = design.y
         moments = (float(y.mean()), float(y.std(ddof=1))) if design.table is None else pooled_moments(design.table)

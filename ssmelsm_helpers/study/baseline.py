@@ -1,7 +1,5 @@
 """The classical baseline: log SDs in two stages, as in Raudenbush and Bryk (1987), *Journal of Educational Statistics*, 12."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar

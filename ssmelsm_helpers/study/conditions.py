@@ -1,7 +1,5 @@
 """The published simulation study and its unbalanced sister, and what one replication of them reports."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -5,8 +5,6 @@ common SD and rising away from it, so that "PIP >= threshold" means "SD below on
 normal sample's SD has a known distribution.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.polynomial.hermite_e import hermegauss

@@ -1,7 +1,5 @@
 """Simulation studies on any executor: the same table for a seed, whoever computes it and however often it is killed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ Over many data sets a right posterior treats the truth as one of its own draws (
 truth among the draws is uniform. An error anywhere between the prior and the recovered effects shows.
 """
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import replace
 

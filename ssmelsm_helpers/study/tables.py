@@ -1,7 +1,5 @@
 """What studies found: rates by condition, calibration of the PIPs, and the committed results."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pandas as pd

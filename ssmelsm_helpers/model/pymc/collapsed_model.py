@@ -1,7 +1,5 @@
 """The collapsed formulation as a PyMC model: u, t and delta are integrated out, a few hyperparameters are left."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import replace
 

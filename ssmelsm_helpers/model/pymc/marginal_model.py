@@ -1,7 +1,5 @@
 """The marginal formulation: everything is sampled but the indicators, which are summed out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt

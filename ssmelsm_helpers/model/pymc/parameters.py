@@ -1,7 +1,5 @@
 """Parameters that all formulations share, with their priors, as PyMC variables."""
 
-from __future__ import annotations
-
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt

@@ -1,7 +1,5 @@
 """The sampled formulation: the model as it is written, the indicators included."""
 
-from __future__ import annotations
-
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
