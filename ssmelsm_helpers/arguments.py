@@ -14,8 +14,6 @@ import pandas as pd
 _PACKAGE = str(Path(__file__).parent)
 # More students, schools or draws than this fit into no memory: a slip of the pen.
 MOST = 10**8
-# Between these, a number's square is a number too.
-_SMALLEST, _LARGEST = 1e-100, 1e100
 
 # What the numbers of an array may be, beside finite, and how to say it: for `check_numbers`.
 FINITE = (np.isfinite, "finite numbers")
@@ -59,11 +57,8 @@ def check_number(name: str, value, *, low: float = -math.inf, high: float = math
 
 
 def is_number(value) -> bool:
-    """Whether this is a finite number that a float can hold, and not True or False."""
-    try:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # 10**400
-        return False
+    """Whether this is a finite number, and not True or False."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_numbers(name: str, value, inside: Callable, expected: str) -> np.ndarray:
@@ -79,22 +74,6 @@ def check_numbers(name: str, value, inside: Callable, expected: str) -> np.ndarr
     found = array[bad].ravel()[:5].tolist() if array.ndim else value
     require(not bad.any(), f"{name} must be {expected}", found)
     return array
-
-
-def broadcast(**arrays: np.ndarray) -> list[np.ndarray]:
-    """The arguments, which must have shapes that go together, in one shape."""
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
-    try:
-        return np.broadcast_arrays(*arrays.values())
-    except ValueError:
-        raise ValueError(f"the arguments' shapes must broadcast; found {shapes}.") from None
-
-
-def check_squares(what: str, values) -> None:
-    """Refuse numbers so large or so small that a float cannot hold their squares."""
-    size = float(np.nanmax(np.abs(values), initial=0.0))
-    within = f"numbers from {_SMALLEST:g} to {_LARGEST:g}, which can be squared"
-    require(size == 0 or _SMALLEST <= size <= _LARGEST, f"{what} must be in units that give {within}", size)
 
 
 def sequence(value) -> list | None:

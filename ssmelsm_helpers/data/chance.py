@@ -33,7 +33,7 @@ def pooled_sd(schools: pd.DataFrame) -> float:
     >>> pooled_sd(pd.DataFrame({"n": [3, 3], "mean": [0.0, 1.0], "sd": [1.0, 7.0]}))
     5.0
     """
-    return pooled(check_summary(schools, school=None))
+    return pooled(check_summary(schools))
 
 
 def pooled(table: pd.DataFrame) -> float:
@@ -103,7 +103,7 @@ def compare_with_chance(schools: pd.DataFrame, *, level: float = 0.95) -> pd.Dat
     >>> compare_with_chance(sm.load_saeb_schools())["position"].value_counts().loc["inside"]
     np.int64(140)
     """
-    return against_chance(check_summary(schools, school=None), level)
+    return against_chance(check_summary(schools), level)
 
 
 def against_chance(table: pd.DataFrame, level: float) -> pd.DataFrame:

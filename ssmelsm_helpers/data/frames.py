@@ -58,8 +58,7 @@ def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: st
     frame = collected(frame.select(list(wanted)) if wanted else frame)
     table = frame.to_native()
     if not isinstance(table, pd.DataFrame):
-        days = [nw.col(name).cast(nw.Datetime) for name in wanted if schema[name] == nw.Date]
-        table = frame.with_columns(*days).to_pandas()
+        table = frame.to_pandas()
         # The categories of a Categorical, unlike those of an Enum, stand in the order of the rows: they are sorted.
         loose = [name for name in wanted if schema[name] == nw.Categorical]
         table = table.astype(dict.fromkeys(loose, object)).astype(dict.fromkeys(loose, "category"))
@@ -67,7 +66,7 @@ def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: st
     for name, column in numeric.items():
         values = numbers(table[column])
         if values is None:
-            raise not_numeric(name, data, column)
+            raise not_numeric(name, column, schema[column])
         table[column] = values
     return table.reset_index(drop=True)
 
@@ -102,20 +101,11 @@ def numbers(column: pd.Series) -> pd.Series | None:
     kinds = set(map(type, column.dropna())) if possible else {str}
     if not all(issubclass(kind, Real | Decimal) and kind is not bool for kind in kinds):
         return None
-    try:
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-    except OverflowError:  # 10**400
-        return None
-    return pd.Series(values, index=column.index, name=column.name)
+    return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index, name=column.name)
 
 
-def not_numeric(argument: str, data, column: str) -> ValueError:
-    """For a column that holds no numbers; says what it is in the words of the caller's own library."""
-    frame = data_frame(data)
-    native, found = frame.to_native(), frame.collect_schema()[column]
-    if isinstance(native, pd.DataFrame):
-        found = native[column].dtype
-        found = pd.api.types.infer_dtype(native[column]) if pd.api.types.is_object_dtype(found) else found
+def not_numeric(argument: str, column: str, found) -> ValueError:
+    """For a column that holds no numbers, but what was found."""
     return ValueError(f"{argument}={column!r} must be numeric; found {found}.")
 
 

@@ -5,23 +5,20 @@ For the intercept-only model a school's students matter through three numbers (n
 common currency of the package.
 """
 
-from types import EllipsisType
-
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_seed, check_squares, check_text, counted, require
+from ..arguments import check_seed, check_text, counted, require
 from .frames import data_frame, is_blank, numbers, refuse_missing, require_columns, table_of
-from .labels import by_label, label_index, refuse_unsaved, tell_alike
+from .labels import by_label, label_index, tell_alike
 
 SUMMARY_COLUMNS = ("n", "mean", "sd")
 
 
-def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = ...) -> pd.DataFrame:
+def check_summary(schools: pd.DataFrame, school: str | None = None) -> pd.DataFrame:
     """A school summary that a model can use: ``n``, ``mean``, ``sd``, or a ValueError that says why not.
 
-    `school` is the column of the labels, None where they are in the index: labels that look alike are then named. Left
-    out, it is a summary whose labels have been looked at, on its way into a model, which must be able to hold them.
+    `school` is the column of the labels, None where they are in the index. Labels that look alike are named.
     """
     if not isinstance(schools, pd.DataFrame):
         raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
@@ -29,7 +26,7 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     require(not twice, "schools must have each column once", twice)
     levels = list(schools.index.names)
     require(len(levels) == 1, "schools must have one label per school in its index", levels)
-    if school is not None and school is not ...:
+    if school is not None:
         require_columns(schools.columns, [("school", school)], "schools")
         schools = schools.set_axis(label_index(schools[school], name=school))
     n, mean, sd = _columns(schools, dict.fromkeys(SUMMARY_COLUMNS, "a school summary"))
@@ -45,13 +42,8 @@ def check_summary(schools: pd.DataFrame, *, school: str | EllipsisType | None = 
     _refuse((n == 1) & ~np.isnan(sd), schools, "with one student and yet an sd (expected NaN)", "sd")
     require(len(schools) >= 2, "schools must hold at least two schools", len(schools))
     require_spread(n, mean, sd)
-    check_squares("schools", np.concatenate([mean, sd]))
-    index = label_index(index, name=index.name)
-    if school is ...:
-        refuse_unsaved(index)
-    else:
-        tell_alike(index, n)
-    return pd.DataFrame({"n": n.astype(int), "mean": mean, "sd": sd}, index=index)
+    tell_alike(index, n)
+    return pd.DataFrame({"n": n.astype(int), "mean": mean, "sd": sd}, index=label_index(index, name=index.name))
 
 
 def require_spread(n, mean, sd) -> None:
@@ -135,7 +127,7 @@ def students_from_summary(
     a       3   3.0  1.0
     b       2   1.0  2.0
     """
-    table = check_summary(schools, school=None)
+    table = check_summary(schools)
     n, used, added = table["n"].to_numpy(), list(SUMMARY_COLUMNS), [outcome]
     if covariate is not None:
         names = [f"{covariate}_mean", f"{covariate}_sd", f"{covariate}_cor"]
@@ -215,7 +207,7 @@ def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     infinite = values[np.isinf(values)].tolist()
     require(not infinite, f"column={column!r} must be finite", infinite)
     codes, index = by_label(labels, "group", group)
-    tell_alike(index, np.bincount(codes), labels)
+    tell_alike(index, np.bincount(codes))
     school_mean = values.groupby(codes).transform("mean")
     parts = {f"{column}_within": values - school_mean, f"{column}_between": school_mean - values.mean()}
     native = frame.to_native()

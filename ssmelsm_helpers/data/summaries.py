@@ -4,9 +4,9 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_one_of, check_squares, counted
+from ..arguments import check_one_of, counted
 from .frames import BLANKS, REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of
-from .labels import by_label, report_unused, tell_alike
+from .labels import by_label, tell_alike
 
 # Names that no caller's column has.
 _SCHOOL, _SCORE, _CENTRE, _SQUARE = "__school", "__score", "__centre", "__square"
@@ -59,34 +59,29 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     b       1   5.0       NaN
     """
     check_one_of("missing", missing, ("raise", "drop"))
-    table, labels = school_table(data, outcome, school, missing)
-    tell_alike(table.index, table["n"].to_numpy(), labels)
+    table = school_table(data, outcome, school, missing)
+    tell_alike(table.index, table["n"])
     return table
 
 
-def school_table(data, outcome: str, school: str, missing: str) -> tuple[pd.DataFrame, pd.Series | None]:
-    """The summary, without a word on labels that look alike; and the students' labels, where they may be of many kinds."""
+def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
+    """The summary, without a word on labels that look alike."""
     frame = data_frame(data)
     require_columns(frame.collect_schema().names(), [("outcome", outcome), ("school", school)])
     rows = _usable(_of_plain_kinds(frame, outcome, school), outcome, school, missing)
     if isinstance(rows, nw.LazyFrame):
-        students, sums = None, _moments(rows)
-        found = table_of(sums, {_SCHOOL: "school"})[_SCHOOL]
-        places, labels = by_label(found, "school", school)
+        sums = _moments(rows)
+        places, labels = by_label(table_of(sums, {_SCHOOL: "school"})[_SCHOOL], "school", school)
     else:  # pandas, whose labels can be of any kind: grouped by their places
-        students = found = rows.to_native()[_SCHOOL]
-        codes, labels = by_label(students, "school", school)
+        codes, labels = by_label(rows.to_native()[_SCHOOL], "school", school)
         sums = _moments(nw.from_native(rows.to_native().assign(**{_SCHOOL: codes})))
         places = sums[_SCHOOL].to_numpy()
-    report_unused(school, found)
     table = (
         sums.to_pandas().set_axis(places).sort_index().astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float})
     )
     n, rounding = table["n"], table[_SCORE] / table["n"]
     sd = np.sqrt((table[_SQUARE] - table[_SCORE] ** 2 / n).clip(lower=0) / (n - 1))
-    mean = table[_CENTRE] + rounding
-    check_squares(f"outcome={outcome!r}", np.concatenate([mean, sd]))
-    return pd.DataFrame({"n": n, "mean": mean, "sd": sd}).set_axis(labels), students
+    return pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd}).set_axis(labels)
 
 
 def _of_plain_kinds(frame, outcome: str, school: str):
@@ -104,7 +99,7 @@ def _of_plain_kinds(frame, outcome: str, school: str):
         table = table_of(frame, {outcome: "outcome", school: "school"}, outcome=outcome)
         return nw.from_native(table[[school, outcome]].set_axis([_SCHOOL, _SCORE], axis=1))
     if not kinds[0].is_numeric():
-        raise not_numeric("outcome", frame, outcome)
+        raise not_numeric("outcome", outcome, kinds[0])
     label = nw.col(school)
     if kinds[1] in (nw.String, nw.Categorical, nw.Enum):
         label = nw.when(label.cast(nw.String).str.strip_chars(BLANKS) != "").then(label)

@@ -177,8 +177,7 @@ def simulate_outcomes(
     students[formulas.outcome] = _outcome(design, gamma, eta, v, nu, rng)
     truth = pd.DataFrame(v, index=design.labels, columns=list(design.effects))
     truth[[f"delta[{name}]" for name in chosen]] = delta[:, selected]
-    schools, _ = school_table(students, formulas.outcome, formulas.school, "raise")
-    return Simulation(students, schools, truth)
+    return Simulation(students, school_table(students, formulas.outcome, formulas.school, "raise"), truth)
 
 
 def _outcome(design: Design, gamma, eta, v, nu, rng) -> np.ndarray:

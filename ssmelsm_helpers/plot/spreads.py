@@ -48,7 +48,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     """
     check_probability("level", level)
     check_text("units", units)
-    table = check_summary(schools, school=None)
+    table = check_summary(schools)
     rows = against_chance(table, level)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
     sd_within = pooled(table)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, broadcast, check_numbers, check_probability, whole_numbers
+from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, check_numbers, check_probability, whole_numbers
 from ..model.cells import Students
 from ..model.school import Points, log_likelihoods
 
@@ -69,7 +69,7 @@ def school_evidence(
     check_probability("inclusion_prior", inclusion_prior)
     values = {"n": n, "mean": mean, "sd": sd, "gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
     values = {name: check_numbers(name, value, *_RANGES.get(name, FINITE)) for name, value in values.items()}
-    log_spike, log_slab = _likelihoods(*broadcast(**values))
+    log_spike, log_slab = _likelihoods(*np.broadcast_arrays(*values.values()))
     log_bf = log_slab - log_spike
     return Evidence(log_spike, log_slab, log_bf, expit(log_bf + logit(inclusion_prior)))
 

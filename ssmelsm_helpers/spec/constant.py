@@ -11,7 +11,6 @@ from scipy.stats import chi2
 
 from ..arguments import counted, require
 from ..data.frames import leave_out
-from ..data.schools import check_summary
 
 # A school's SD counts as none where it is below this share of the usual one, and below what chance gives to one ordinary
 # school in ten million with so few students: then it comes from the rounding of equal outcomes.
@@ -34,8 +33,7 @@ def without_spread(df, sd) -> np.ndarray:
 
 
 def with_spread(argument: str, schools: pd.DataFrame, constant: str) -> pd.DataFrame:
-    """A school summary, checked, without the schools that have no spread: these are refused, or left out and reported."""
-    schools = check_summary(schools)
+    """A checked school summary without the schools that have no spread: these are refused, or left out and reported."""
     bad = without_spread(schools["n"].to_numpy() - 1, np.nan_to_num(schools["sd"].to_numpy(dtype=float)))
     leave_out_schools(argument, bad, schools.index, schools["n"].to_numpy(), constant)
     return schools[~bad]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_squares, require
+from ..arguments import require
 from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, rows_with, table_of
-from ..data.labels import by_label, report_unused, tell_alike
+from ..data.labels import by_label, tell_alike
 from ..data.schools import require_spread
 from .columns import check_columns, evaluate, prepared
 from .constant import in_design, leave_out_schools
@@ -124,9 +124,7 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     frame, rows = _usable(table_of(data, wanted, outcome=formulas.outcome), formulas.outcome, missing)
     school, labels = by_label(frame[formulas.school], "school", formulas.school)
     require(len(labels) >= 2, f"data must hold at least two schools in {formulas.school!r}", len(labels))
-    tell_alike(labels, np.bincount(school), frame[formulas.school])
-    for name in frame:
-        report_unused(name, frame[name])
+    tell_alike(labels, np.bincount(school))
     design = _design_of(formulas, askers, frame, rows, school, labels)
     bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
     if not bad.any():
@@ -139,7 +137,6 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
 
 def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, rows, school, labels) -> Design:
     """The matrices of usable rows, `school` their places in `labels`; `rows` are their positions in the caller's data."""
-    check_squares("the outcome", frame[formulas.outcome])
     order = np.argsort(school, kind="stable")
     y = frame[formulas.outcome].to_numpy(dtype=float)[order]
     # In the order of the data, so that functions like np.cumsum see it; sorted afterwards.

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from ..arguments import check_one_of, require
-from ..data.summaries import summarise_schools
+from ..data.schools import check_summary
+from ..data.summaries import school_table
 from .constant import with_spread
 from .design import Design, build_design
 from .formulas import parse_formulas
@@ -53,12 +54,12 @@ class Options:
         names = [self.select] if isinstance(self.select, str) else self.select
         of_scale = isinstance(names, list | tuple) and list(names) in (["scale"], ["scale[Intercept]"])
         if formulas.intercept_only and collapsed and of_scale:
-            columns = {"outcome": formulas.outcome, "school": formulas.school}
-            return self.for_schools("data", summarise_schools(data, **columns, missing=self.missing))
+            table = school_table(data, formulas.outcome, formulas.school, self.missing)
+            return self.for_schools("data", check_summary(table))
         return self.for_design(build_design(formulas, data, missing=self.missing, constant=self.constant))
 
     def for_schools(self, argument: str, table) -> "Model":
-        """The intercept-only model of a school summary."""
+        """The intercept-only model of a checked school summary."""
         return self.for_design(Design.of_schools(with_spread(argument, table, self.constant)))
 
     def for_design(self, design: Design) -> "Model":

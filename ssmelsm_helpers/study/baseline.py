@@ -49,7 +49,7 @@ def two_stage(schools: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     (159, 5, 1)
     """
     check_probability("level", level)
-    table = check_summary(schools, school=None)
+    table = check_summary(schools)
     several = table[table["n"] > 1]
     if len(several) < 3:
         raise ValueError(f"schools must hold at least three schools with an SD; found {len(several)}.")

@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logit
 from scipy.stats import chi2
 
-from ..arguments import POSITIVE, broadcast, check_count, check_number, check_numbers, check_probability, whole_numbers
+from ..arguments import POSITIVE, check_count, check_number, check_numbers, check_probability, whole_numbers
 from ..results.evidence import school_evidence
 
 # The school's mean matters little: few Gauss-Hermite nodes do.
@@ -76,8 +76,8 @@ def detection_probability(
     least_bf = _least_bf(inclusion_prior, threshold)
     check_number("tau_u", tau_u, low=0.0)
     values = {"n": (n, _STUDENTS), "sd_ratio": (sd_ratio, POSITIVE), "tau_t": (tau_t, POSITIVE)}
-    checked = {name: check_numbers(name, value, *kind) for name, (value, kind) in values.items()}
-    n, sd_ratio, tau_t = (array[..., None] for array in broadcast(**checked))
+    checked = [check_numbers(name, value, *kind) for name, (value, kind) in values.items()]
+    n, sd_ratio, tau_t = (array[..., None] for array in np.broadcast_arrays(*checked))
     probability = _outside(n, sd_ratio, *_roots(n, sd_ratio, tau_t, tau_u, least_bf))
     return probability if probability.ndim else float(probability)
 
