@@ -201,14 +201,18 @@ FORMULAS = [
     (
         LOCATION,
         "~ 1 + (1 | town)",
-        "location and scale must have one and the same grouping factor, not ['school', 'town'].",
+        "location and scale must have one and the same grouping factor; found ['school', 'town'].",
     ),
     (
         "score ~ (1 | town/school)",
         SCALE,
         "location must have each bar in its own ( ), with one column right of it, not nested or crossed; found",
     ),
-    ("score ~ (1 | school) + (1 | town)", SCALE, "location and scale must have one and the same grouping factor, not"),
+    (
+        "score ~ (1 | school) + (1 | town)",
+        SCALE,
+        "location and scale must have one and the same grouping factor; found",
+    ),
     (
         "score ~ ses + I(2 * ses) + (1 | school)",
         SCALE,
@@ -243,7 +247,7 @@ FORMULAS = [
     (
         "score ~ (1 | score)",
         "~ (1 | score)",
-        "location has 'score' both as its outcome and as its grouping factor; they must differ.",
+        "location must have an outcome that is not its grouping factor, too; found 'score'.",
     ),
 ]
 
@@ -259,10 +263,12 @@ def test_malformed_formulas(location, scale, message):
 
 def test_formulas_and_data_the_wrong_way_round():
     assert_refused(
-        lambda: sm.fit(students(), *WITH_SES), "location must be a formula (a string); found DataFrame.", TypeError
+        lambda: sm.fit(students(), *WITH_SES), "location must be a formula (a string); found <class 'pandas", TypeError
     )
     assert_refused(
-        lambda: sm.fit(LOCATION, None, students()), "scale must be a formula (a string); found NoneType.", TypeError
+        lambda: sm.fit(LOCATION, None, students()),
+        "scale must be a formula (a string); found <class 'NoneType'>.",
+        TypeError,
     )
     message = "data must be a data frame (pandas, Polars, ...); found"
     for wrong in (None, {"score": [1.0]}, [1.0], pd.concat([students(), students()], axis=1)):
@@ -353,7 +359,9 @@ def test_long_lists_of_bad_schools_are_cut():
 
 
 def test_a_summary_must_be_a_table():
-    with pytest.raises(TypeError, match="schools must be a pandas DataFrame with columns n, mean, sd; found dict"):
+    with pytest.raises(
+        TypeError, match="schools must be a pandas DataFrame with columns n, mean, sd; found <class 'dict'>"
+    ):
         sm.fit_schools({"n": [1]})
     with pytest.raises(
         ValueError, match=r"school needs the column 'id', which schools lacks; its columns are \['n', 'mean', 'sd'\]"
@@ -548,11 +556,8 @@ OF_A_FIT = [
 
 @pytest.mark.parametrize("function", OF_A_FIT)
 def test_something_that_is_no_fit(function, plain_fit):
-    without = plain_fit.copy()
-    del without["sample_stats"]
-    assert_refused(lambda: function(without), "found one without ['sample_stats'].", TypeError)
-    for wrong in (schools(), None, 3, {}):
-        message = f"fit must be a DataTree as fit() returns it; found {type(wrong).__name__}."
+    for wrong in (plain_fit["posterior"], schools(), None, 3, {}):
+        message = f"fit must be a DataTree as fit() returns it; found {type(wrong)}."
         assert_refused(lambda wrong=wrong: function(wrong), message, TypeError)
 
 
@@ -689,7 +694,7 @@ def test_priors_that_leave_out_the_data(wrong, saeb_schools):
 
 @pytest.mark.parametrize("priors", [{"tau_t_scale": 1.0}, "flat", sm.Priors, 3])
 def test_priors_that_are_none(priors):
-    message = f"priors must be a Priors object or None; found {type(priors).__name__}."
+    message = f"priors must be a Priors object or None; found {type(priors)}."
     for call in (
         lambda: sm.fit_schools(schools(), priors=priors),
         lambda: sm.fit(LOCATION, SCALE, students(), priors=priors),
@@ -775,11 +780,11 @@ AFTER = {
     ),
     "reweighting a pi that was learned": (
         lambda plain, ses, data: sm.with_inclusion_prior(with_attributes(ses, inclusion_beta=[1.0, 1.0]), 0.3),
-        "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned.",
+        "fit must have a fixed inclusion_prior to be reweighted; found Beta(a=1.0, b=1.0).",
     ),
     "sensitivity of a pi that was learned": (
         lambda plain, ses, data: sm.sensitivity_table(with_attributes(ses, inclusion_beta=[1.0, 1.0])),
-        "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned.",
+        "fit must have a fixed inclusion_prior to be reweighted; found Beta(a=1.0, b=1.0).",
     ),
     "sensitivity to a pi of 1": (
         lambda plain, ses, data: sm.sensitivity_table(plain, [0.5, 1]),
@@ -801,21 +806,21 @@ AFTER = {
         lambda plain, ses, data: sm.pointwise_log_likelihood(
             plain, data=data.assign(school=data["school"] + 1), unit="student"
         ),
-        f"{OF_THE_FIT} found other labels of the schools.",
+        f"{OF_THE_FIT} found other labels, outcomes or covariates.",
     ),
     "likelihood of students with other SDs": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=_spread(data), unit="student"),
-        f"{OF_THE_FIT} found other outcomes.",
+        f"{OF_THE_FIT} found other labels, outcomes or covariates.",
     ),
     "likelihood of students whose outcomes were exchanged": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(
             ses, data=data.assign(score=[*data["score"][:15][::-1], *data["score"][15:]]), unit="student"
         ),
-        f"{OF_THE_FIT} found other outcomes or covariates.",
+        f"{OF_THE_FIT} found other labels, outcomes or covariates.",
     ),
     "a new school beside students with other covariates": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.assign(ses=2 * data["ses"])),
-        f"{OF_THE_FIT} found other outcomes or covariates.",
+        f"{OF_THE_FIT} found other labels, outcomes or covariates.",
     ),
     "a report for nobody": (
         lambda plain, ses, data: sm.report(plain, "here.html", units=""),
@@ -850,7 +855,7 @@ AFTER = {
     ),
     "a new school beside other students": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.iloc[:150]),
-        "data must be the students of the fit (300 in 20 schools); found 150 in 10.",
+        "data must be the students of the fit (300 in 20 schools); found 150 in 10 schools.",
     ),
     "likelihood of a class": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(ses, unit="class"),
@@ -862,7 +867,7 @@ AFTER = {
     ),
     "likelihood of other students": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=data.iloc[:150], unit="student"),
-        "data must be the students of the fit (300 in 20 schools); found 150 in 10.",
+        "data must be the students of the fit (300 in 20 schools); found 150 in 10 schools.",
     ),
     "likelihood of no students": (
         lambda plain, ses, data: sm.pointwise_log_likelihood(plain, data=data[["ses"]], unit="student"),

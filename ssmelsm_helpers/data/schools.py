@@ -20,8 +20,8 @@ def check_summary(schools: pd.DataFrame, school: str | None = None) -> pd.DataFr
 
     `school` is the column of the labels, None where they are in the index. Labels that look alike are named.
     """
-    if not isinstance(schools, pd.DataFrame):
-        raise TypeError(f"schools must be a pandas DataFrame with columns n, mean, sd; found {type(schools).__name__}.")
+    is_table = isinstance(schools, pd.DataFrame)
+    require(is_table, "schools must be a pandas DataFrame with columns n, mean, sd", type(schools), TypeError)
     twice = schools.columns[schools.columns.duplicated()].unique().to_list()
     require(not twice, "schools must have each column once", twice)
     levels = list(schools.index.names)

@@ -52,12 +52,6 @@ def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, c
     return Draws(arrays, {name: by_chain(value) for name, value in statistics.items()}, attributes)
 
 
-def draws_kept(draws: int, chains: int, keep: int | None, values: int) -> int:
-    """Draws per chain that are kept: all, unless they are more than `keep` in all; `values` are what one draw has."""
-    most = max(_KEPT_VALUES // values, 100) if keep is None else keep
-    return min(draws, max(most // chains, 1))
-
-
 class Run(NamedTuple):
     """How long, and from which seed."""
 
@@ -81,8 +75,9 @@ class Run(NamedTuple):
         return cls(draws, tune, chains, keep, seed, show, cores or usable_cores())
 
     def kept(self, values: int) -> int:
-        """Draws per chain that are kept; `values` are what one draw has."""
-        return draws_kept(self.draws, self.chains, self.keep, values)
+        """Draws per chain that are kept: all, unless they are more than `keep` in all; `values` are what one draw has."""
+        most = max(_KEPT_VALUES // values, 100) if self.keep is None else self.keep
+        return min(self.draws, max(most // self.chains, 1))
 
     def thinned(self, kept: int) -> dict:
         """For the attributes of a fit."""

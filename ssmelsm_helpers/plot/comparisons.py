@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import sequence, shown
+from ..arguments import require, sequence
 from ..results.draws import posterior_of_fit, selected_names
 from . import style
 
@@ -21,10 +21,9 @@ _EFFECTS = [(style.GREY, "circle"), ("#00876C", "square"), ("#B0568C", "triangle
 
 def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int) -> dict[str, pd.DataFrame]:
     """PIP tables of fits whose schools are the same."""
-    if not isinstance(fits, dict) or not fewest <= len(fits) <= most:
-        wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-        found = len(fits) if isinstance(fits, dict) else type(fits).__name__
-        raise ValueError(f"fits must be a dict of {wanted} fits by name; found {found}.")
+    wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    found = len(fits) if isinstance(fits, dict) else type(fits)
+    require(found in range(fewest, most + 1), f"fits must be a dict of {wanted} fits by name", found)
     tables = {str(name): style.pip_rows(fit, threshold=threshold) for name, fit in fits.items()}
     if len({tuple(table.index) for table in tables.values()}) > 1:
         raise ValueError("fits must be of the same schools, in the same order.")
@@ -185,8 +184,8 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     posterior_of_fit(fit)
     known = selected_names(fit)
     chosen = known if effects is None else sequence(effects) or [effects]
-    if len(chosen) != 2 or len(set(chosen)) != 2 or any(name not in known for name in chosen):
-        raise ValueError(f"effects must name two of the selected effects {known}; found {shown(effects)}.")
+    fine = len(chosen) == len(set(chosen)) == 2 and all(name in known for name in chosen)
+    require(fine, f"effects must name two of the selected effects {known}", effects)
     first, second = chosen
     rows, numbers = [], {}
     for axis, effect in zip("xy", chosen, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_path, check_text, shown
+from ..arguments import check_path, check_text, require
 from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
@@ -83,14 +83,13 @@ def report(
     True
     """
     page = check_path("path", path)
-    if page.suffix != ".html":
-        raise ValueError(f"path must end in .html; found {shown(str(path))}.")
+    require(page.suffix == ".html", "path must end in .html", str(path))
     threshold = checked_threshold(threshold)
     check_text("units", units)
     title = f"Which {units} are unusually consistent?" if title is None else check_text("title", title)
     posterior_of_fit(fit)
-    if selected_names(fit) != ["scale[Intercept]"]:
-        raise ValueError(f"fit must have scale[Intercept] as its one selected effect; found {selected_names(fit)}.")
+    effects = selected_names(fit)
+    require(effects == ["scale[Intercept]"], "fit must have scale[Intercept] as its one selected effect", effects)
     csv = page.with_suffix(".csv")
     for target in (page, csv):
         if target.exists() and not overwrite:

@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_count
+from ..arguments import check_count, require
 from ..data.frames import refuse_missing, table_of
 from ..data.labels import texts
 from ..fitting.tree import evenly_spaced
@@ -41,15 +41,14 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
     >>> sm.plot.few_schools(students, outcome="score", school="school").to_dict()["description"][:60]
     'Scores of 2 schools, a row each. School A: 2 students, mean '
     """
-    if outcome == school:
-        raise ValueError(f"outcome and school must be different columns; found {outcome!r} for both.")
+    require(outcome != school, "outcome and school must be different columns", outcome)
     table = table_of(students, {outcome: "outcome", school: "school"}, argument="students", outcome=outcome)
     refuse_missing(table[[school]], table[school].isna(), "students")
     by_school = table.groupby(school, sort=False)
     found = by_school[outcome].agg(n="size", mean="mean", sd="std")
     sizes = found["n"].to_dict()
-    if not 2 <= len(sizes) <= _MOST or min(sizes.values()) < 2:
-        raise ValueError(f"students must be of 2 to {_MOST} schools with at least 2 students each; found {sizes}.")
+    fine = 2 <= len(sizes) <= _MOST and min(sizes.values()) >= 2
+    require(fine, f"students must be of 2 to {_MOST} schools with at least 2 students each", sizes)
     labels = texts(found.index)
     bars = found.assign(school=labels, low=found["mean"] - found["sd"], high=found["mean"] + found["sd"])
     parts = bars.apply("School {school}: {n} students, mean {mean:.2f}, SD {sd:.2f}".format_map, axis=1)
@@ -96,10 +95,10 @@ def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12)
     """
     check_count("schools", schools)
     for name, simulation in (("common", common), ("own", own)):
-        if not isinstance(simulation, Simulation) or "sd" not in simulation.truth:
-            raise TypeError(f"{name} must be what simulate_schools() returned; found {type(simulation).__name__}.")
-    if not common.truth.index.equals(own.truth.index):
-        raise ValueError(f"common and own must hold the same schools; found {len(common.truth)} and {len(own.truth)}.")
+        fine = isinstance(simulation, Simulation) and "sd" in simulation.truth
+        require(fine, f"{name} must be what simulate_schools() returned", type(simulation), TypeError)
+    lengths = [len(common.truth), len(own.truth)]
+    require(common.truth.index.equals(own.truth.index), "common and own must hold the same schools", lengths)
     ordered = own.truth["sd"].sort_values(kind="stable").index
     order = ordered[evenly_spaced(len(ordered), min(schools, len(ordered)))]
     larger = (own.truth["sd"] >= common.truth["sd"])[order]

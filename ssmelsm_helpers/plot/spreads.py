@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability, check_text, sequence, shown
+from ..arguments import check_count, check_probability, check_text, require, sequence
 from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
 from ..data.schools import check_summary
@@ -166,8 +166,8 @@ def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     """
     t = style.draws_of_t(fit)
     known, chosen = list(t["school"].to_numpy()), sequence(schools) or []
-    if not 1 <= len(chosen) <= _MOST or any(label not in known for label in chosen):
-        raise ValueError(f"schools must be one to {_MOST} labels of the fit's schools; found {shown(schools)}.")
+    fine = 1 <= len(chosen) <= _MOST and all(label in known for label in chosen)
+    require(fine, f"schools must be one to {_MOST} labels of the fit's schools", schools)
     printed = texts(known)
     draws = {printed[at]: t.isel(school=at).to_numpy().ravel() for at in map(known.index, chosen)}
     reach = max(float(abs(values).max()) for values in draws.values()) or 1.0

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
+from ..arguments import require
 from ..study.sbc import KEPT
 from . import style
 
@@ -43,9 +44,8 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
         good = table[table["error"].isna()].filter(like="rank_")
         low, high = binom.ppf([0.005, 0.995], len(good), 1 / _BINS)
         for quantity in quantities:
-            if f"rank_{quantity}" not in good:
-                known = list(good.columns.str.removeprefix("rank_"))
-                raise ValueError(f"quantities must be among {known}; found {quantity!r}.")
+            known = list(good.columns.str.removeprefix("rank_"))
+            require(quantity in known, f"quantities must be among {known}", quantity)
             counts, edges = np.histogram(good[f"rank_{quantity}"], bins=_BINS, range=(0, KEPT + 1))
             columns = {"study": name, "quantity": quantity, "rank": (edges[:-1] + edges[1:]) / 2, "count": counts}
             parts.append(pd.DataFrame(columns).assign(low=low, high=high))
@@ -90,11 +90,10 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
     'Line chart of the probability that a scho'
     """
     absent = [name for name in ("n_students", "n_schools", "share", "size", "tpr", "fpr") if name not in table]
-    if absent:
-        raise ValueError(f"table must be one of design_table; it lacks the columns {absent}.")
-    several = [name for name in ("n_schools", "share") if table[name].nunique() > 1]
-    if several:
-        raise ValueError(f"table must hold one value of {several[0]}; found {sorted(table[several[0]].unique())}.")
+    require(not absent, f"table must be one of design_table, with the columns {absent}", list(table))
+    for name in ("n_schools", "share"):
+        values = table[name].unique().tolist()
+        require(len(values) == 1, f"table must hold one value of {name}", values)
     least, most = table.loc[table["tpr"].idxmin()], table.loc[table["tpr"].idxmax()]
     description = (
         f"Line chart of the probability that a school that deviates is flagged (vertical), by students per school "

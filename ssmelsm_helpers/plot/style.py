@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_probability
+from ..arguments import check_probability, require
 from ..data.labels import texts
 from ..results.draws import posterior_of_fit, selected_names
 from ..results.pips import pip_table
@@ -34,8 +34,8 @@ def check_scale_effect(fit: xr.DataTree) -> None:
     """Charts of the schools' spread need one indicator, and it must be a scale effect's."""
     posterior_of_fit(fit)
     names = selected_names(fit)
-    if len(names) != 1 or not names[0].startswith("scale["):
-        raise ValueError(f"fit must have one selected effect, a scale effect, for this chart; found {names}.")
+    fine = len(names) == 1 and names[0].startswith("scale[")
+    require(fine, "fit must have one selected effect, a scale effect, for this chart", names)
 
 
 def draws_of_t(fit: xr.DataTree) -> xr.DataArray:

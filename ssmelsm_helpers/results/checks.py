@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_one_of, check_seed
+from ..arguments import check_count, check_one_of, check_seed, require
 from ..fitting.tree import design_from, evenly_spaced
 from ..fitting.weights import GOOD_PARETO_K
 from ..spec.design import Design
@@ -171,11 +171,9 @@ def replicated_sds(
 def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
     """t of schools not seen: in the slab with probability pi."""
     effects = [str(name) for name in posterior["effect"].to_numpy()]
-    if len(effects) != 2 or effects[0] != "location[Intercept]":
-        # A random slope of the location spreads a school's scores too, and goes with its t.
-        raise ValueError(
-            f"schools='new' needs a random intercept in the location and one random effect in the scale; found {effects}."
-        )
+    # A random slope of the location spreads a school's scores too, and goes with its t.
+    fine = len(effects) == 2 and effects[0] == "location[Intercept]"
+    require(fine, "schools='new' needs a random intercept in the location and one random effect in the scale", effects)
     refuse_before(fit)
     inclusion = Inclusion.of_fit(fit.attrs)
     of_scale = [name for name in inclusion.effects if name.startswith("scale[")]

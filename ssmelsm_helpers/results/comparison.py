@@ -8,7 +8,7 @@ from scipy import stats
 
 from ..arguments import check_count, check_one_of, check_seed
 from ..fitting.importance import adapt, null_evidence
-from ..fitting.sampling import draws_kept
+from ..fitting.sampling import Run
 from ..fitting.tree import design_from, evenly_spaced
 from ..fitting.weights import weigh
 from ..model.collapsed import blocks
@@ -125,17 +125,22 @@ def pointwise_log_likelihood(
     check_one_of("unit", unit, ("school", "student"))
     if draws is not None:
         check_count("draws", draws)
-    design = _design_of(fit, data) if unit == "student" else None
-    size = len(design.y) if unit == "student" else fit["posterior"].sizes["school"]
+    size = fit["posterior"].sizes["school"]
+    if unit == "student":
+        design = design_from(fit) if data is None else design_of_data(fit, data)
+        if design.table is not None:
+            raise ValueError("data must be given for unit='student': this fit holds only the schools' summaries.")
+        size = len(design.y)
     chains, available = (fit["posterior"].sizes[name] for name in ("chain", "draw"))
-    chosen = evenly_spaced(available, draws_kept(available, chains, draws, size))
+    chosen = evenly_spaced(available, Run(available, chains=chains, keep=draws).kept(size))
     thinned = fit["posterior"].to_dataset().isel(draw=chosen)
     tree = fit.copy()
     tree["posterior"] = xr.DataTree(thinned)
     if "sample_stats" in tree.children:
         tree["sample_stats"] = xr.DataTree(fit["sample_stats"].to_dataset().isel(draw=chosen))
     if unit == "school":
-        values, labels = _school_log_likelihood(tree), thinned["school"]
+        posterior = posterior_of(tree)
+        values, labels = posterior.log_likelihood_by_school(hyperparameters(tree, posterior)), thinned["school"]
         question = "prediction of another school: its effects are integrated out"
     else:
         values, labels = _student_log_likelihood(thinned, design, fit.attrs["family"]), np.sort(design.rows)
@@ -145,22 +150,6 @@ def pointwise_log_likelihood(
     variable = xr.DataArray(values, dims=("chain", "draw", unit), coords=coords)
     tree["log_likelihood"] = xr.DataTree(variable.to_dataset(name="outcome").assign_attrs(question=question, unit=unit))
     return tree
-
-
-def _design_of(fit: xr.DataTree, data) -> Design:
-    """The students of a fit, from itself or from data that must be the same."""
-    if data is None:
-        stored = design_from(fit)
-        if stored.table is not None:
-            raise ValueError("data must be given for unit='student': this fit holds only the schools' summaries.")
-        return stored
-    return design_of_data(fit, data)
-
-
-def _school_log_likelihood(fit: xr.DataTree) -> np.ndarray:
-    """log p(y_j | hyperparameters) (S, school)."""
-    posterior = posterior_of(fit)
-    return posterior.log_likelihood_by_school(hyperparameters(fit, posterior))
 
 
 def _student_log_likelihood(posterior: xr.Dataset, design: Design, family: str) -> np.ndarray:

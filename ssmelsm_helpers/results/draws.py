@@ -4,34 +4,26 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit, logit
 
+from ..arguments import require
 from ..fitting.tree import design_from
 from ..model.linear import of_rho
 from ..spec.inclusion import Inclusion
 
 # With fewer draws per chain, neither an effective sample size nor an error can be estimated.
 LEAST_DRAWS = 4
-# What every fit has.
-_GROUPS = {"posterior": ("chain", "draw", "school", "gamma", "eta", "tau", "u", "t", "delta"), "sample_stats": ()}
-_GROUPS |= {"observed_data": ("n", "mean", "sd")}
-_ATTRIBUTES = ("formulation", "family", "indicator", "select", "inclusion_prior", "priors", "location", "scale")
 
 
 def posterior_of_fit(fit: xr.DataTree) -> xr.Dataset:
-    """The draws of something that must be a fit, with all that the functions of this package read of it."""
-    if not isinstance(fit, xr.DataTree):
-        raise TypeError(f"fit must be a DataTree as fit() returns it; found {type(fit).__name__}.")
-    absent = [name for name in _GROUPS if name not in fit.children]
-    absent = absent or [name for group, names in _GROUPS.items() for name in names if name not in fit[group].variables]
-    absent = absent or [name for name in _ATTRIBUTES if name not in fit.attrs]
-    if absent:
-        raise TypeError(f"fit must be a DataTree as fit() returns it; found one without {absent}.")
+    """The draws of something that must be a fit: it says itself how it was made."""
+    fine = isinstance(fit, xr.DataTree) and "priors_given" in fit.attrs
+    require(fine, "fit must be a DataTree as fit() returns it", type(fit), TypeError)
     return fit["posterior"].to_dataset()
 
 
 def refuse_before(fit: xr.DataTree) -> None:
     """New schools are drawn from the model, where the indicator acts after the Cholesky product."""
-    if fit.attrs["indicator"] != "after":
-        raise ValueError(f"fit must have indicator='after' for schools not seen; found {fit.attrs['indicator']!r}.")
+    indicator = fit.attrs["indicator"]
+    require(indicator == "after", "fit must have indicator='after' for schools not seen", indicator)
 
 
 def selected_names(fit: xr.DataTree) -> list[str]:
@@ -48,8 +40,8 @@ def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
 def check_effect(fit: xr.DataTree, effect: str | None) -> str:
     """The selected effect meant: the only one, or the one named."""
     known = selected_names(fit)
-    if effect not in (known if len(known) > 1 else [*known, None]):
-        raise ValueError(f"effect must be one of the selected effects {known}; found {effect!r}.")
+    possible = known if len(known) > 1 else [*known, None]
+    require(effect in possible, f"effect must be one of the selected effects {known}", effect)
     return effect or known[0]
 
 
@@ -85,11 +77,8 @@ def school_log_sd(fit: xr.DataTree) -> xr.DataArray:
     posterior, design = posterior_of_fit(fit), design_from(fit)
     fixed = xr.DataArray(design.school_means(design.W), dims=("school", "scale_term"))
     columns = xr.DataArray(design.school_means(design.S), dims=("school", "random_scale_effect"))
-    t = (
-        posterior["t"]
-        if "random_scale_effect" in posterior["t"].dims
-        else posterior["t"].expand_dims("random_scale_effect")
-    )
+    t = posterior["t"]
+    t = t if "random_scale_effect" in t.dims else t.expand_dims("random_scale_effect")
     return xr.dot(posterior["eta"], fixed, dim="scale_term") + xr.dot(t, columns, dim="random_scale_effect")
 
 

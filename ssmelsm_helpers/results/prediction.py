@@ -117,9 +117,7 @@ def _columns(fit, students, data):
     if stored.table is not None or (students is None and all(names == ("Intercept",) for names in parts)):
         return np.ones((4, 1, 1))
     if students is None or data is None:
-        raise ValueError(
-            "students and data must both be given: the model has covariates "
-            f"(location {fit.attrs['location']!r}, scale {fit.attrs['scale']!r})."
-        )
+        formulas = f"location {fit.attrs['location']!r}, scale {fit.attrs['scale']!r}"
+        raise ValueError(f"students and data must both be given: the model has covariates ({formulas}).")
     x, z, w, s = design_of_data(fit, data).new_rows(students)
     return x, w, z, s

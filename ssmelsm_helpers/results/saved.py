@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import logit
 
+from ..arguments import require
 from ..fitting.tree import design_from
 from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design, build_design
@@ -28,8 +29,7 @@ def unreadable_priors(fit: xr.DataTree) -> dict[str, str]:
 def priors_of(fit: xr.DataTree) -> Priors:
     """The priors a fit was made with; PyMC distributions cannot be read back from their names."""
     values, named = json.loads(fit.attrs["priors_given"]), unreadable_priors(fit)
-    if named:
-        raise ValueError(f"priors must be given: this fit's distributions cannot be read back from its record {named}.")
+    require(not named, "priors must be given, since a fit's distributions cannot be read back from its record", named)
     return Priors(**{name: value for name, value in values.items() if value is not None})
 
 
@@ -66,29 +66,17 @@ def design_of_data(fit: xr.DataTree, data) -> Design:
     left_out = {name: "quiet" if fit.attrs.get(name) == "drop" else None for name in ("missing", "constant")}
     design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, **left_out)
     stored = design_from(fit)
-    total = int(stored.n.sum())
-    if (len(design.y), design.n_schools) != (total, stored.n_schools):
-        found = f"{len(design.y)} in {design.n_schools}"
-    else:
-        found = _other_than(design, stored)
-    if found:
-        raise ValueError(
-            f"data must be the students of the fit ({total} in {stored.n_schools} schools); found {found}."
-        )
+    names = [(list(d.labels), d.location_terms, d.scale_terms, d.effects) for d in (design, stored)]
+    same = names[0] == names[1] and (design.n == stored.n).all()
+    if same and stored.table is None:
+        same = all(map(_alike, _sorted_students(design), _sorted_students(stored)))
+    elif same:  # the fit holds only summaries: those must do
+        same = all(map(_alike, design.summary.to_numpy().T, stored.summary.to_numpy().T))
+    expected, found = (f"{d.n.sum()} in {d.n_schools} schools" for d in (stored, design))
+    if not same:
+        found = found if found != expected else "other labels, outcomes or covariates"
+        raise ValueError(f"data must be the students of the fit ({expected}); found {found}.")
     return design
-
-
-def _other_than(design: Design, stored: Design) -> str | None:
-    """What a design has that the fit's has not; where the fit holds only summaries, those must do."""
-    if list(design.labels) != list(stored.labels):
-        return "other labels of the schools"
-    if not all(map(_alike, design.summary.to_numpy().T, stored.summary.to_numpy().T)):
-        return "other outcomes"
-    if stored.table is not None:
-        return None
-    names = [(d.location_terms, d.scale_terms, d.effects) for d in (design, stored)]
-    same = names[0] == names[1] and all(map(_alike, _sorted_students(design), _sorted_students(stored)))
-    return None if same else "other outcomes or covariates"
 
 
 def _sorted_students(design: Design) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit, logit
 
-from ..arguments import check_probability, check_seed, sequence, shown, warn
+from ..arguments import check_probability, check_seed, require, sequence, warn
 from ..fitting.importance import moments
 from ..fitting.sampling import Run, by_name, run_importance
 from ..fitting.tree import Draws, assemble, observed_schools
@@ -59,14 +59,9 @@ def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
 def own_prior(fit: xr.DataTree) -> float:
     """pi of a fit that can be reweighted to another."""
     posterior_of_fit(fit)
-    formulation = fit.attrs["formulation"]
-    if formulation != "collapsed":
-        raise ValueError(f"fit must be of formulation='collapsed' to be reweighted; found {formulation!r}.")
-    inclusion = Inclusion.of_fit(fit.attrs)
-    if inclusion.learned:
-        raise ValueError(
-            "fit must have a fixed inclusion_prior to be reweighted; found a Beta, with which pi is learned."
-        )
+    formulation, inclusion = fit.attrs["formulation"], Inclusion.of_fit(fit.attrs)
+    require(formulation == "collapsed", "fit must be of formulation='collapsed' to be reweighted", formulation)
+    require(not inclusion.learned, "fit must have a fixed inclusion_prior to be reweighted", inclusion.prior)
     return inclusion.single
 
 
@@ -181,10 +176,7 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     """
     own_prior(fit)
     values = sequence(inclusion_priors)
-    if not values:
-        raise ValueError(
-            f"inclusion_priors must be one or more numbers between 0 and 1; found {shown(inclusion_priors)}."
-        )
+    require(values, "inclusion_priors must be one or more numbers between 0 and 1", inclusion_priors)
     values = [check_probability(f"inclusion_priors[{at}]", pi) for at, pi in enumerate(values)]
     return pd.concat([_pips_at(fit, pi) for pi in values], ignore_index=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import counted
+from ..arguments import counted, require
 from ..data.frames import numbers
 from .formulas import Expression, reason
 from .spelling import FUNCTIONS, own
@@ -106,10 +106,11 @@ def _spelled(expression: Expression, frame: pd.DataFrame) -> pd.DataFrame:
 def check_columns(what: str, names: tuple[str, ...], values: np.ndarray) -> None:
     """Refuse columns of the same name, and those that are combinations of columns before them."""
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{what}: {twice} must not occur more than once.")
-    if len(names) >= len(values):  # an effect for each student explains everything
-        raise ValueError(f"{what} must have fewer columns than there are students, {len(values)}; found {len(names)}.")
+    require(not twice, f"{what} must have columns of different names", twice)
+    # An effect for each student explains everything.
+    require(
+        len(names) < len(values), f"{what} must have fewer columns than there are students, {len(values)}", len(names)
+    )
     unit = values / np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)  # whose squares are numbers
     unit /= np.maximum(np.linalg.norm(unit, axis=0), 1)
     left = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))

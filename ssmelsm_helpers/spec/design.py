@@ -83,10 +83,6 @@ class Design:
 
     def new_rows(self, data) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """X, Z, W and S of other students; transformations keep what they learned from the fit's students."""
-        if self.evaluators is None:
-            raise ValueError(
-                "this design comes from a saved fit; build it from the fit's data to evaluate new students."
-            )
         columns = [name for part in self.evaluators for p in part for name in p.expression.columns.values()]
         askers = dict.fromkeys(columns, "students")
         frame = table_of(data, askers, "students")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..arguments import shown
+from ..arguments import require, shown
 from .spelling import own, spell
 
 _EXAMPLE = {"location": "'score ~ ses + (1 | school)'", "scale": "'~ ses + (1 | school)'"}
@@ -66,17 +66,14 @@ def parse_formulas(location: str, scale: str) -> Formulas:
     outcome, schools, location = _submodel("location", location)
     _, others, scale = _submodel("scale", scale)
     school, *others = dict.fromkeys([*schools, *others])
-    if others:
-        raise ValueError(f"location and scale must have one and the same grouping factor, not {[school, *others]}.")
-    if school == outcome:
-        raise ValueError(f"location has {school!r} both as its outcome and as its grouping factor; they must differ.")
+    require(not others, "location and scale must have one and the same grouping factor", [school, *others])
+    require(school != outcome, "location must have an outcome that is not its grouping factor, too", school)
     return Formulas(outcome, school, location, scale)
 
 
 def _submodel(name: str, formula: str) -> tuple[str | None, list[str], Submodel]:
     """The outcome, the group terms' grouping factors, and the rest."""
-    if not isinstance(formula, str):
-        raise TypeError(f"{name} must be a formula (a string); found {type(formula).__name__}.")
+    require(isinstance(formula, str), f"{name} must be a formula (a string)", type(formula), TypeError)
 
     def error(problem: str) -> ValueError:
         return ValueError(f"{name} {problem}; found {shown(formula)}.")

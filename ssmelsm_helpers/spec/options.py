@@ -44,8 +44,8 @@ class Options:
         for option, value, only in (("indicator", "before", "sampled"), ("sampler", "importance", "collapsed")):
             possible = getattr(self, option) != value or self.formulation in (None, only)
             require(possible, f"{option}={value!r} needs formulation={only!r}", self.formulation)
-        if not isinstance(self.priors, Priors | None):
-            raise TypeError(f"priors must be a Priors object or None; found {type(self.priors).__name__}.")
+        fine = isinstance(self.priors, Priors | None)
+        require(fine, "priors must be a Priors object or None", type(self.priors), TypeError)
 
     def for_students(self, location: str, scale: str, data) -> "Model":
         """The model of students; where their schools' summaries say all that it needs, of those."""

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from ..arguments import check_probability
+from ..arguments import check_probability, require
 from ..data.schools import check_summary
 
 _LARGEST_TAU = 5.0  # log-SD units: school SDs a hundredfold apart
@@ -51,11 +51,9 @@ def two_stage(schools: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     check_probability("level", level)
     table = check_summary(schools)
     several = table[table["n"] > 1]
-    if len(several) < 3:
-        raise ValueError(f"schools must hold at least three schools with an SD; found {len(several)}.")
-    zero = several.index[several["sd"] == 0].tolist()
-    if zero:
-        raise ValueError(f"schools must have SDs above 0, whose logarithm is taken; found an SD of 0 in {zero[:5]}.")
+    require(len(several) >= 3, "schools must hold at least three schools with an SD", len(several))
+    zero = several.loc[several["sd"] == 0, "sd"].to_dict()
+    require(not zero, "schools must have SDs above 0, whose logarithm is taken", zero)
     df = several["n"].to_numpy() - 1
     d, variance = np.log(several["sd"].to_numpy()) + 1 / (2 * df), 1 / (2 * df)
     mu, tau = _second_stage(d, variance)

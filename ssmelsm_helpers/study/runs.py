@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..arguments import check_count, check_path, check_seed, check_text, plain, shown, warn
+from ..arguments import check_count, check_path, check_seed, check_text, plain, require, shown, warn
 
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
 _SCALARS = (int, float, str, type(None))
@@ -45,14 +45,14 @@ class Design:
     replicate: Callable[[dict, int], dict]
 
     def __post_init__(self):
-        if not isinstance(self.conditions, pd.DataFrame) or not len(self.conditions):
-            raise ValueError(f"conditions must be a data frame with at least one row; found {shown(self.conditions)}.")
+        fine = isinstance(self.conditions, pd.DataFrame) and len(self.conditions)
+        require(fine, "conditions must be a data frame with at least one row", self.conditions)
         check_text("name", self.name)
         names = list(map(str, self.conditions))
-        if len({*names, *_OWN_COLUMNS}) < len(names) + len(_OWN_COLUMNS):
-            raise ValueError(f"conditions must have columns of different names, none in {_OWN_COLUMNS}; found {names}.")
-        if not callable(self.replicate):
-            raise TypeError(f"replicate must be a function of a condition and a seed; found {shown(self.replicate)}.")
+        fine = len({*names, *_OWN_COLUMNS}) == len(names) + len(_OWN_COLUMNS)
+        require(fine, f"conditions must have columns of different names, none in {_OWN_COLUMNS}", names)
+        is_function = callable(self.replicate)
+        require(is_function, "replicate must be a function of a condition and a seed", self.replicate, TypeError)
 
     def condition(self, at: int) -> dict:
         """The row as a dict of plain Python values."""
@@ -128,13 +128,11 @@ def run(
     2  0.9            0     10
     3  0.9            1      9
     """
-    if not isinstance(design, Design):
-        raise TypeError(f"design must be a study.Design; found {shown(design)}.")
+    require(isinstance(design, Design), "design must be a study.Design", design, TypeError)
     replications, random_seed = check_count("replications", replications), check_seed(random_seed)
-    if random_seed is None:
-        raise ValueError("random_seed must be a whole number, so that the study can be repeated; found None.")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have the interface of concurrent.futures; found {shown(executor)}.")
+    require(random_seed is not None, "random_seed must be a whole number, so that the study can be repeated", None)
+    fine = executor is None or callable(getattr(executor, "submit", None))
+    require(fine, "executor must have the interface of concurrent.futures", executor, TypeError)
     path = None if resume is None else check_path("resume", resume)
     table = design.conditions.rename(columns=str).reset_index(drop=True).rename_axis("condition").reset_index()
     table = table.merge(pd.DataFrame({"replication": range(replications)}), how="cross")
@@ -153,8 +151,7 @@ def run(
     failed = table[table["error"].notna()]
     if len(failed):
         seed, error = failed.iloc[0][["seed", "error"]]
-        text = f"{len(failed)} of {len(table)} replications failed; the first with seed {seed}: {error}"
-        warn(text)
+        warn(f"{len(failed)} of {len(table)} replications failed; the first with seed {seed}: {error}")
     return table
 
 
@@ -185,11 +182,10 @@ def _attempt(replicate: Callable, condition: dict, seed: int) -> dict:
     taken = sorted({*_OWN_COLUMNS, *condition})
     try:
         result = replicate(condition, seed)
-        if not isinstance(result, Mapping) or not all(isinstance(plain(v), _SCALARS) for v in result.values()):
-            raise TypeError(f"replicate must return a dict of numbers or texts; found {shown(result)}")
+        fine = isinstance(result, Mapping) and all(isinstance(plain(value), _SCALARS) for value in result.values())
+        require(fine, "replicate must return a dict of numbers or texts", result, TypeError)
         names = [name for name in result if not isinstance(name, str) or name in taken]
-        if names:
-            raise ValueError(f"replicate must return names other than the columns {taken}; found {shown(names)}")
+        require(not names, f"replicate must return names other than the columns {taken}", names)
         return {"outcome": {name: plain(value) for name, value in result.items()}}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..arguments import check_probability, shown
+from ..arguments import check_probability, require
 from ..fitting.fit import fit
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import simulate_schools
@@ -73,8 +73,7 @@ def calibration(*, formulation: str = "collapsed", sampler: str = "importance", 
     [{'formulation': 'collapsed', 'sampler': 'nuts', 'wrong_prior': False}]
     """
     kind = formulation, sampler
-    if kind not in [*_LENGTHS]:
-        raise ValueError(f"formulation and sampler must be one of {[*_LENGTHS]}; found {shown(kind)}.")
+    require(kind in [*_LENGTHS], f"formulation and sampler must be one of {[*_LENGTHS]}", kind)
     condition = {"formulation": formulation, "sampler": sampler, "wrong_prior": bool(wrong_prior)}
     return Design(f"calibration, {formulation}, {sampler}", pd.DataFrame([condition]), replicate_calibration)
 
@@ -151,10 +150,10 @@ def calibration_verdict(table: pd.DataFrame, *, level: float = 0.01, bins: int =
     check_probability("level", level)
     ranks = [name for name in table if name.startswith("rank_")]
     surpluses = [name for name in table if name.startswith("surplus_")]
-    if not ranks or "error" not in table:
-        raise ValueError(f"table must be a calibration study's, with columns rank_...; found {list(table.columns)}.")
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2 or (KEPT + 1) % bins:
-        raise ValueError(f"bins must be a whole number from 2 that divides {KEPT + 1}; found {bins!r}.")
+    fine = ranks and "error" in table
+    require(fine, "table must be a calibration study's, with columns rank_...", list(table.columns))
+    divisors = [number for number in range(2, KEPT + 2) if (KEPT + 1) % number == 0]
+    require(bins in divisors, f"bins must be one of {divisors}", bins)
     good, tests = table[table["error"].isna()], {}
     for name in ranks:
         counts = np.bincount(good[name].astype(int) * bins // (KEPT + 1), minlength=bins)

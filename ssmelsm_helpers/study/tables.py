@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from ..arguments import check_one_of, sequence, shown
+from ..arguments import check_one_of, require, sequence, shown
 from ..data.saeb import committed_table
 from .conditions import PIP_CLASSES
 from .sbc import calibration_verdict
@@ -86,8 +86,7 @@ def summarise(table: pd.DataFrame, by=None) -> pd.DataFrame:
         parts = {label: calibration_verdict(part) for label, part in table.groupby(by)} if by else {}
         return pd.concat(parts, names=by) if len(parts) > 1 else calibration_verdict(table)
     _columns(table, by, "hits", "false_flags", *_CLASSES)
-    if not by:
-        raise ValueError("by must name at least one column; found none.")
+    require(by, "by must name at least one column", by)
     # A condition without a single success has no rates, but it must not disappear.
     good = table.where(table["error"].isna())
     with_deviating, flagged = good["deviating"].where(good["deviating"] > 0), good["hits"] + good["false_flags"]
@@ -115,14 +114,11 @@ def summarise(table: pd.DataFrame, by=None) -> pd.DataFrame:
 
 def _columns(table, by, *others: str) -> list[str]:
     """The columns to group by; refuse what is no study's table, or lacks them or others."""
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"table must be a study's, as study.run() returns it; found {type(table).__name__}.")
-    names = sequence(by)
-    if names is None:
-        raise TypeError(f"by must be a sequence of columns; found {shown(by)}.")
+    is_table, names = isinstance(table, pd.DataFrame), sequence(by)
+    require(is_table, "table must be a study's, as study.run() returns it", type(table), TypeError)
+    require(names is not None, "by must be a sequence of columns", by, TypeError)
     absent = [name for name in [*names, *others] if name not in table]
-    if absent:
-        raise ValueError(f"table must be a study's, with the columns {shown(absent)}; found {shown(list(table))}.")
+    require(not absent, f"table must be a study's, with the columns {shown(absent)}", list(table))
     return names
 
 

@@ -128,7 +128,7 @@ OUTCOME = "location must have, left of its only '~', the outcome's column, which
 RANDOM = (
     "location needs random effects of the schools, joined to the other terms by '+', like 'score ~ ses + (1 | school)'"
 )
-ONE_FACTOR = "location and scale must have one and the same grouping factor, not ['school', 'town']."
+ONE_FACTOR = "location and scale must have one and the same grouping factor; found ['school', 'town']."
 BAR = "location must have each bar in its own ( ), with one column right of it, not nested or crossed; found"
 TERM = "location needs at least one term, if only the intercept 1, in its fixed part and left of each bar; found"
 READ_AS = "location cannot be read as a sum of terms like (1 | school): "
@@ -172,7 +172,7 @@ REFUSED = [
     ("y ~ 1 + (1 | school", SCALE, BAR),
     ("y ~ 1 | school", SCALE, BAR),
     ("y ~ I(1 | school) + (1 | school)", SCALE, BAR),
-    ("y ~ (1 | y)", "~ (1 | y)", "location has 'y' both as its outcome and as its grouping factor; they must differ."),
+    ("y ~ (1 | y)", "~ (1 | y)", "location must have an outcome that is not its grouping factor, too; found 'y'."),
     ("y ~ ( | school)", SCALE, TERM),
     ("y ~ (0 | school)", SCALE, TERM),
     ("y ~ (0 || school)", SCALE, TERM),
@@ -261,9 +261,9 @@ def test_refused_formulas(location, scale, message, capfd, caplog):
 
 
 def test_formulas_are_strings():
-    with pytest.raises(TypeError, match=r"location must be a formula \(a string\); found int"):
+    with pytest.raises(TypeError, match=r"location must be a formula \(a string\); found <class 'int'>"):
         parse_formulas(3, SCALE)
-    with pytest.raises(TypeError, match=r"scale must be a formula \(a string\); found NoneType"):
+    with pytest.raises(TypeError, match=r"scale must be a formula \(a string\); found <class 'NoneType'>"):
         parse_formulas("y ~ (1 | school)", None)
 
 

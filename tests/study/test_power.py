@@ -79,7 +79,7 @@ def test_design_table_against_the_simulation_study():
         ({"sd_ratio": 0}, "sd_ratio must be positive finite numbers; found 0."),
         ({"tau_t": "x"}, "tau_t must be positive finite numbers; found 'x'"),
         ({"threshold": 1}, "threshold must be a number between 0 and 1"),
-        ({"n": [10, 20], "sd_ratio": [1, 2, 3]}, "must broadcast"),
+        ({"n": [10, 20], "sd_ratio": [1, 2, 3]}, "cannot be broadcast"),
     ],
 )
 def test_malformed_calls(options, message):
@@ -108,7 +108,7 @@ def test_power_chart_wants_one_surface():
     table = sm.study.design_table([20, 80], size=[0.2, 0.5], share=[0.1, 0.2])
     with pytest.raises(ValueError, match="table must hold one value of share"):
         sm.plot.power(table)
-    with pytest.raises(ValueError, match="table must be one of design_table; it lacks the columns"):
+    with pytest.raises(ValueError, match="table must be one of design_table, with the columns"):
         sm.plot.power(pd.DataFrame({"tpr": [1]}))
 
 

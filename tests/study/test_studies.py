@@ -374,7 +374,10 @@ def test_two_stages_with_equal_spreads_flag_nobody():
 
 @pytest.mark.parametrize(
     ("sd", "message"),
-    [([1.0, 0.0, 2.0], "an SD of 0 in \\[1\\]"), ([1.0, 2.0], "at least three schools with an SD; found 2")],
+    [
+        ([1.0, 0.0, 2.0], "SDs above 0, whose logarithm is taken; found {1: 0.0}"),
+        ([1.0, 2.0], "at least three schools with an SD; found 2"),
+    ],
 )
 def test_two_stages_refuse(sd, message):
     schools = pd.DataFrame({"n": [5] * len(sd), "mean": [0.0] * len(sd), "sd": sd})
