@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from ssmelsm_helpers.model.collapsed import CollapsedPosterior
@@ -20,11 +19,3 @@ def posterior_of(data, inclusion_prior=0.5, priors=None, *, standard: bool = Fal
     """Its collapsed posterior."""
     model = model_of(data, inclusion_prior, priors)
     return CollapsedPosterior(model.standard if standard else model)
-
-
-def level(posterior, found) -> np.ndarray:
-    """The schools' own location coefficients (J, K), PyMC's coordinates: their effects and the coefficients of the same name."""
-    terms = list(posterior.design.location_terms)
-    effects = posterior.design.location_effects
-    fixed = [found["gamma"][terms.index(name)] if name in terms else 0.0 for name in effects]
-    return found["v"][:, : posterior.K] + fixed

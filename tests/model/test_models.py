@@ -8,7 +8,7 @@ import pandas as pd
 import pymc as pm
 import pytensor
 import pytest
-from posteriors import level, model_of
+from posteriors import model_of
 from pymc.sampling.mcmc import assign_step_methods
 from scipy import stats
 from scipy.special import expit, logsumexp
@@ -168,7 +168,7 @@ def test_configuration_weights_are_those_of_the_pymc_model(name, students):
     found = posterior.constrain(x)
     joint = posterior.log_joint(found, posterior.log_odds(x))
     model = models.model_of(posterior.model)
-    known = unconstrained(posterior, x) | {"level": level(posterior, found), "z_t": found["z"][:, posterior.K :]}
+    known = unconstrained(posterior, x)
     log_weight = model.replace_rvs_by_values([model["log_weight"]])[0]
     function = pytensor.function(model.value_vars, log_weight, mode="FAST_COMPILE", on_unused_input="ignore")
     in_pymc = function(*(np.asarray(known[v.name], dtype=v.dtype) for v in model.value_vars))
