@@ -72,9 +72,7 @@ def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: st
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """A column that is neither sparse nor an Arrow dictionary, and without texts that have nothing in them."""
-    if isinstance(column.dtype, pd.SparseDtype):
-        column = column.sparse.to_dense()
+    """A column that is no Arrow dictionary, and without texts that have nothing in them."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         blank = list(filter(is_blank, column.cat.categories))
         return column.cat.remove_categories(blank) if blank else column
@@ -122,9 +120,8 @@ def columns_with_gaps(frame: pd.DataFrame) -> list[str]:
 
 def rows_with(what: str, bad) -> str:
     """How many rows have a fault, and where the first few of them are."""
-    return (
-        f"{counted(int(bad.sum()), 'row')} with {what} (first rows, counted from 0: {np.flatnonzero(bad)[:5].tolist()})"
-    )
+    first = np.flatnonzero(bad)[:5].tolist()
+    return f"{counted(int(bad.sum()), 'row')} with {what} (first rows, counted from 0: {first})"
 
 
 def leave_out(argument: str, found: str, choice: str | None, hint: str = "") -> None:

@@ -25,9 +25,8 @@ def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Ind
     try:
         codes, found = pd.factorize(column.array)
     except TypeError:
-        raise ValueError(
-            f"{argument}={name!r} must hold labels that do not change, such as texts or numbers; found lists or the like."
-        ) from None
+        expected = "labels that do not change, such as texts or numbers"
+        raise ValueError(f"{argument}={name!r} must hold {expected}; found lists or the like.") from None
     labels = pd.Series(found).to_list()
     order = range(len(labels))
     with suppress(TypeError):

@@ -76,9 +76,8 @@ def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
         codes, labels = by_label(rows.to_native()[_SCHOOL], "school", school)
         sums = _moments(nw.from_native(rows.to_native().assign(**{_SCHOOL: codes})))
         places = sums[_SCHOOL].to_numpy()
-    table = (
-        sums.to_pandas().set_axis(places).sort_index().astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float})
-    )
+    table = sums.to_pandas().set_axis(places).sort_index()
+    table = table.astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float})
     n, rounding = table["n"], table[_SCORE] / table["n"]
     sd = np.sqrt((table[_SQUARE] - table[_SCORE] ** 2 / n).clip(lower=0) / (n - 1))
     return pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd}).set_axis(labels)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..fitting.fit import fit_schools
 from ..model.simulate import simulate_schools
-from ..plot.style import COLOURS, GREY, SHAPES
+from ..plot.style import COLOURS, GREY, LOOKS, SHAPES, by_group, tooltip
 from ..results.pips import pip_table
 from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
@@ -79,8 +79,7 @@ def construction_view(rho: float, pi: float, indicator: str, school: int, tau_u:
 
 def construction_charts() -> alt.ConcatChart:
     """Four panels, the followed school large in each."""
-    colour = by_word(alt.Color, "state", ["slab", "spike"], [COLOURS[0], GREY])
-    shape = by_word(alt.Shape, "state", ["slab", "spike"], [SHAPES[0], SHAPES[3]])
+    colour, shape = by_group("state:N", ["slab", "spike"], [LOOKS[0], LOOKS[3]])
     panels = []
     for name, (title, first, second, limit) in _PANELS.items():
         scale = alt.Scale(domain=[-limit, limit])
@@ -211,9 +210,9 @@ def power_charts() -> alt.LayerChart:
     """PIP against the true SD ratio, by what became of the school."""
     scale, axis = alt.Scale(type="log", domain=[0.2, 5], clamp=True), alt.Axis(values=[0.25, 0.5, 1, 2, 4])
     ratio = alt.X("ratio:Q", title="True SD ratio (1: does not deviate)", scale=scale, axis=axis)
-    colour = by_word(alt.Color, "outcome", _OUTCOMES, ["#009E73", COLOURS[2], COLOURS[0], GREY])
-    shape = by_word(alt.Shape, "outcome", _OUTCOMES, [SHAPES[3], SHAPES[2], "cross", "square"])
-    tooltip = [alt.Tooltip("label:N", title="school"), alt.Tooltip("pip:Q", format=".2f", title="PIP")]
+    looks = [("#009E73", "circle"), LOOKS[2], (COLOURS[0], "cross"), (GREY, "square")]
+    colour, shape = by_group("outcome:N", _OUTCOMES, looks)
+    touched = tooltip({"label": "school"}, {"pip": "PIP"})
     points = chart_of("schools").mark_point(filled=True, size=60, opacity=0.8, aria=False)
-    points = points.encode(ratio, PIP, colour, shape, tooltip=tooltip)
+    points = points.encode(ratio, PIP, colour, shape, tooltip=touched)
     return alt.layer(threshold_line(), points).properties(width=600, height=300)

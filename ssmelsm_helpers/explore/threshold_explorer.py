@@ -10,10 +10,10 @@ import xarray as xr
 
 from ..data.labels import texts
 from ..fitting.weights import GOOD_PARETO_K
-from ..plot.style import COLOURS, DASHED, GREY, LEGEND, SHAPES, error_ends, listed
+from ..plot.style import DASHED, LOOKS, by_group, error_ends, listed, tooltip
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table
-from .explorer import PIP, Control, Explorer, View, as_sent, by_word, chart_of, evenly
+from .explorer import PIP, Control, Explorer, View, as_sent, chart_of, evenly
 
 _RULES = {
     "PIP": "a PIP of at least {threshold:g}",
@@ -106,13 +106,11 @@ def threshold_charts() -> alt.VConcatChart:
     brushes = [alt.selection_interval(name=f"brush_{name}") for name in ("order", "sd", "mean")]
     group = "datum.pip < cutoff ? 'not flagged' : datum.larger ? 'more variable' : 'less variable'"
     base = chart_of("schools").transform_calculate(group=group)
-    colour = by_word(alt.Color, "group", _GROUPS, [*COLOURS[:2], GREY], LEGEND)
-    shape = by_word(alt.Shape, "group", _GROUPS, [*SHAPES[:2], SHAPES[3]], LEGEND)
+    colour, shape = by_group("group:N", _GROUPS, [*LOOKS[:2], LOOKS[3]])
     seen = alt.condition(brushes[0] & brushes[1] & brushes[2], alt.value(0.9), alt.value(0.12))
     numbers = {"pip": "PIP", "bayes_factor": "Bayes factor", "sd": "SD", "mean": "mean"}
-    tooltip = [alt.Tooltip("label:N", title="school"), alt.Tooltip("n:Q", title="students")]
-    tooltip += [alt.Tooltip(f"{field}:Q", format=".2f", title=title) for field, title in numbers.items()]
-    points = base.mark_point(filled=True, size=45, aria=False).encode(PIP, colour, shape, opacity=seen, tooltip=tooltip)
+    touched = tooltip({"label": "school", "n": "students"}, numbers)
+    points = base.mark_point(filled=True, size=45, aria=False).encode(PIP, colour, shape, opacity=seen, tooltip=touched)
     labels = base.transform_filter("datum.pip >= cutoff").mark_text(dy=-9, fontSize=10, aria=False)
     labels = labels.encode(PIP, text="label:N", opacity=seen)
     bars = base.mark_rule(aria=False, opacity=0.4).encode(alt.Y("pip_low:Q", title="PIP"), alt.Y2("pip_high"), colour)

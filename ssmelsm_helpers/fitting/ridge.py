@@ -54,30 +54,19 @@ class LowTail(NamedTuple):
         return float(np.interp(log_tau, self.edges, np.append(0.0, np.cumsum(self.mass))))
 
 
-class NearZero(NamedTuple):
-    """The posterior probability that tau_t is below a bound, in two ways."""
+def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float, ess: float) -> dict[str, float]:
+    """Draws x (S, d) with normalised weights, and their evidence, against `null`, weighted draws of the null model.
 
-    bound: float
-    expected: float  #: from the evidence of the models with and without differences in spread; above 1: they contradict
-    found: float  #: among the draws
-    agrees: bool
-
-    def attributes(self) -> dict[str, float]:
-        """For the record of a fit."""
-        return {f"near_zero_{name}": float(value) for name, value in self._asdict().items()}
-
-
-def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float, ess: float) -> NearZero:
-    """Draws x (S, d) with normalised weights, and their evidence, against `null`, weighted draws of the null model."""
+    For the record of a fit: the posterior probability that tau_t is below a bound, as it is expected from the evidence of
+    the models with and without differences in spread (above 1: they contradict), as found among the draws, and whether
+    these agree.
+    """
     at_mode = null.x[np.argmax(null.log_weights)]
     grid = np.tile(at_mode, (len(_GRID), 1))
     grid[:, posterior.of_scale] = 0.0
     grid[:, posterior.tau_t] = _GRID
-    change = (
-        posterior.log_density(grid)
-        - posterior.log_prior_of(grid, posterior.of_scale)
-        - posterior.null_log_density(at_mode[None])
-    )
+    change = posterior.log_density(grid) - posterior.log_prior_of(grid, posterior.of_scale)
+    change -= posterior.null_log_density(at_mode[None])
     small = np.flatnonzero(np.abs(change) > _CHANGE)
     bound = min(_GRID[max(small[0] - 1, 0)] if len(small) else _GRID[-1], tail.edges[-1])
     expected = np.exp(min(null.log_evidence - log_evidence, 300.0)) * tail.below(bound)
@@ -86,7 +75,8 @@ def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float,
     error = np.sqrt(max(likely * (1 - likely), found * (1 - found), 1 / ess) / ess)
     error += likely / np.sqrt(min(ess, null.ess))
     agrees = abs(expected - found) <= 2 * _CHANGE * expected + _ERRORS * error and expected < 2.0
-    return NearZero(float(np.exp(bound)), float(expected), found, bool(agrees))
+    values = {"bound": np.exp(bound), "expected": expected, "found": found, "agrees": agrees}
+    return {f"near_zero_{name}": float(value) for name, value in values.items()}
 
 
 def evidence_of_draws(x, log_density) -> float:

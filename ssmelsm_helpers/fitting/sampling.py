@@ -14,7 +14,7 @@ from ..model.school_effects import draw_effects
 from ..model.school_gradient import log_likelihood_and_gradient
 from ..spec.options import Model
 from .importance import Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
-from .ridge import NearZero, compare, evidence_of_draws
+from .ridge import compare, evidence_of_draws
 from .tree import Draws, evenly_spaced
 from .weights import GOOD_PARETO_K, resample, weigh
 
@@ -123,13 +123,8 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     else:
         effects = posterior.draw_effects(x[chosen], rng, progress)
         effects.pop("log_density")
-    attributes = {
-        "pareto_k": weighted.pareto_k,
-        "importance_ess": weighted.ess,
-        "log_evidence": weighted.log_evidence,
-        **checked.attributes(),
-        **run.thinned(kept),
-    }
+    attributes = {"pareto_k": weighted.pareto_k, "importance_ess": weighted.ess, "log_evidence": weighted.log_evidence}
+    attributes |= checked | run.thinned(kept)
     statistics = {"log_weight": weighted.log_weights[chosen], "replicate": replicate[chosen]}
     return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
 
@@ -143,16 +138,17 @@ def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.n
     return proposal, x, np.repeat(np.arange(replicates), each)
 
 
-def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> NearZero:
+def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> dict[str, float]:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
     null = null_evidence(proposal, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
     found = compare(proposal.posterior, proposal.ridge.tail, null, x, log_weights, log_evidence, ess)
-    if not found.agrees:
-        warn(
-            f"the draws contradict the evidence: {found.found:.3g} of them have tau_t below {found.bound:.2g}, where by the "
-            f"evidence of the models with and without differences in spread {found.expected:.3g} of them should be. "
+    if not found["near_zero_agrees"]:
+        text = (
+            "the draws contradict the evidence: {near_zero_found:.3g} of them have tau_t below {near_zero_bound:.2g}, where by "
+            "the evidence of the models with and without differences in spread {near_zero_expected:.3g} of them should be. "
             "Do not trust this fit: run more draws, the other sampler, or a prior of tau_t with a larger scale."
         )
+        warn(text.format_map(found))
     return found
 
 
@@ -181,7 +177,7 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
         proposal = first_proposal(posterior, StudentT.matching(mode, covariance))
         equal = np.full(len(x), -np.log(len(x)))
         ess = len(x) / _DRAWS_PER_EFFECTIVE
-        attributes |= _checked(proposal, x, equal, evidence_of_draws(x, log_density), ess, rng).attributes()
+        attributes |= _checked(proposal, x, equal, evidence_of_draws(x, log_density), ess, rng)
     return by_name(posterior, x, effects, statistics, attributes, run.chains)
 
 

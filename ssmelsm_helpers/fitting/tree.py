@@ -50,12 +50,11 @@ def assemble(draws: Draws, model: Model) -> xr.DataTree:
     school = {"school": ("school", design.labels)}
     arrays = {name: (("chain", "draw", *dims.get(name, ())), value) for name, value in draws.posterior.items()}
     statistics = {name: (("chain", "draw"), value) for name, value in draws.statistics.items()}
+    observed = {name: ("school", column.to_numpy()) for name, column in design.summary.items()}
     groups = {
         "posterior": xr.Dataset(arrays, coords=index | coords | school),
         "sample_stats": xr.Dataset(statistics, coords=index),
-        "observed_data": xr.Dataset(
-            {c: ("school", design.summary[c].to_numpy()) for c in design.summary}, coords=school
-        ),
+        "observed_data": xr.Dataset(observed, coords=school),
     }
     if design.table is None:
         groups["constant_data"] = _constant_data(design, coords, school)

@@ -22,25 +22,15 @@ class Cells(NamedTuple):
     sum_squares: np.ndarray
 
 
-class Students(NamedTuple):
-    """The same as compiled loops want them: columns first, and where the rows of each school are."""
+def students_of(cells: Cells) -> tuple[np.ndarray, ...]:
+    """Cells as compiled loops want them: X, W, Z and S with columns first; n, mean, squares; and starts (J + 1,).
 
-    X: np.ndarray  #: (P, N)
-    W: np.ndarray  #: (Q, N)
-    Z: np.ndarray  #: (K, N)
-    S: np.ndarray  #: (R, N)
-    n: np.ndarray
-    mean: np.ndarray
-    squares: np.ndarray
-    starts: np.ndarray  #: (J + 1,) those of school j are starts[j] to starts[j + 1]
-
-    @classmethod
-    def of(cls, cells: Cells) -> "Students":
-        """From cells."""
-        X, W, Z, S, school, *values = cells
-        # Copies: functions are compiled once more for arrays that are read-only.
-        parts = (np.array(part.T, dtype=float, order="C") for part in (X, W, Z, S, *values))
-        return cls(*parts, np.flatnonzero(np.diff(school, prepend=-1, append=-1)))
+    The rows of school j are starts[j] to starts[j + 1].
+    """
+    X, W, Z, S, school, *values = cells
+    # Copies: functions are compiled once more for arrays that are read-only.
+    parts = (np.array(part.T, dtype=float, order="C") for part in (X, W, Z, S, *values))
+    return *parts, np.flatnonzero(np.diff(school, prepend=-1, append=-1))
 
 
 def cells_of(design: Design, family: str = "normal") -> Cells:

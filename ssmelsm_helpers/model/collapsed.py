@@ -5,10 +5,10 @@ intercept-only model five numbers, whatever the number of schools. Both samplers
 """
 
 import numpy as np
-from scipy.special import log_expit, logit
+from scipy.special import log_expit
 
 from ..spec.options import Model
-from .cells import Students, cells_of
+from .cells import cells_of, students_of
 from .compiled import in_threads, usable_cores
 from .covariance import Conditional
 from .hyperparameters import Hyperparameters
@@ -42,7 +42,7 @@ class CollapsedPosterior(Hyperparameters):
         super().__init__(model)
         self.units, self.cores = model.units, cores or usable_cores()
         self.cells = cells_of(model.design)
-        self.students = Students.of(self.cells)
+        self.students = students_of(self.cells)
         self.n_schools = model.design.n_schools
         #: the outcome's unit is part of a density (J,)
         self.log_unit = model.design.n * np.log(self.units.unit)
@@ -55,14 +55,9 @@ class CollapsedPosterior(Hyperparameters):
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """A point near the mode, and the Cholesky factor of a rough covariance around it."""
-        found = Start.of(self.cells)
-        x, factor = np.zeros(self.size), 0.3 * np.eye(self.size)
-        x[self.gamma], x[self.eta] = found.gamma, found.eta
-        x[self.effects.start : self.tau_t + 1] = np.log([*found.tau_u, found.tau_t])
+        found, factor = Start.of(self.cells), 0.3 * np.eye(self.size)
         factor[self.gamma, self.gamma], factor[self.eta, self.eta] = found.gamma_factor, found.eta_factor
-        if self.learns_pi:
-            x[self.pi] = logit(self.inclusion.prior.mean)
-        return x, factor
+        return self.start_from(found, [found.tau_t]), factor
 
     def draw_from_prior(self, positions, draws: int, rng) -> np.ndarray:
         """Correlations' atanh and logit pi, those at `positions`, from their priors (S, positions)."""
@@ -118,7 +113,7 @@ class CollapsedPosterior(Hyperparameters):
         draws on any number of cores.
         """
         shape = (len(x), self.n_schools)
-        delta, t, u = np.empty(shape, dtype=np.int8), np.empty(shape), np.empty((*shape, len(self.students.Z)))
+        delta, t, u = np.empty(shape, dtype=np.int8), np.empty(shape), np.empty((*shape, self.cells.Z.shape[1]))
         log_bf, log_p = np.empty(shape), self.log_prior(x)
         seeds, log_odds = rng.integers(2**32, size=len(x)), self.log_odds(x) + np.zeros(len(x))
 

@@ -10,6 +10,7 @@ from ..spec.inclusion import Beta
 from ..spec.options import Model
 from ..spec.priors import LEAST_NU
 from .covariance import EffectCovariance
+from .start import Start
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,17 @@ class Hyperparameters:
         self.scalar_priors += [LogitScale(Beta(a, a), 2.0) for a in self.covariance.lkj_shapes(priors.omega_shape)]
         self.scalar_priors += [LogitScale(self.inclusion.prior)] if self.learns_pi else []
         self.scalar_priors += [LogScale(priors.nu, LEAST_NU)] if self.student else []
+
+    def start_from(self, found: Start, scale_tau) -> np.ndarray:
+        """x at rough estimates, with SDs of the scale effects."""
+        x = np.zeros(self.size)
+        x[self.gamma], x[self.eta] = found.gamma, found.eta
+        x[self.effects][: self.covariance.effects] = np.log([*found.tau_u, *scale_tau])
+        if self.learns_pi:
+            x[self.pi] = logit(self.inclusion.prior.mean)
+        if self.student:
+            x[self.nu] = np.log(20.0)
+        return x
 
     def prior_at(self, at: int) -> LogScale | LogitScale:
         """The prior of one coordinate after the coefficients."""

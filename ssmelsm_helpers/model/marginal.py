@@ -8,11 +8,11 @@ the schools say is compiled; priors, which may be PyMC's, are not.
 from itertools import product
 
 import numpy as np
-from scipy.special import digamma, expit, log_expit, logit
+from scipy.special import digamma, expit, log_expit
 
 from ..spec.options import Model
 from ..spec.priors import LEAST_NU
-from .cells import Students, cells_of
+from .cells import cells_of, students_of
 from .hyperparameters import Hyperparameters
 from .school_given_effects import all_schools, joint_of_draws
 from .start import Start
@@ -50,22 +50,15 @@ class MarginalPosterior(Hyperparameters):
         #: how many effects, the first ones, are centred, and the coefficients (J, centred, P) of gamma in their coordinates
         self.centred = int(design.location_effects[0] == "Intercept" and min(model.selected) >= self.K)
         self.around = np.ascontiguousarray(design.school_means(design.X)[:, None][:, : self.centred])
-        *students, starts = Students.of(self.cells)
+        *students, starts = students_of(self.cells)
         # Unsigned: compiled loops need not ask whether an index counts from the end.
         self._students = tuple(students), starts.astype(np.uintp)
         self._indicators = np.array(model.selected), self.in_force
 
     def start(self) -> np.ndarray:
         """Least squares and moments; chains that start here do not get lost."""
-        design, x = self.design, np.zeros(self.size)
-        found = Start.of(self.cells)
-        scale_tau = found.tau_t / np.sqrt((design.S**2).mean(axis=0))
-        x[self.gamma], x[self.eta] = found.gamma, found.eta
-        x[self.effects][: self.M] = np.log([*found.tau_u, *scale_tau])
-        if self.learns_pi:
-            x[self.pi] = logit(self.inclusion.prior.mean)
-        if self.student:
-            x[self.nu] = np.log(20.0)
+        design, found = self.design, Start.of(self.cells)
+        x = self.start_from(found, found.tau_t / np.sqrt((design.S**2).mean(axis=0)))
         if self.centred:
             residual, tau_u = design.y - design.X @ found.gamma, found.tau_u[0]
             shrink = tau_u**2 / (tau_u**2 + residual.var() / design.n)

@@ -184,7 +184,7 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     posterior_of_fit(fit)
     known = selected_names(fit)
     chosen = known if effects is None else sequence(effects) or [effects]
-    fine = len(chosen) == len(set(chosen)) == 2 and all(name in known for name in chosen)
+    fine = all(name in known for name in chosen) and len(chosen) == len(set(chosen)) == 2
     require(fine, f"effects must name two of the selected effects {known}", effects)
     first, second = chosen
     rows, numbers = [], {}

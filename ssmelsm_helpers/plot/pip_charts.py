@@ -6,8 +6,8 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_text
-from ..results.draws import prior_inclusion, selected_names
 from ..results.pips import VERDICTS
+from ..spec.inclusion import Inclusion
 from . import style
 
 _COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.LOOKS)
@@ -80,7 +80,7 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     'Scatter plot of the PIP of 160 scho'
     """
     table, threshold = _rows(fit, threshold, units)
-    prior = prior_inclusion(fit, *selected_names(fit))
+    (prior,) = Inclusion.of_fit(fit.attrs).means
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
         f"dashed line at the threshold. Most lie near the prior probability {prior:g}: their median PIP "

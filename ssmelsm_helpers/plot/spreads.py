@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_probability, check_text, require, sequence
-from ..data.chance import POSITIONS, against_chance, chance_band, pooled
+from ..arguments import check_count, check_text, require, sequence
+from ..data.chance import POSITIONS, chance_band, compare_with_chance, pooled_sd
 from ..data.labels import texts
-from ..data.schools import check_summary
 from . import style
 
 _MOST = 5
@@ -46,13 +45,10 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     >>> "Left out: 1 with n = 1." in chart.to_dict()["description"]
     True
     """
-    check_probability("level", level)
     check_text("units", units)
-    table = check_summary(schools)
-    rows = against_chance(table, level)
+    rows, sd_within = compare_with_chance(schools, level=level), pooled_sd(schools)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
-    sd_within = pooled(table)
-    outside, single = (rows["position"] != "inside").sum(), (table["n"] == 1).sum()
+    outside, single = (rows["position"] != "inside").sum(), len(schools) - len(rows)
     left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
@@ -67,7 +63,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
     base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
     colour, shape = style.by_group("position:N", POSITIONS, [style.LOOKS[at] for at in (0, 1, 3)])
-    words = {"label": table.index.name or "label", "n": "n", "position": "position"}
+    words = {"label": schools.index.name or "label", "n": "n", "position": "position"}
     return style.chart(
         description,
         area.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),

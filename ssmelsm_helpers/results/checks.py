@@ -82,13 +82,14 @@ def _hyperparameters(fit: xr.DataTree) -> xr.Dataset:
 
 def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
     """The correlations that are estimated, each once."""
-    names = omega["effect"].to_numpy()
     pairs = [
-        (i, j) for i in range(len(names)) for j in range(i) if np.ptp(omega.isel(effect=i, effect_bis=j).to_numpy()) > 0
+        (second, first)
+        for at, second in enumerate(omega["effect"].to_numpy())
+        for first in omega["effect"].to_numpy()[:at]
     ]
-    parts = [omega.isel(effect=i, effect_bis=j, drop=True) for i, j in pairs]
-    labels = [f"{names[j]}, {names[i]}" for i, j in pairs]
-    return xr.concat(parts, pd.Index(labels, name="pair"))
+    parts = {f"{first}, {second}": omega.sel(effect=second, effect_bis=first, drop=True) for second, first in pairs}
+    parts = {label: part for label, part in parts.items() if np.ptp(part.to_numpy()) > 0}
+    return xr.concat(parts.values(), pd.Index(parts, name="pair"))
 
 
 def effective_share(fit: xr.DataTree) -> float:

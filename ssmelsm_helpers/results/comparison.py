@@ -74,14 +74,10 @@ def heterogeneity(
     x = proposal.sample(draws, rng)
     found = [weigh(x, posterior.log_density(x) - proposal.log_density(x)), null_evidence(proposal, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
+    # The relative variance of a mean of weights is 1 / ESS - 1 / draws.
+    mcse = float(np.sqrt(sum(1 / weighted.ess - 1 / draws for weighted in found)))
     with np.errstate(over="ignore"):
-        return Heterogeneity(
-            bayes_factor=float(np.exp(log_bf)),
-            log_bayes_factor=float(log_bf),
-            # The relative variance of a mean of weights is 1 / ESS - 1 / draws.
-            mcse=float(np.sqrt(sum(1 / weighted.ess - 1 / draws for weighted in found))),
-            pareto_k=max(weighted.pareto_k for weighted in found),
-        )
+        return Heterogeneity(float(np.exp(log_bf)), log_bf, mcse, max(weighted.pareto_k for weighted in found))
 
 
 def pointwise_log_likelihood(

@@ -31,12 +31,6 @@ def selected_names(fit: xr.DataTree) -> list[str]:
     return list(Inclusion.of_fit(fit.attrs).effects)
 
 
-def prior_inclusion(fit: xr.DataTree, effect: str) -> float:
-    """Prior probability of inclusion (its prior mean, where pi is learned)."""
-    inclusion = Inclusion.of_fit(fit.attrs)
-    return inclusion.means[inclusion.effects.index(effect)]
-
-
 def check_effect(fit: xr.DataTree, effect: str | None) -> str:
     """The selected effect meant: the only one, or the one named."""
     known = selected_names(fit)

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, check_numbers, check_probability, whole_numbers
-from ..model.cells import Students
 from ..model.school import Points, log_likelihoods
 
 
@@ -79,7 +78,7 @@ def _likelihoods(n, *others) -> np.ndarray:
     shape = np.shape(n)
     n, mean, sd, gamma, eta, tau_u, tau_t, rho = (np.array(values, dtype=float).ravel() for values in (n, *others))
     one, variance, free = np.ones((1, len(n))), (tau_u**2)[:, None, None], (1 - rho**2)[:, None, None]
-    students = Students(one, one, one, one, n, mean, (n - 1) * sd**2, np.arange(len(n) + 1))
+    students = (one, one, one, one, n, mean, (n - 1) * sd**2, np.arange(len(n) + 1))
     points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
     found = np.empty((2, len(n), 1))
     log_likelihoods(students, points, True, *found)

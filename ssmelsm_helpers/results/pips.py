@@ -6,15 +6,8 @@ import xarray as xr
 
 from ..arguments import check_numbers, check_probability
 from ..fitting.tree import observed_schools
-from .draws import (
-    check_effect,
-    inclusion_draws,
-    mcse_of_mean,
-    of_effect,
-    posterior_of_fit,
-    prior_inclusion,
-    school_log_sd,
-)
+from ..spec.inclusion import Inclusion
+from .draws import check_effect, inclusion_draws, mcse_of_mean, of_effect, posterior_of_fit, school_log_sd
 
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
 # What the first two are called where the effect is the location's.
@@ -88,7 +81,7 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     columns = {
         "pip": pip,
         "pip_mcse": mcse_of_mean(fit, inclusion),
-        "bayes_factor": bayes_factor(pip, inclusion_prior=prior_inclusion(fit, effect)),
+        "bayes_factor": bayes_factor(pip, inclusion_prior=Inclusion.of_fit(fit.attrs).mean_of(effect)),
         "sd": sd.mean(sample).to_numpy(),
         "sd_lower": lower,
         "sd_upper": upper,

@@ -104,10 +104,8 @@ def predict_school(fit: xr.DataTree, students=None, *, data=None, random_seed: i
     result["mean"] = gamma @ x + effects[:, : len(z)] @ z
     result["sd"] = np.exp(eta @ w + log_ratio)
     result["sd_ratio"] = np.exp(log_ratio)
-    index = pd.MultiIndex.from_product(
-        [posterior[name].to_numpy() for name in ("chain", "draw")], names=["chain", "draw"]
-    )
-    return pd.DataFrame(result, index=index)
+    index = pd.MultiIndex.from_product([posterior["chain"].to_numpy(), posterior["draw"].to_numpy()])
+    return pd.DataFrame(result, index=index.set_names(["chain", "draw"]))
 
 
 def _columns(fit, students, data):

@@ -124,13 +124,10 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     x = x[chosen]
     effects = posterior.draw_effects(x, rng)
     effects.pop("log_density")
-    attributes = {
-        "pareto_k": weighted.pareto_k,
-        # The weights lose draws, and the draws they had were not all effective.
-        "importance_ess": weighted.ess * effective_share(fit),
-        "reweighted_from": own,
-        **posterior.inclusion.attributes(),
-    }
+    # The weights lose draws, and the draws they had were not all effective.
+    ess = weighted.ess * effective_share(fit)
+    attributes = {"pareto_k": weighted.pareto_k, "importance_ess": ess, "reweighted_from": own}
+    attributes |= posterior.inclusion.attributes()
     statistics = {} if replicate is None else {"replicate": replicate[chosen]}
     draws = by_name(posterior, x, effects, statistics, attributes, fit["posterior"].sizes["chain"])
     return _assembled(fit, draws, attributes)

@@ -98,6 +98,10 @@ class Inclusion:
         """The prior probability of each selected effect."""
         return (self.prior.mean,) * len(self.effects) if self.learned else self.prior
 
+    def mean_of(self, effect: str) -> float:
+        """The prior probability of one selected effect."""
+        return self.means[self.effects.index(effect)]
+
     @property
     def single(self) -> float | Beta:
         """pi, or its prior, where one effect is selected."""
@@ -110,7 +114,7 @@ class Inclusion:
 
     def at(self, draws, effect: str):
         """pi of an effect in the draws of a fit: its number, or what was learned."""
-        return draws["pi"] if self.learned else self.means[self.effects.index(effect)]
+        return draws["pi"] if self.learned else self.mean_of(effect)
 
     def __str__(self) -> str:
         if self.learned:

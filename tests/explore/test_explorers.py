@@ -275,7 +275,7 @@ def test_a_card_of_labels_that_print_alike():
         assert f" has {n} students" in sm.explore.school_card(fit, label).view().sentence
     card = sm.explore.school_card(fit, 1)
     assert card.view(school="1 (str)").sentence.startswith("School 1 (str) has 11 students")
-    with pytest.raises(ValueError, match=r"found Decimal\('1'\), which prints like \['1 \(int\)', '1 \(str\)'\]\.$"):
+    with pytest.raises(ValueError, match=r"found Decimal\('1'\)\.$"):
         sm.explore.school_card(fit, Decimal(1))
     rows = sm.explore.threshold(fit).view().data["schools"]
     assert rows["label"].is_unique

@@ -533,13 +533,17 @@ REFUSED = [
     (
         "(1 | school) + (1 + ses | school)",
         {},
-        "location (random effects): ['Intercept'] must not occur more than once.",
+        "location (random effects) must have columns of different names; found ['Intercept'].",
     ),
-    ("Intercept + (1 | school)", {"Intercept": 1.0}, "location: ['Intercept'] must not occur more than once."),
+    (
+        "Intercept + (1 | school)",
+        {"Intercept": 1.0},
+        "location must have columns of different names; found ['Intercept'].",
+    ),
     (
         "two + (1 | school)",
         {"two": pd.Categorical([0, 1, "1"] * (N // 3), categories=[0, 1, "1"])},
-        "location: ['two[1]'] must not occur more than once.",
+        "location must have columns of different names; found ['two[1]'].",
     ),
     ("np.log(ses) + (1 | school)", {}, "location: ['np.log(ses)'] must be finite, but for"),
     (

@@ -59,9 +59,7 @@ def _variable(name: str, prior: ScalarPrior) -> pt.TensorVariable:
         return pm.modelcontext(None).register_rv(change_dist_size(prior.distribution, ()), name) / prior.factor
     if isinstance(prior, NormalPrior):
         return pm.Normal(name, prior.mean, prior.sd)
-    if isinstance(prior, HalfStudentTPrior):
-        return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
-    raise TypeError(f"a density needs its variable in PyMC; found {prior}.")
+    return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
 
 
 def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
