@@ -33,7 +33,11 @@ def pooled_sd(schools: pd.DataFrame) -> float:
     >>> pooled_sd(pd.DataFrame({"n": [3, 3], "mean": [0.0, 1.0], "sd": [1.0, 7.0]}))
     5.0
     """
-    table = check_summary(schools)
+    return pooled(check_summary(schools))
+
+
+def pooled(table: pd.DataFrame) -> float:
+    """The pooled SD of a summary that has been checked."""
     return float(np.sqrt(sum_of_squares(table).sum() / (table["n"] - 1).sum()))
 
 
@@ -99,9 +103,13 @@ def compare_with_chance(schools: pd.DataFrame, *, level: float = 0.95) -> pd.Dat
     >>> compare_with_chance(sm.load_saeb_schools())["position"].value_counts().loc["inside"]
     np.int64(140)
     """
-    table = check_summary(schools)
+    return against_chance(check_summary(schools), level)
+
+
+def against_chance(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """`compare_with_chance` of a summary that has been checked."""
     several = table.loc[table["n"] > 1, ["n", "sd"]]
-    low, high = chance_band(several["n"], pooled_sd(table), level=level)
+    low, high = chance_band(several["n"], pooled(table), level=level)
     above, below, inside = POSITIONS
     position = np.where(several["sd"] > high, above, np.where(several["sd"] < low, below, inside))
     return several.assign(low=low, high=high, position=position)

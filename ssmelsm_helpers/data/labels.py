@@ -63,8 +63,7 @@ def _in_words(groups: list[list[tuple]]) -> str:
         if len({normalize("NFC", name) for name in names}) < len(names):  # the same letters, differently put together
             names = [ascii(label) for label, _ in group]
         students = [f"{name} ({counted(int(n), 'student')})" for name, (_, n) in zip(names, group, strict=True)]
-        rest = [f"{len(students) - _MOST} more"] if len(students) > _MOST else []
-        words.append(listed(students[:_MOST] + rest))
+        words.append(listed(students))
     rest = len(groups) - _MOST
     return "; ".join(words) + (f"; and {counted(rest, 'more group')}" if rest > 0 else "")
 

@@ -106,8 +106,10 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     proposals = max(kept * chains, _LEAST_PROPOSALS)
     proposal, x, replicate = _replicated(proposal, proposals, rng)
     # School effects come in the same pass over the schools, unless they are more than will be kept.
-    effects = posterior.draw_effects(x, rng, progress) if proposals == kept * chains else {}
-    log_density = effects.pop("log_density") if effects else posterior.log_density(x, progress)
+    at_once = proposals == kept * chains
+    effects, log_density = (
+        posterior.draw_effects(x, rng, progress) if at_once else ({}, posterior.log_density(x, progress))
+    )
     weighted = weigh(x, log_density - proposal.log_density(x))
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warn(
@@ -117,12 +119,10 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     checked = _checked(proposal, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
     # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
     chosen = resample(weighted, kept * chains, rng)
-    if effects:
-        # One by one: both copies of all would be much memory.
+    if at_once:  # one by one: both copies of all would be much memory
         effects = {name: effects.pop(name)[chosen] for name in [*effects]}
     else:
-        effects = posterior.draw_effects(x[chosen], rng, progress)
-        effects.pop("log_density")
+        effects, _ = posterior.draw_effects(x[chosen], rng, progress)
     attributes = {"pareto_k": weighted.pareto_k, "importance_ess": weighted.ess, "log_evidence": weighted.log_evidence}
     attributes |= checked | run.thinned(kept)
     statistics = {"log_weight": weighted.log_weights[chosen], "replicate": replicate[chosen]}
@@ -170,8 +170,7 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     chosen = evenly_spaced(run.draws, kept)
     x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
     statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
-    effects = posterior.draw_effects(x, rng, progress)
-    log_density = effects.pop("log_density")
+    effects, log_density = posterior.draw_effects(x, rng, progress)
     attributes = {"tune": tune} | run.thinned(kept)
     if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
         proposal = first_proposal(posterior, StudentT.matching(mode, covariance))

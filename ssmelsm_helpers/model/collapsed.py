@@ -10,7 +10,6 @@ from scipy.special import log_expit
 from ..spec.options import Model
 from .cells import cells_of, students_of
 from .compiled import in_threads, usable_cores
-from .covariance import Conditional
 from .hyperparameters import Hyperparameters
 from .linear import cholesky
 from .school import Points, log_likelihoods
@@ -106,8 +105,8 @@ class CollapsedPosterior(Hyperparameters):
         """log p(y_j | hyperparameters) of draws x (S, size), as (S, J)."""
         return self.log_mixture(x, *self.likelihoods(x))
 
-    def draw_effects(self, x, rng, progress=None) -> dict[str, np.ndarray]:
-        """Per draw of x (S, size) and school: log_bf, delta, t (S, J) and u (S, J, K), drawn exactly; and log_density (S,).
+    def draw_effects(self, x, rng, progress=None) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Per draw of x (S, size) and school: log_bf, delta, t (S, J) and u (S, J, K), drawn exactly; and the log density (S,).
 
         ``t`` and ``u`` are the effects in force: ``t`` is exactly zero where ``delta`` is. The same `rng` gives the same
         draws on any number of cores.
@@ -126,7 +125,7 @@ class CollapsedPosterior(Hyperparameters):
             log_p[draws] += self.log_mixture(x[draws], *(values - self.log_unit)).sum(axis=1)
 
         self.over_draws(draw, len(x), progress)
-        return {"log_bf": log_bf, "delta": delta, "t": t, "u": u, "log_density": log_p}
+        return {"log_bf": log_bf, "delta": delta, "t": t, "u": u}, log_p
 
     def null_log_density(self, x) -> np.ndarray:
         """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
@@ -155,7 +154,7 @@ class CollapsedPosterior(Hyperparameters):
         found = log_likelihood_and_gradient(self.students, point, float(log_odds))
         log_p, by_gamma, by_eta, *by_moments, included = found
         gradient[self.gamma], gradient[self.eta] = by_gamma, by_eta
-        gradient[self.effects] = self.covariance.pull_back(*root, Conditional(*by_moments))
+        gradient[self.effects] = self.covariance.pull_back(*root, *by_moments)
         if self.learns_pi:
             gradient[self.pi] = included - self.n_schools / (1 + np.exp(-log_odds))
         return log_p - self.log_unit.sum(), gradient

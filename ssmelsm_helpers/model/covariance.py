@@ -7,20 +7,10 @@ Analysis*, 100, 1989-2001). For two effects p is their correlation rho itself.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from .linear import cholesky
-
-
-class Conditional(NamedTuple):
-    """Location effects u before and after conditioning on the standardised scale effect z (t = tau_t z)."""
-
-    slope: np.ndarray  #: (..., K) E[u | z] / z
-    slab: np.ndarray  #: (..., K, K) Cov(u | z)
-    spike: np.ndarray  #: (..., K, K) Cov(u)
-    tau_t: np.ndarray  #: (...)
 
 
 class EffectCovariance:
@@ -67,26 +57,29 @@ class EffectCovariance:
             partials.append(np.arctanh(factor[..., block[i], block[j]] / np.sqrt(rest)))
         return np.concatenate([np.log(tau), np.moveaxis(np.reshape(partials, (-1, *tau.shape[:-1])), 0, -1)], axis=-1)
 
-    def conditional(self, tau, factor) -> Conditional:
-        """u given z, from tau (..., M) and L (..., M, M)."""
+    def conditional(self, tau, factor) -> tuple[np.ndarray, ...]:
+        """Location effects u given the standardised scale effect z (t = tau_t z), from tau (..., M) and L (..., M, M).
+
+        The slope E[u | z] / z (..., K), Cov(u | z) and Cov(u) (..., K, K), which are those of slab and spike, and tau_t (...).
+        """
         scaled, row = tau[..., :-1, None] * factor[..., :-1, :-1], factor[..., -1, :-1]
         slope, spike = (scaled * row[..., None, :]).sum(axis=-1), scaled @ np.swapaxes(scaled, -1, -2)
-        return Conditional(slope, spike - slope[..., :, None] * slope[..., None, :], spike, tau[..., -1])
+        return slope, spike - slope[..., :, None] * slope[..., None, :], spike, tau[..., -1]
 
-    def pull_back(self, tau, factor, gradient: Conditional) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradient by `conditional` at tau (M,) and L (M, M) is given."""
+    def pull_back(self, tau, factor, by_slope, by_slab, by_spike, by_tau_t) -> np.ndarray:
+        """Gradient by x (size,) of a function whose gradients by `conditional` at tau (M,) and L (M, M) are given."""
         if self.size == 3:  # one location effect, correlated with t: the usual case, and several times faster
             (tau_u, tau_t), rho, free = tau, factor[1, 0], factor[1, 1] ** 2
-            by_slope, by_slab, by_spike = gradient.slope[0], gradient.slab[0, 0], gradient.spike[0, 0]
+            by_slope, by_slab, by_spike = by_slope[0], by_slab[0, 0], by_spike[0, 0]
             by_tau_u = by_slope * rho + 2 * tau_u * (free * by_slab + by_spike)
             by_rho = tau_u * by_slope - 2 * rho * tau_u**2 * by_slab
-            return np.array([by_tau_u * tau_u, gradient.tau_t * tau_t, by_rho * free])
+            return np.array([by_tau_u * tau_u, by_tau_t * tau_t, by_rho * free])
         scaled, row = tau[:-1, None] * factor[:-1, :-1], factor[-1, :-1]
         # Cov(u | z) is Cov(u) less the outer square of the slope.
-        by_slope = gradient.slope - 2 * gradient.slab @ (scaled @ row)
-        by_scaled = 2 * (gradient.slab + gradient.spike) @ scaled + by_slope[:, None] * row
+        by_slope = by_slope - 2 * by_slab @ (scaled @ row)
+        by_scaled = 2 * (by_slab + by_spike) @ scaled + by_slope[:, None] * row
         by_tau, by_factor = np.zeros_like(tau), np.zeros_like(factor)
-        by_tau[:-1], by_tau[-1] = (by_scaled * factor[:-1, :-1]).sum(axis=1), gradient.tau_t
+        by_tau[:-1], by_tau[-1] = (by_scaled * factor[:-1, :-1]).sum(axis=1), by_tau_t
         by_factor[:-1, :-1], by_factor[-1, :-1] = tau[:-1, None] * by_scaled, by_slope @ scaled
         return self.pull_back_factor(tau, factor, by_tau, by_factor)
 

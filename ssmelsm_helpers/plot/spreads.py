@@ -8,8 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import check_count, check_text, require, sequence
-from ..data.chance import POSITIONS, chance_band, compare_with_chance, pooled_sd
+from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
+from ..data.schools import check_summary
 from . import style
 
 _MOST = 5
@@ -46,9 +47,10 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     True
     """
     check_text("units", units)
-    rows, sd_within = compare_with_chance(schools, level=level), pooled_sd(schools)
+    table = check_summary(schools)
+    rows, sd_within = against_chance(table, level), pooled(table)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
-    outside, single = (rows["position"] != "inside").sum(), len(schools) - len(rows)
+    outside, single = (rows["position"] != "inside").sum(), len(table) - len(rows)
     left_out = f" Left out: {single} with n = 1." if single else ""
     description = (
         f"Scatter plot of the observed SD (vertical) against n (horizontal, logarithmic) of {len(rows)} {units}, with "
@@ -63,7 +65,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
     base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
     colour, shape = style.by_group("position:N", POSITIONS, [style.LOOKS[at] for at in (0, 1, 3)])
-    words = {"label": schools.index.name or "label", "n": "n", "position": "position"}
+    words = {"label": table.index.name or "label", "n": "n", "position": "position"}
     return style.chart(
         description,
         area.encode(x, alt.Y("low:Q", **sd), alt.Y2("high")),

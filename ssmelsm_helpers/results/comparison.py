@@ -129,11 +129,10 @@ def pointwise_log_likelihood(
         size = len(design.y)
     chains, available = (fit["posterior"].sizes[name] for name in ("chain", "draw"))
     chosen = evenly_spaced(available, Run(available, chains=chains, keep=draws).kept(size))
-    thinned = fit["posterior"].to_dataset().isel(draw=chosen)
     tree = fit.copy()
-    tree["posterior"] = xr.DataTree(thinned)
-    if "sample_stats" in tree.children:
-        tree["sample_stats"] = xr.DataTree(fit["sample_stats"].to_dataset().isel(draw=chosen))
+    for name in ("posterior", "sample_stats"):
+        tree[name] = xr.DataTree(fit[name].to_dataset().isel(draw=chosen))
+    thinned = tree["posterior"].to_dataset()
     if unit == "school":
         posterior = posterior_of(tree)
         values, labels = posterior.log_likelihood_by_school(hyperparameters(tree, posterior)), thinned["school"]

@@ -24,15 +24,6 @@ from .saved import hyperparameters, model_of, posterior_of, priors_of, unreadabl
 _DRAWS = 700
 
 
-class Reweighted(NamedTuple):
-    """A fit's draws under another pi."""
-
-    weights: WeightedDraws
-    inclusion: np.ndarray  #: P(delta = 1 | y, draw) under it (S, J)
-    pip: np.ndarray  #: its weighted means (J,)
-    pip_mcse: np.ndarray
-
-
 def weights_at(fit: xr.DataTree, pi: float) -> WeightedDraws:
     """The draws' log Bayes factors, with weights p(y | draw, new pi) / p(y | draw, old pi), products over schools."""
     log_bf = joined(fit["posterior"]["log_bf"])
@@ -43,17 +34,18 @@ def weights_at(fit: xr.DataTree, pi: float) -> WeightedDraws:
     return weigh(log_bf, log_likelihood(pi) - log_likelihood(own_prior(fit)))
 
 
-def reweighted(fit: xr.DataTree, pi: float) -> Reweighted:
-    """Weights and PIPs under another pi."""
+def reweighted(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray, dict[str, np.ndarray]]:
+    """Weights of the draws under another pi, P(delta = 1 | y, draw) (S, J), and the PIPs (J,) with their errors."""
     weighted = weights_at(fit, pi)
     weights, inclusion = np.exp(weighted.log_weights), expit(weighted.x + logit(pi))
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
     replicate = replicates_of(fit)
-    if replicate is not None:
-        return Reweighted(weighted, inclusion, pip, error_between(replicate, inclusion, weights))
-    mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective_share(fit))
-    return Reweighted(weighted, inclusion, pip, mcse)
+    if replicate is None:
+        mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective_share(fit))
+    else:
+        mcse = error_between(replicate, inclusion, weights)
+    return weighted, inclusion, {"pip": pip, "pip_mcse": mcse}
 
 
 def own_prior(fit: xr.DataTree) -> float:
@@ -122,8 +114,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     rng = np.random.default_rng(check_seed(random_seed))
     chosen, replicate = resample(weighted, len(x), rng), replicates_of(fit)
     x = x[chosen]
-    effects = posterior.draw_effects(x, rng)
-    effects.pop("log_density")
+    effects, _ = posterior.draw_effects(x, rng)
     # The weights lose draws, and the draws they had were not all effective.
     ess = weighted.ess * effective_share(fit)
     attributes = {"pareto_k": weighted.pareto_k, "importance_ess": ess, "reweighted_from": own}
@@ -180,19 +171,12 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
 
 def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
     """PIPs under one pi."""
-    found, own = reweighted(fit, pi), pi == own_prior(fit)
-    pareto_k = np.nan if own else found.weights.pareto_k
-    return pd.DataFrame(
-        {
-            "inclusion_prior": pi,
-            "school": fit["posterior"].indexes["school"],
-            "pip": found.pip,
-            "pip_mcse": found.pip_mcse,
-            "bayes_factor": bayes_factor(found.pip, inclusion_prior=pi),
-            "pareto_k": pareto_k,
-            "trusted": own or pareto_k <= GOOD_PARETO_K,
-        }
-    )
+    weighted, _inclusion, found = reweighted(fit, pi)
+    own = pi == own_prior(fit)
+    table = pd.DataFrame({"inclusion_prior": pi, "school": fit["posterior"].indexes["school"], **found})
+    table["bayes_factor"] = bayes_factor(found["pip"], inclusion_prior=pi)
+    table["pareto_k"] = np.nan if own else weighted.pareto_k
+    return table.assign(trusted=own or weighted.pareto_k <= GOOD_PARETO_K)
 
 
 class PriorTable(NamedTuple):
@@ -212,18 +196,17 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
     own = own_prior(fit)
     if inclusion_prior == own:
         return PriorTable(pip_table(fit)[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], np.nan, np.nan)
-    found = reweighted(fit, inclusion_prior)
-    pareto_k = found.weights.pareto_k
+    weighted, inclusion, found = reweighted(fit, inclusion_prior)
+    pareto_k = weighted.pareto_k
     if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
-        anew = _fitted_anew(fit, inclusion_prior, found.weights)
+        anew = _fitted_anew(fit, inclusion_prior, weighted)
         return reweighted_table(anew, inclusion_prior)._replace(pareto_k=pareto_k, refit_k=anew.attrs["pareto_k"])
-    weights, t = np.exp(found.weights.log_weights), joined(fit["posterior"]["t"])
-    old = expit(found.weights.x + logit(own))
-    ratios = 1 + np.where(t != 0, found.inclusion / old, 0.0) * np.expm1(t)
+    weights, t = np.exp(weighted.log_weights), joined(fit["posterior"]["t"])
+    old = expit(weighted.x + logit(own))
+    ratios = 1 + np.where(t != 0, inclusion / old, 0.0) * np.expm1(t)
     without_t = np.exp(joined(school_log_sd(fit)) - t)
     means = {"sd": weights @ (without_t * ratios), "sd_ratio": weights @ ratios}
-    table = observed_schools(fit)[["n", "mean"]].assign(**means, pip=found.pip, pip_mcse=found.pip_mcse)
-    return PriorTable(table, pareto_k, np.nan)
+    return PriorTable(observed_schools(fit)[["n", "mean"]].assign(**means, **found), pareto_k, np.nan)
 
 
 def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws) -> xr.DataTree:

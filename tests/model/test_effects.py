@@ -145,7 +145,7 @@ def recovered(small):
     """Many recoveries at one value of the hyperparameters."""
     posterior = posterior_of(small[0], 0.3, Priors())
     x = np.array([GAMMA, ETA, np.log(SETTING["tau_u"]), np.log(SETTING["tau_t"]), np.arctanh(SETTING["rho"])])
-    return posterior.draw_effects(np.tile(x, (DRAWS, 1)), np.random.default_rng(4))
+    return posterior.draw_effects(np.tile(x, (DRAWS, 1)), np.random.default_rng(4))[0]
 
 
 def within_monte_carlo(draws, expected, errors=4.5) -> bool:

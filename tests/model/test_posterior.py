@@ -151,7 +151,7 @@ def test_cores_share_the_draws_and_change_none(schools, points):
     """Densities and effects are those of one core, to the last bit."""
     posteriors = [CollapsedPosterior(model_of(schools), cores) for cores in (1, 2, 5)]
     draws = np.repeat(points, 2000, axis=0)
-    found = [posterior.draw_effects(draws, np.random.default_rng(1)) for posterior in posteriors]
+    found = [posterior.draw_effects(draws, np.random.default_rng(1))[0] for posterior in posteriors]
     for other in found[1:]:
         for name, value in found[0].items():
             np.testing.assert_array_equal(value, other[name])

@@ -65,10 +65,5 @@ def model_of(model: Model) -> pm.Model:
     from .marginal_model import marginal_model
     from .sampled_model import sampled_model
 
-    if model.formulation == "collapsed":
-        return collapsed_model(model)
-    design, priors, inclusion = model.design, model.priors, model.inclusion
-    common = {"selected": model.selected, "inclusion": inclusion, "priors": priors, "family": model.family}
-    if model.formulation == "marginal":
-        return marginal_model(design, **common)
-    return sampled_model(design, **common, indicator=model.indicator)
+    makers = {"collapsed": collapsed_model, "marginal": marginal_model, "sampled": sampled_model}
+    return makers[model.formulation](model)

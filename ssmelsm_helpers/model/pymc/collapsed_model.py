@@ -11,7 +11,7 @@ from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_fun
 
 from ...spec.options import Model
 from ..collapsed import CollapsedPosterior
-from .parameters import coefficients, coordinates, correlations, factor_of, inclusion_probability, standard_deviations
+from .parameters import axes, coefficients, correlations, effect_sds, factor_of, inclusion_probability
 
 
 def collapsed_model(model: Model) -> pm.Model:
@@ -20,9 +20,9 @@ def collapsed_model(model: Model) -> pm.Model:
     The schools' likelihood is the potential ``schools``, the sum over schools that `model.school` computes, with its gradient.
     """
     design, priors, inclusion = model.design, model.priors, model.inclusion
-    with pm.Model(coords=coordinates(design)) as pymc_model:
+    with pm.Model(coords=axes(design)) as pymc_model:
         gamma, eta = coefficients(priors)
-        tau = standard_deviations(priors)
+        tau = effect_sds(priors)
         partials = correlations(design, priors)
         pi = inclusion_probability(inclusion)
         factor_of(design, partials)

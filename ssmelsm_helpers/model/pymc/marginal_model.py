@@ -3,35 +3,32 @@
 import pymc as pm
 import pytensor.tensor as pt
 
-from ...spec.design import Design
-from ...spec.inclusion import Inclusion
-from ...spec.model_priors import ModelPriors
+from ...spec.options import Model
 from ..cells import cells_of
 from ..marginal import configurations
 from . import parameters
 from .sampled_model import linear, normal_density, times
 
 
-def marginal_model(
-    design: Design, *, selected, inclusion: Inclusion, priors: ModelPriors, family: str = "normal"
-) -> pm.Model:
+def marginal_model(model: Model) -> pm.Model:
     """The SS-MELSM with delta summed out: per school, one likelihood for each configuration of its indicators.
 
     ``v`` are the effects before the indicators act; ``log_weight`` (school, configuration) holds each configuration's
     log prior plus log likelihood, from which delta is recovered.
     """
+    design, priors, family = model.design, model.priors, model.family
     students = cells_of(design, family)
     X, W, Z, S, school = students[:5]
     K = len(design.location_effects)
-    deltas, in_force = configurations(selected, len(design.effects))
-    coords = parameters.coordinates(design, selected) | {"configuration": ["".join(map(str, row)) for row in deltas]}
-    with pm.Model(coords=coords) as model:
+    deltas, in_force = configurations(model.selected, len(design.effects))
+    names = ["".join(map(str, row)) for row in deltas]
+    with pm.Model(coords=parameters.axes(design, model.selected) | {"configuration": names}) as pymc_model:
         gamma, eta = parameters.coefficients(priors)
-        tau = parameters.standard_deviations(priors)
+        tau = parameters.effect_sds(priors)
         L = parameters.cholesky_factor(design, priors)
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
         v = pm.Deterministic("v", tau * times(L, z), dims=("school", "effect"))
-        pi = parameters.inclusion_probability(inclusion)
+        pi = parameters.inclusion_probability(model.inclusion)
         log_prior = (deltas * pt.log(pi) + (1 - deltas) * pt.log1p(-pi)).sum(axis=1)
         nu = parameters.degrees_of_freedom(priors) if family == "student" else None
 
@@ -49,4 +46,4 @@ def marginal_model(
         log_weight = log_prior + pt.stack([log_likelihood(v * on) for on in in_force], axis=1)
         pm.Deterministic("log_weight", log_weight, dims=("school", "configuration"))
         pm.Potential("schools", pt.logsumexp(log_weight, axis=1), dims="school")
-    return model
+    return pymc_model

@@ -12,7 +12,7 @@ from ...spec.model_priors import CoefficientPriors, ModelPriors
 from ..covariance import EffectCovariance
 
 
-def coordinates(design: Design, selected=()) -> dict[str, list]:
+def axes(design: Design, selected=()) -> dict[str, list]:
     """Names along the axes."""
     names = list(design.effects)
     return {
@@ -47,8 +47,7 @@ def _independent(name: str, priors, dims: str) -> pt.TensorVariable:
         return pm.HalfStudentT(name, nu=priors[0].df, sigma=np.array([prior.scale for prior in priors]), dims=dims)
     if isinstance(priors[0], DistributionPrior) and all(prior is priors[0] for prior in priors):
         model, distribution = pm.modelcontext(None), priors[0].distribution
-        size = (len(model.coords[dims]),)
-        return model.register_rv(change_dist_size(distribution, size), name, dims=dims)
+        return model.register_rv(change_dist_size(distribution, (len(priors),)), name, dims=dims)
     parts = [_variable(f"{name}_{at}", prior) for at, prior in enumerate(priors)]
     return pm.Deterministic(name, pt.stack(parts), dims=dims)
 
@@ -62,7 +61,7 @@ def _variable(name: str, prior: ScalarPrior) -> pt.TensorVariable:
     return pm.HalfStudentT(name, nu=prior.df, sigma=prior.scale)
 
 
-def standard_deviations(priors: ModelPriors) -> pt.TensorVariable:
+def effect_sds(priors: ModelPriors) -> pt.TensorVariable:
     """tau, location effects first."""
     return _independent("tau", priors.tau, "effect")
 

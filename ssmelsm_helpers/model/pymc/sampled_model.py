@@ -4,50 +4,34 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from ...spec.design import Design
-from ...spec.inclusion import Inclusion
-from ...spec.model_priors import ModelPriors
+from ...spec.options import Model
 from ..cells import Cells, cells_of
-from .parameters import (
-    cholesky_factor,
-    coefficients,
-    coordinates,
-    degrees_of_freedom,
-    inclusion_probability,
-    standard_deviations,
-)
+from .parameters import axes, cholesky_factor, coefficients, degrees_of_freedom, effect_sds, inclusion_probability
 
 
-def sampled_model(
-    design: Design,
-    *,
-    selected,
-    inclusion: Inclusion,
-    priors: ModelPriors,
-    family: str = "normal",
-    indicator: str = "after",
-) -> pm.Model:
+def sampled_model(model: Model) -> pm.Model:
     """The SS-MELSM line by line.
 
-    `indicator` says where delta stands. "after" the Cholesky product: the model.
+    `model.indicator` says where delta stands. "after" the Cholesky product: the model.
     "before": v = tau L (delta z), as the authors' earlier slides print it; there a
     school in the spike keeps the part of t that follows from its u.
     """
-    students = cells_of(design, family)  # those alike in all covariates count as one
+    design, priors, selected = model.design, model.priors, model.selected
+    students = cells_of(design, model.family)  # alike in all covariates: as one
     X, W, Z, S, school = students[:5]
     K = len(design.location_effects)
 
-    with pm.Model(coords=coordinates(design, selected)) as model:
+    with pm.Model(coords=axes(design, selected)) as pymc_model:
         gamma, eta = coefficients(priors)  # Normal
-        tau = standard_deviations(priors)  # half-Student-t
+        tau = effect_sds(priors)  # half-Student-t
         L = cholesky_factor(design, priors)  # Omega = L L' ~ LKJ
         z = pm.Normal("z", 0, 1, dims=("school", "effect"))
-        pi = inclusion_probability(inclusion)
+        pi = inclusion_probability(model.inclusion)
         delta = pm.Bernoulli("delta", pi, dims=("school", "selected"))
         # Effects that have no indicator are always in.
         delta = with_ones(delta, selected, len(design.effects))
 
-        if indicator == "after":
+        if model.indicator == "after":
             v = (tau * times(L, z)) * delta
         else:
             v = tau * times(L, delta * z)
@@ -55,13 +39,13 @@ def sampled_model(
 
         mu = linear(X, gamma) + (Z * u[school]).sum(axis=1)
         log_sigma = linear(W, eta) + (S * t[school]).sum(axis=1)
-        if family == "normal":
+        if model.family == "normal":
             normal_students("y", mu, log_sigma, students)
         else:
             nu = degrees_of_freedom(priors)
             scale = pt.exp(log_sigma) * pt.sqrt((nu - 2) / nu)  # sigma is the SD
             pm.StudentT("y", nu=nu, mu=mu, sigma=scale, observed=students.mean)
-    return model
+    return pymc_model
 
 
 def times(L, z):
