@@ -1,7 +1,6 @@
 """Checks of single arguments, with messages that name them."""
 
 import math
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -99,21 +98,6 @@ def check_one_of(name: str, value, allowed: Sequence) -> None:
     """One of a few words."""
     words = listed([*map(repr, allowed)], "or")
     require(isinstance(value, str | None) and value in allowed, f"{name} must be {words}", value)
-
-
-def check_text(name: str, value) -> str:
-    """A text of at least one character."""
-    require(isinstance(value, str) and value, f"{name} must be a text", value, TypeError)
-    return value
-
-
-def check_path(name: str, value) -> Path:
-    """Path of a file, in a folder that is there."""
-    require(isinstance(value, str | os.PathLike), f"{name} must be the path of a file", value, TypeError)
-    path = Path(value)
-    fine = path.parent.is_dir() and not path.is_dir()
-    require(fine, f"{name} must be the path of a file in a folder that is there", str(path))
-    return path
 
 
 def check_count(name: str, value) -> int:

@@ -582,8 +582,6 @@ def test_students_cannot_be_made_of_a_malformed_summary():
             ValueError, match="outcome, covariate, label and other columns must have different names; found"
         ):
             sm.students_from_summary(table, **options)
-    with pytest.raises(TypeError, match="each column of the students must be a text; found 3"):
-        sm.students_from_summary(schools(), outcome=3)
 
 
 @pytest.mark.parametrize(
@@ -821,25 +819,6 @@ AFTER = {
     "a new school beside students with other covariates": (
         lambda plain, ses, data: sm.predict_school(ses, data.head(3), data=data.assign(ses=2 * data["ses"])),
         f"{OF_THE_FIT} found other labels, outcomes or covariates.",
-    ),
-    "a report for nobody": (
-        lambda plain, ses, data: sm.report(plain, "here.html", units=""),
-        "units must be a text; found ''.",
-        TypeError,
-    ),
-    "a report without a title": (
-        lambda plain, ses, data: sm.report(plain, "here.html", title=3),
-        "title must be a text; found 3.",
-        TypeError,
-    ),
-    "a report nowhere": (
-        lambda plain, ses, data: sm.report(plain, None),
-        "path must be the path of a file; found None.",
-        TypeError,
-    ),
-    "a report in a folder that is not there": (
-        lambda plain, ses, data: sm.report(plain, "no/such/folder.html"),
-        "path must be the path of a file in a folder that is there; found 'no/such/folder.html'.",
     ),
     "sensitivity to a word": (
         lambda plain, ses, data: sm.sensitivity_table(plain, "half"),

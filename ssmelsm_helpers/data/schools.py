@@ -8,7 +8,7 @@ common currency of the package.
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_seed, check_text, counted, require
+from ..arguments import check_seed, counted, require
 from .frames import data_frame, is_blank, numbers, refuse_missing, require_columns, table_of
 from .labels import by_label, label_index, tell_alike
 
@@ -140,8 +140,6 @@ def students_from_summary(
         used, added = used + names, [*added, covariate]
     label = table.index.name or "school"
     names = [label, *schools.columns.difference(used, sort=False), *added]
-    for name in names:
-        check_text("each column of the students", name)
     different = len(set(names)) == len(names)
     require(different, "outcome, covariate, label and other columns must have different names", names)
     rng = np.random.default_rng(check_seed(random_seed))
@@ -200,7 +198,6 @@ def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     2         0.0          2.0
     """
     frame = data_frame(data)
-    require_columns(frame.collect_schema().names(), [("column", column), ("group", group)])
     table = table_of(frame, {column: "column", group: "group"}, column=column)
     values, labels = table[column], table[group]
     refuse_missing(table, table.isna().any(axis=1), "data", "; remove them first")

@@ -28,10 +28,7 @@ _UNCERTAIN, _SMALLER = 0.2, 5.0
 _LEAST_PILOT_DRAWS = 500
 # So many schools make the posterior nearly Normal: one round of fewer pilot draws is enough, as from a start nearby.
 _MANY_SCHOOLS, _FEW_PILOT_DRAWS = 4_000, 300
-_NO_DENSITY = (
-    "priors must have a finite density around the values that fit the data; found none there, as of a distribution whose "
-    "range leaves them out."
-)
+_NO_DENSITY = "priors must have a finite density around the values that fit the data; found none there."
 
 
 def find_mode(posterior: CollapsedPosterior) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_text
 from ..results.pips import VERDICTS
 from ..spec.inclusion import Inclusion
 from . import style
@@ -13,10 +12,9 @@ from . import style
 _COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.LOOKS)
 
 
-def _rows(fit: xr.DataTree, threshold: float, units: str) -> tuple[pd.DataFrame, float]:
-    """A row per school in the order of the data, and the threshold; all three checked."""
+def _rows(fit: xr.DataTree, threshold: float) -> tuple[pd.DataFrame, float]:
+    """A row per school in the order of the data, and the threshold, checked."""
     threshold = style.checked_threshold(threshold)
-    check_text("units", units)
     style.check_scale_effect(fit)
     table = style.pip_rows(fit, threshold=threshold)
     return table.assign(position=range(1, len(table) + 1)).reset_index(drop=True), threshold
@@ -70,7 +68,7 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
+        The threshold is not between 0 and 1, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -79,7 +77,7 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     >>> sm.plot.pips(result).to_dict()["description"][:35]
     'Scatter plot of the PIP of 160 scho'
     """
-    table, threshold = _rows(fit, threshold, units)
+    table, threshold = _rows(fit, threshold)
     (prior,) = Inclusion.of_fit(fit.attrs).means
     description = (
         f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
@@ -109,7 +107,7 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
+        The threshold is not between 0 and 1, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -118,7 +116,7 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     >>> sm.plot.funnel(result, threshold=0.9).params[0].value
     0.9
     """
-    table, threshold = _rows(fit, threshold, units)
+    table, threshold = _rows(fit, threshold)
     low, high = (table.loc[place, ["sd", "label"]] for place in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
         f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
@@ -148,7 +146,7 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     Raises
     ------
     ValueError, TypeError
-        The threshold is not between 0 and 1, `units` is no text, or `fit` is no fit with one selected scale effect.
+        The threshold is not between 0 and 1, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -157,7 +155,7 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     >>> "correlation" in sm.plot.outcomes(result).to_dict()["description"]
     True
     """
-    table, threshold = _rows(fit, threshold, units)
+    table, threshold = _rows(fit, threshold)
     means = table.loc[table["pip"] >= threshold, "mean"]
     who = "None has" if means.empty else f"With means from {means.min():.2f} to {means.max():.2f}, {len(means)} have"
     description = (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_path, check_text, require
+from ..arguments import require
 from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
@@ -68,9 +68,9 @@ def report(
     Raises
     ------
     ValueError, TypeError
-        The path does not end in .html, its folder is not there, the threshold is out of range, or the model has several selected effects.
-    FileExistsError
-        A file is there already, and `overwrite` is False.
+        The path does not end in .html, the threshold is out of range, or the model has several selected effects.
+    FileExistsError, FileNotFoundError
+        A file is there already, and `overwrite` is False; or its folder is not there.
 
     Examples
     --------
@@ -82,11 +82,9 @@ def report(
     ...     "<h1>Which schools are unusually consistent?</h1>" in page.read_text("utf8")
     True
     """
-    page = check_path("path", path)
+    page = Path(path)
     require(page.suffix == ".html", "path must end in .html", str(path))
     threshold = checked_threshold(threshold)
-    check_text("units", units)
-    title = f"Which {units} are unusually consistent?" if title is None else check_text("title", title)
     posterior_of_fit(fit)
     effects = selected_names(fit)
     require(effects == ["scale[Intercept]"], "fit must have scale[Intercept] as its one selected effect", effects)
@@ -98,7 +96,7 @@ def report(
     reached = table.loc[table["pip"] >= threshold, "pip"]
     words, parts = _trust(fit)
     words |= fit.attrs | {
-        "title": title,
+        "title": title or f"Which {units} are unusually consistent?",
         "units": units,
         "groups": len(table),
         "members": f"{int(table['n'].sum()):,}",
@@ -160,7 +158,7 @@ def _sensitivity(fit: xr.DataTree, threshold: float) -> str:
     inclusion = Inclusion.of_fit(fit.attrs)
     if fit.attrs["formulation"] != "collapsed" or inclusion.learned:
         return "<p>This fit cannot be reweighted to another pi; fit it again to see what changes.</p>"
-    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, inclusion.single}))
+    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, inclusion.prior[0]}))
     rows = []
     for pi, part in found.groupby("inclusion_prior"):
         k_hat = part["pareto_k"].iloc[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..arguments import check_count, check_text, require, sequence
+from ..arguments import check_count, require, sequence
 from ..data.chance import POSITIONS, against_chance, chance_band, pooled
 from ..data.labels import texts
 from ..data.schools import check_summary
@@ -37,7 +37,7 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     Raises
     ------
     ValueError, TypeError
-        The summary is malformed, the level is not between 0 and 1, or `units` is no text.
+        The summary is malformed, or the level is not between 0 and 1.
 
     Examples
     --------
@@ -46,7 +46,6 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     >>> "Left out: 1 with n = 1." in chart.to_dict()["description"]
     True
     """
-    check_text("units", units)
     table = check_summary(schools)
     rows, sd_within = against_chance(table, level), pooled(table)
     rows = rows.assign(label=texts(rows.index)).reset_index(drop=True)
@@ -95,7 +94,7 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     Raises
     ------
     ValueError, TypeError
-        `schools` is not a positive whole number, `units` is no text, or `fit` is no fit with one selected scale effect.
+        `schools` is not a positive whole number, or `fit` is no fit with one selected scale effect.
 
     Examples
     --------
@@ -105,7 +104,6 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     True
     """
     check_count("schools", schools)
-    check_text("units", units)
     t = style.draws_of_t(fit)
     # Where the slab was never visited, all is NaN.
     ratios = pd.DataFrame(np.exp(t.where(fit["posterior"]["delta"] == 1)).to_numpy().reshape(-1, t.sizes["school"]))

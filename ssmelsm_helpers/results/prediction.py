@@ -48,7 +48,7 @@ def prior_predictive(
     check_count("draws", draws)
     pi = Inclusion.of(inclusion_prior, ["scale[Intercept]"])
     rng = np.random.default_rng(check_seed(random_seed))
-    pi = rng.beta(pi.prior.a, pi.prior.b, size=draws) if pi.learned else pi.single
+    pi = rng.beta(pi.prior.a, pi.prior.b, size=draws) if pi.learned else pi.prior[0]
     tau_t = given.of_tau("tau_t").sample(draws, rng)
     delta = (rng.random(draws) < pi).astype(int)
     t = tau_t * rng.normal(size=draws) * delta

@@ -54,7 +54,7 @@ def own_prior(fit: xr.DataTree) -> float:
     formulation, inclusion = fit.attrs["formulation"], Inclusion.of_fit(fit.attrs)
     require(formulation == "collapsed", "fit must be of formulation='collapsed' to be reweighted", formulation)
     require(not inclusion.learned, "fit must have a fixed inclusion_prior to be reweighted", inclusion.prior)
-    return inclusion.single
+    return inclusion.prior[0]
 
 
 def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_seed: int = 0) -> xr.DataTree:

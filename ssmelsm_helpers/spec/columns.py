@@ -111,8 +111,7 @@ def check_columns(what: str, names: tuple[str, ...], values: np.ndarray) -> None
     require(
         len(names) < len(values), f"{what} must have fewer columns than there are students, {len(values)}", len(names)
     )
-    unit = values / np.maximum(np.abs(values).max(axis=0), np.finfo(float).tiny)  # whose squares are numbers
-    unit /= np.maximum(np.linalg.norm(unit, axis=0), 1)
+    unit = values / np.maximum(np.linalg.norm(values, axis=0), np.finfo(float).tiny)
     left = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
     if (left < _RANK).any():
         at = int(np.argmax(left < _RANK))

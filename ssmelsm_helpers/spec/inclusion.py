@@ -103,11 +103,6 @@ class Inclusion:
         return self.means[self.effects.index(effect)]
 
     @property
-    def single(self) -> float | Beta:
-        """pi, or its prior, where one effect is selected."""
-        return self.prior if self.learned else self.prior[0]
-
-    @property
     def log_odds(self):
         """logit of the numbers: of one effect a number, of several an array."""
         return logit(self.prior[0] if len(self.prior) == 1 else self.prior)

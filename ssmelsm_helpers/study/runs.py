@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..arguments import check_count, check_path, check_seed, check_text, plain, require, shown, warn
+from ..arguments import check_count, check_seed, plain, require, shown, warn
 
 _OWN_COLUMNS = ("condition", "replication", "seed", "error")
 _SCALARS = (int, float, str, type(None))
@@ -47,12 +47,9 @@ class Design:
     def __post_init__(self):
         fine = isinstance(self.conditions, pd.DataFrame) and len(self.conditions)
         require(fine, "conditions must be a data frame with at least one row", self.conditions)
-        check_text("name", self.name)
         names = list(map(str, self.conditions))
         fine = len({*names, *_OWN_COLUMNS}) == len(names) + len(_OWN_COLUMNS)
         require(fine, f"conditions must have columns of different names, none in {_OWN_COLUMNS}", names)
-        is_function = callable(self.replicate)
-        require(is_function, "replicate must be a function of a condition and a seed", self.replicate, TypeError)
 
     def condition(self, at: int) -> dict:
         """The row as a dict of plain Python values."""
@@ -128,12 +125,9 @@ def run(
     2  0.9            0     10
     3  0.9            1      9
     """
-    require(isinstance(design, Design), "design must be a study.Design", design, TypeError)
     replications, random_seed = check_count("replications", replications), check_seed(random_seed)
     require(random_seed is not None, "random_seed must be a whole number, so that the study can be repeated", None)
-    fine = executor is None or callable(getattr(executor, "submit", None))
-    require(fine, "executor must have the interface of concurrent.futures", executor, TypeError)
-    path = None if resume is None else check_path("resume", resume)
+    path = None if resume is None else Path(resume)
     table = design.conditions.rename(columns=str).reset_index(drop=True).rename_axis("condition").reset_index()
     table = table.merge(pd.DataFrame({"replication": range(replications)}), how="cross")
     jobs = list(table[["condition", "replication"]].itertuples(index=False, name=None))

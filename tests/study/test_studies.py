@@ -176,10 +176,6 @@ def test_what_processes_cannot_import_is_an_error():
         ({"random_seed": None}, "random_seed must be a whole number, so that the study can be repeated; found None"),
         ({"random_seed": -1}, "random_seed must be None or a whole number"),
         ({"replications": 10**30}, "replications must be a whole number of at most 100,000,000"),
-        ({"resume": 3}, "resume must be the path of a file; found 3"),
-        ({"resume": "."}, "resume must be the path of a file in a folder that is there; found '.'"),
-        ({"executor": 2}, "executor must have the interface of concurrent.futures; found 2"),
-        ({"design": "small"}, "design must be a study.Design; found 'small'"),
     ],
 )
 def test_malformed_calls(change, message):
