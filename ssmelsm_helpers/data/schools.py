@@ -197,6 +197,7 @@ def within_between(data, column: str, *, group: str) -> pd.DataFrame:
     1         1.0         -1.0
     2         0.0          2.0
     """
+    require(column != group, "column and group must be different columns", column)
     frame = data_frame(data)
     table = table_of(frame, {column: "column", group: "group"}, column=column)
     values, labels = table[column], table[group]

@@ -494,5 +494,5 @@ def test_within_between_of_any_frame():
     expected = sm.within_between(students, "ses", group="school")
     found = sm.within_between(pl.from_pandas(students).lazy(), "ses", group="school")
     pd.testing.assert_frame_equal(found, expected)
-    with pytest.raises(ValueError, match="column and group must be different columns; found 'ses' for both"):
+    with pytest.raises(ValueError, match="column and group must be different columns; found 'ses'"):
         sm.within_between(students, "ses", group="ses")
