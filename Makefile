@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test lab bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers lab rehearse wheel bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -35,10 +35,22 @@ book: $(INSTALLED) ## build the book; open _build/html/index.html
 	$(PYTHON) tools/build_book.py
 
 test: $(INSTALLED) ## run all tests, those of the built book included
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not live" $(ARGS)
+
+test-live: $(INSTALLED) ## open every chapter in JupyterLab and run it there, as a reader would; needs Chromium
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m live $(ARGS)
+
+numbers: $(INSTALLED) ## run chapters and write the numbers of their prose anew: make numbers ARGS="03 07"
+	$(PYTHON) tools/write_numbers.py $(ARGS)
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
-	SSMELSM_OFFLINE=1 $(PYTHON) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+	$(PYTHON) -m ssmelsm_helpers start $(ARGS)
+
+rehearse: $(INSTALLED) ## rehearse what Binder does, on one core
+	$(PYTHON) tools/rehearse_binder.py
+
+wheel: $(INSTALLED) ## build the wheel of a release in dist
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 bench: $(INSTALLED) ## measure time and memory; FULL=1 with 100 million students
 	FULL=$(FULL) $(PYTHON) tests/benchmarks/bench.py $(ARGS)

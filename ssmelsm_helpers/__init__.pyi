@@ -15,7 +15,6 @@ from .fitting.fit import fit_schools as fit_schools
 from .model.pymc.build import build_model as build_model
 from .model.simulate import simulate_outcomes as simulate_outcomes
 from .model.simulate import simulate_schools as simulate_schools
-from .plot.prose import glue as glue
 from .plot.reporting import report as report
 from .results.checks import convergence as convergence
 from .results.checks import replicated_sds as replicated_sds

@@ -7,7 +7,6 @@ built book to FOLDER, in desktop and phone width, light and dark.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import http.server
 import os
@@ -19,9 +18,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,9 +26,10 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 NO_FADING = "*, *::before, *::after { transition: none !important; animation: none !important; }"
+UNFOLD = "document.querySelectorAll('article details').forEach(fold => { fold.open = true; })"
 SETTLED = """() => document.readyState === "complete"
   && [...document.querySelectorAll("figure.book-chart, figure.book-explorer")]
-    .every(f => ["ready", "error"].includes(f.dataset.state))
+    .every(f => ["ready", "error"].includes(f.dataset.state) || f.closest("details:not([open])"))
   && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
 
 
@@ -57,17 +54,6 @@ def site() -> Path:
         problems = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-30:]
         pytest.fail("The book does not build:\n" + "\n".join(problems), pytrace=False)
     return SITE
-
-
-def keep_for_the_book(chapter: NotebookNode, path: Path) -> None:
-    """Put a chapter that ran where the book's build looks for its outputs: it need not run twice."""
-    from book_ext.execution_cache import current_cache
-
-    kept = copy.deepcopy(chapter)
-    for cell in kept.cells:
-        cell.metadata.pop("execution", None)  # times would make it another notebook
-    cache = get_cache(current_cache(ROOT))
-    cache.cache_notebook_bundle(CacheBundleIn(kept, str(path)), check_validity=False, overwrite=True)
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -132,6 +118,7 @@ class Visit:
         self.page.on("console", self._note_console)
         self.page.goto(f"{address}/{path}", wait_until="load")
         self.page.add_style_tag(content=NO_FADING)
+        self.page.evaluate(UNFOLD)
         self.settle()
 
     def _let_pass_or_record(self, route: Route) -> None:

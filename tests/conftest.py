@@ -54,7 +54,6 @@ def reference() -> dict[str, pd.DataFrame]:
 
 LONG = (
     "test_chapters.py",
-    "test_live.py",
     "test_agreement.py",
     "test_covariates.py",
     "test_book.py",
@@ -78,7 +77,7 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFixture(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.split("::")[0]
-            if module.endswith("test_chapters.py"):
+            if module.endswith(("test_chapters.py", "test_live.py")):
                 return nodeid
             return "book" if module.endswith(("test_book.py", "test_browser.py")) else module
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -38,8 +38,8 @@ FAILED = """() => [...document.querySelectorAll(".jp-RenderedText[data-mime-type
 
 
 @contextlib.contextmanager
-def lab(root: Path, timeout: float = 90) -> Iterator[str]:
-    """A server for the notebooks under `root`; yields its address and stops it at the end."""
+def lab(root: Path, timeout: float = 90, command: Sequence[str] = (sys.executable,)) -> Iterator[str]:
+    """A server for the notebooks under `root`, by this Python or another; yields its address and stops it at the end."""
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         private = Path(folder)
         for (extension, plugin), values in SETTINGS.items():
@@ -56,7 +56,7 @@ def lab(root: Path, timeout: float = 90) -> Iterator[str]:
             "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
             "SSMELSM_OFFLINE": "1",
         }
-        environment = {name: value for name, value in os.environ.items() if name != "SSMELSM_STATIC"} | environment
+        environment = os.environ | environment
         options = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": port,
@@ -68,9 +68,9 @@ def lab(root: Path, timeout: float = 90) -> Iterator[str]:
             "LabApp.expose_app_in_browser": True,
             "LabApp.extension_manager": "readonly",
         }
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", *(f"--{k}={v}" for k, v in options.items())]
+        call = [*command, "-m", "jupyterlab", "--no-browser", *(f"--{k}={v}" for k, v in options.items())]
         with (private / "log").open("w") as log:
-            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+            server = subprocess.Popen(call, env=environment, stdout=log, stderr=log, start_new_session=True)
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_until_up(server, address, private / "log", timeout)

@@ -19,8 +19,6 @@ LOG = BUILD / "book.log"
 STAMP = BUILD / "book.fingerprint"
 SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "notebooks/*.ipynb", "ssmelsm_helpers/**/*.py", "data/*")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# ipykernel warns on every start that its sockets on this machine are not encrypted.
-KERNEL_CONFIG = "c.IPKernelApp.log_level = 40\n"
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from book_ext.fingerprint import fingerprint  # noqa: E402
@@ -50,12 +48,10 @@ def fetch_data() -> None:
 
 def run_jupyter_book() -> int:
     """Run jupyter-book, showing its output and keeping it in `LOG`."""
-    profile = BUILD / "ipython" / "profile_default"
-    profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+    BUILD.mkdir(exist_ok=True)
     jupyter_book = "from jupyter_book.cli.main import main; main()"  # it has no `python -m`
     command = [sys.executable, "-c", jupyter_book, "build", ".", "--all", "-W", "--keep-going"]
-    environment = os.environ | {"IPYTHONDIR": str(profile.parent), "PYTHONUTF8": "1"}
+    environment = os.environ | {"PYTHONUTF8": "1"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

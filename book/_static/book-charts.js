@@ -79,9 +79,7 @@
     try {
       const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       spec.description = figure.dataset.alt;
-      const options = Object.assign(
-        { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config },
-        JSON.parse(figure.dataset.options || "{}"));
+      const options = { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config };
       const result = await drawFitted(place, spec, options);
       figure.view = result.view;  // a handle for tests and for curious readers
       addDescription(figure);
@@ -97,7 +95,12 @@
     }
   }
 
-  const drawAll = () => document.querySelectorAll("figure.book-chart").forEach(draw);
+  /* What is folded has no width to be fitted to: it is drawn when it is opened. */
+  const drawAll = () => [...document.querySelectorAll("figure.book-chart")]
+    .filter(figure => !figure.closest("details:not([open])")).forEach(draw);
+  document.addEventListener("toggle", drawAll, true);
+  window.addEventListener("beforeprint", () =>
+    document.querySelectorAll("article details").forEach(fold => { fold.open = true; }));
   if (document.readyState === "complete") drawAll();
   else window.addEventListener("load", drawAll);
 })();

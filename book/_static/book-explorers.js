@@ -52,7 +52,9 @@
     }
   }
 
-  const startAll = () => document.querySelectorAll("figure.book-explorer").forEach(start);
+  const startAll = () => [...document.querySelectorAll("figure.book-explorer")]
+    .filter(figure => !figure.closest("details:not([open])")).forEach(start);
+  document.addEventListener("toggle", startAll, true);
   if (document.readyState === "complete") startAll();
   else window.addEventListener("load", startAll);
 })();

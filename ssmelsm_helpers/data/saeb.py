@@ -4,6 +4,7 @@ import os
 import warnings
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from .schools import students_from_summary
 
 SHA256 = "3e9b6eedc8343f3d01d5e9f6f47bf603d9efecffac6d1892fc53ce98a5bf83f9"
 URL = "https://raw.githubusercontent.com/consistentlyBetter/ivd/bbfedafcb007f60d980f8afce1d5903ef0a0c3a6/data/saeb.rda"
+_PATIENCE = 4  # seconds for the first bytes, and between later ones
 _PACKAGE = Path(__file__).resolve().parents[1]
 _COLUMNS = {"school_id": int, "public": int, "student_ses": float, "math_proficiency": float, "location": int}
 
@@ -92,6 +94,32 @@ def load_saeb() -> pd.DataFrame:
     return students
 
 
+def _download(path: Path) -> Path:
+    """The checked file, unless nothing arrives: a name server or a proxy may never answer, and a class is waiting."""
+    import pooch
+    from tqdm.auto import tqdm
+
+    outcome, bar = [], tqdm(desc=path.name, total=1, unit="B", unit_scale=True, leave=False, delay=1)
+
+    def retrieve():
+        try:
+            # pooch checks a temporary file and moves it only when the checksum is right.
+            downloader = pooch.HTTPDownloader(progressbar=bar, timeout=_PATIENCE)
+            outcome.append(pooch.retrieve(URL, f"sha256:{SHA256}", path.name, path.parent, downloader=downloader))
+        except Exception as error:
+            outcome.append(error)
+
+    thread = Thread(target=retrieve, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if thread.is_alive() and not bar.n:
+        raise TimeoutError
+    thread.join()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return path
+
+
 @cache
 def _find_students(folder: str) -> Path | None:
     """Path of a checked file, or None, and why is printed; a failed download is not tried again."""
@@ -103,9 +131,7 @@ def _find_students(folder: str) -> Path | None:
         raise ValueError(f"{path} is not the expected file: its SHA-256 is {found}, expected {SHA256}. Remove it.")
     pooch.get_logger().setLevel("WARNING")  # it would announce the download on stderr
     try:
-        # pooch checks a temporary file and moves it only when the checksum is right; a file that is there, it takes.
-        downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
-        return Path(pooch.retrieve(URL, f"sha256:{SHA256}", path.name, folder, downloader=downloader))
+        return path if path.exists() else _download(path)
     except (requests.RequestException, OSError) as error:
         problem = f"no download: {type(error).__name__}"
     except ValueError:

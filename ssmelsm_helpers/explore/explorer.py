@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
@@ -15,7 +14,6 @@ import pandas as pd
 from ..arguments import is_number, shown
 from ..plot.style import DASHED
 from .live import live_widget
-from .page import twin
 
 THRESHOLD = 0.75
 PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
@@ -50,7 +48,7 @@ class Control(NamedTuple):
 
 def evenly(low: float, high: float, step: float) -> tuple[float, ...]:
     """Positions of a slider, both ends included."""
-    return tuple(np.round(np.arange(low, high + step / 2, step), 2).tolist())
+    return tuple((np.round(np.arange(low, high + step / 2, step), 2) + 0.0).tolist())  # no negative zero
 
 
 class View(NamedTuple):
@@ -81,8 +79,8 @@ def as_sent(value):
 class Explorer:
     """Controls, a view for every position of them, and charts that show views.
 
-    In a notebook it shows itself as a live widget; in the built book as a page's own sliders, with every picture and
-    sentence computed beforehand by the same function.
+    In a notebook it shows itself as a live widget. The built book has a page's own sliders in its place (`page.twin`), with
+    every picture and sentence computed beforehand by the same function.
 
     Parameters
     ----------
@@ -138,8 +136,6 @@ class Explorer:
         return self._widget
 
     def _repr_mimebundle_(self, **_options) -> dict:
-        if os.environ.get("SSMELSM_STATIC"):  # the book is being built: no widget is made at all
-            return {"text/html": twin(self), "text/plain": self.view().sentence}
         return self.widget()._repr_mimebundle_()
 
 

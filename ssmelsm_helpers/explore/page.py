@@ -1,9 +1,21 @@
-"""The static twin of an explorer: all of its views, computed when the book is built, and the page's own controls."""
+"""What the built page shows instead of something live. An explorer's static twin: all its views, and the page's controls."""
 
 from __future__ import annotations
 
 import json
 from html import escape
+
+import altair as alt
+
+from ..plot.rendering import book_figure
+from .explorer import Explorer
+
+
+def for_the_page(shown) -> str:
+    """JSON of what takes the place of a chart's or an explorer's own output, by MIME type; of nothing for the rest."""
+    if isinstance(shown, Explorer):
+        return json.dumps({"text/html": twin(shown), "text/plain": shown.view().sentence})
+    return json.dumps(book_figure(shown.to_dict()) if isinstance(shown, alt.TopLevelMixin) else {})
 
 
 def twin(explorer) -> str:

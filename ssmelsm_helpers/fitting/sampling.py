@@ -1,6 +1,5 @@
 """The two samplers: from a collapsed posterior to draws and school effects."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
@@ -71,8 +70,7 @@ class Run(NamedTuple):
                 check_count(name, value)
         seed = check_seed(random_seed)
         seed = int(np.random.SeedSequence().entropy % 2**63) if seed is None else seed
-        show = bool(progressbar) and not os.environ.get("SSMELSM_STATIC")
-        return cls(draws, tune, chains, keep, seed, show, cores or usable_cores())
+        return cls(draws, tune, chains, keep, seed, bool(progressbar), cores or usable_cores())
 
     def kept(self, values: int) -> int:
         """Draws per chain that are kept: all, unless they are more than `keep` in all; `values` are what one draw has."""

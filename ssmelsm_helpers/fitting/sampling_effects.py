@@ -1,5 +1,7 @@
 """Sampling the marginal and the sampled formulation, and the indicators of the former."""
 
+import logging
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -65,9 +67,15 @@ def _sample_all(model: Model, run: Run, chosen):
     from ..model.pymc.build import model_of
 
     options = {"cores": min(run.chains, run.cores), "random_seed": run.seed, "progressbar": run.show}
-    options |= {"quiet": not run.show, "nuts_sampler": "pymc", "compute_convergence_checks": False}
-    with model_of(model):
-        trace = pm.sample(run.draws, tune=run.tune, chains=run.chains, **options)
+    options |= {"nuts_sampler": "pymc", "compute_convergence_checks": False}
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it would list its steps on stderr, red in a notebook; the bar is enough
+    try:
+        with model_of(model):
+            trace = pm.sample(run.draws, tune=run.tune, chains=run.chains, **options)
+    finally:
+        logger.setLevel(level)
     statistics = {name: trace["sample_stats"][name].to_numpy()[:, chosen] for name in STATISTICS}
     posterior = trace["posterior"]
     values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from .. import __version__
 from ..data.labels import label_index
 from ..spec.design import Design
 from ..spec.options import Model
@@ -81,7 +82,7 @@ def _constant_data(design: Design, coords, school) -> xr.Dataset:
 
 def attributes_of(model: Model, seed: int) -> dict:
     """What a saved fit says of itself."""
-    packages = ("ssmelsm_helpers", "numpy", "nutpie", "arviz", "pymc")
+    packages = ("numpy", "nutpie", "arviz", "pymc")
     return {
         "school": str(model.design.labels.name or "school"),
         **{name: getattr(model, name) for name in ("formulation", "sampler", "family", "indicator")},
@@ -90,7 +91,7 @@ def attributes_of(model: Model, seed: int) -> dict:
         "priors_given": json.dumps(model.given.as_dict()),
         "random_seed": seed,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": json.dumps({name: version(name) for name in packages}),
+        "versions": json.dumps({"ssmelsm_helpers": __version__} | {name: version(name) for name in packages}),
         **({"blocks": json.dumps(model.design.blocks)} if model.design.table is None else {}),
     }
 

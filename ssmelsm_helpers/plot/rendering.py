@@ -1,4 +1,4 @@
-"""How charts are shown: by Altair's own renderer, offline, or as the static book's placeholders."""
+"""How charts are shown: by Altair's own renderer, offline, or as figures of the built book."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import altair as alt
 NO_DESCRIPTION = "Chart without a description"
 
 
-def book_renderer(spec: dict, **options) -> dict[str, str]:
+def book_figure(spec: dict) -> dict[str, str]:
     """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
     words = spec.get("description", NO_DESCRIPTION)
-    text, embed_options = map(html.escape, (words, json.dumps(options.get("embed_options") or {})))
+    text = html.escape(words)
     in_rows = {"row", "column", "facet"} & {*spec.get("encoding", {})}  # for which Vega-Lite has no such width
     if isinstance(spec.get("width"), int | float) and not in_rows:
         spec = spec | {"width": "container"}  # as wide as the page, on a phone too
     # A "</script>" inside a title must not end the script element.
     data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
     figure = (
-        f'<figure class="book-chart" data-alt="{text}" data-options="{embed_options}"><div class="book-chart-view"></div>'
+        f'<figure class="book-chart" data-alt="{text}"><div class="book-chart-view"></div>'
         f'<script type="application/json">{data}</script>'
         f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
     )
@@ -29,15 +29,11 @@ def book_renderer(spec: dict, **options) -> dict[str, str]:
 
 
 def enable_renderer() -> None:
-    """Choose the renderer by the environment.
+    """SSMELSM_OFFLINE=1 takes Vega from the installed packages, for JupyterLab without a network.
 
-    SSMELSM_STATIC is set while the book is built; SSMELSM_OFFLINE=1 takes Vega from the installed packages,
-    for JupyterLab without a network. Otherwise Altair's default stays, which Binder, Colab and VS Code show.
+    Otherwise Altair's default stays, which Binder, Colab and VS Code show.
     """
-    if os.environ.get("SSMELSM_STATIC"):
-        alt.renderers.register("book", book_renderer)
-        alt.renderers.enable("book")
-    elif os.environ.get("SSMELSM_OFFLINE") == "1":
+    if os.environ.get("SSMELSM_OFFLINE") == "1":
         alt.renderers.enable("jupyter", offline=True)
 
 

@@ -135,9 +135,8 @@ def run(
     found = {} if path is None else _finished(path, design, random_seed)
     missing = sorted({*jobs} - {*found}, key=lambda job: job[::-1])  # all conditions once, then all of them again
     outcomes, known = _outcomes(design, missing, random_seed, executor), len(jobs) - len(missing)
-    hidden = not progressbar or bool(os.environ.get("SSMELSM_STATIC"))
     with open(path or os.devnull, "a", encoding="utf8", newline="\n") as file:
-        for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=hidden):
+        for job, outcome in tqdm(outcomes, design.name, len(jobs), initial=known, delay=2, disable=not progressbar):
             found[job] = outcome
             print(json.dumps({"condition": job[0], "replication": job[1], **outcome}), file=file, flush=True)
     table = table.join(pd.DataFrame([found[job].get("outcome", {}) for job in jobs]))

@@ -151,11 +151,12 @@ def test_explorers_listen_to_the_keyboard(fresh):
         slider, sentence = figure.locator("input[type=range]").first, figure.locator(".explorer-sentence")
         before, value = sentence.inner_text(), slider.get_attribute("aria-valuetext")
         slider.focus()
-        fresh.page.keyboard.press("ArrowLeft")
+        there, back = ("ArrowLeft", "ArrowRight") if slider.input_value() != "0" else ("ArrowRight", "ArrowLeft")
+        fresh.page.keyboard.press(there)
         figure.evaluate("figure => figure.view.runAsync().then(() => new Promise(done => setTimeout(done, 50)))")
         assert slider.get_attribute("aria-valuetext") != value
         assert sentence.inner_text() != before
-        fresh.page.keyboard.press("ArrowRight")
+        fresh.page.keyboard.press(back)
 
 
 def test_threshold_sliders_change_the_picture_and_survive_a_change_of_theme(fresh):
@@ -177,7 +178,10 @@ def test_is_accessible(fresh, theme, size):
     fresh.page.set_viewport_size(size)
     fresh.settle()
     fresh.page.wait_for_timeout(600)  # the theme waits a little before it looks which code can be scrolled
-    found = Axe().run(fresh.page, options={"resultTypes": ["violations"]}).response["violations"]
+    options = {"resultTypes": ["violations"]}
+    if (theme, size) != ("light", DESKTOP):  # the rest does not depend on colours, nor on the width
+        options["runOnly"] = ["color-contrast"] if theme == "dark" else ["scrollable-region-focusable", "target-size"]
+    found = Axe().run(fresh.page, options=options).response["violations"]
     serious = [
         (violation["id"], node["target"], node["html"][:200])
         for violation in found

@@ -1,4 +1,7 @@
-"""Chapters with explorers in JupyterLab and Chromium: sliders moved by keyboard, a kernel that goes away."""
+"""Every chapter in JupyterLab and Chromium, run from top to bottom: no error, no raw mark, explorers that answer.
+
+By `make test-live`: it takes as long as the chapters.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,16 @@ from book_harness import (
 )
 from lab_harness import FAILED, lab, open_notebook, restart_kernel, run_all
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.live
 
-# Explorers without a fit (3, 5), one that reweights a fit, and two on a page (10).
-# The other chapters share their code, and the tests of the built book move every control of every explorer.
-CHAPTERS = ["03_cholesky.ipynb", "05_pips_and_bayes_factors.ipynb", "10_exploring_the_threshold.ipynb"]
+CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+# What a reader would see of Markdown that was not rendered; code and mathematics aside.
+RAW_MARKS = """() => [...document.querySelectorAll(".jp-RenderedMarkdown")].map(cell => {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll("pre, code, mjx-container, .MathJax").forEach(node => node.remove());
+  return copy.textContent;
+}).join("\\n").match(/\\{[a-z]+[:}].{0,20}|:::|\\$\\$?|\\*\\*|\\]\\(|<!--|<\\/?details|&\\w+;/g) || []"""
+EXPLORER = ".jp-OutputArea-output:has(.explorer-sentence)"
 
 
 @pytest.fixture(scope="module")
@@ -27,49 +35,60 @@ def address(tmp_path_factory):
         yield found
 
 
-def wait_for_change(page, sentence, before: str) -> str:
-    """The explorer's sentence, once it is another."""
-    element = sentence.element_handle()
-    page.wait_for_function("([node, text]) => node.textContent !== text", arg=[element, before], timeout=20_000)
-    return sentence.text_content()
+def answer_to(page, output, key: str) -> None:
+    """An explorer's new sentence after a key press on its first slider; where it has only a menu, after a choice."""
+    sentence, control = output.locator(".explorer-sentence"), output.locator("[role=slider], select").first
+    before = sentence.text_content()
+    if control.evaluate("control => control.tagName") == "SELECT":
+        chosen = control.input_value()
+        control.select_option(next(value for value in control.locator("option").all_inner_texts() if value != chosen))
+    else:
+        control.focus()
+        page.keyboard.press(key)
+    changed = "([node, text]) => node.textContent !== text"
+    page.wait_for_function(changed, arg=[sentence.element_handle(), before], timeout=20_000)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_explorers_answer_and_say_when_the_kernel_is_gone(name, browser, address):  # noqa: F811
+def test_chapter_is_the_book(name, browser, address):  # noqa: F811
     page = open_notebook(browser, address, f"notebooks/{name}")
+    assert page.evaluate(RAW_MARKS) == []
     run_all(page)
     assert page.evaluate(FAILED) == []
+    assert page.locator(".jp-RenderedHTMLCommon:has-text('Error loading script')").count() == 0
+    source = (ROOT / "notebooks" / name).read_text("utf8")
+    explorers = page.locator(EXPLORER)
+    if "sm.explore." in source:
+        page.wait_for_selector(".explorer-sentence:not(:empty)", timeout=60_000)
+        for output in explorers.all():
+            assert output.locator("svg.marks").count()
+            answer_to(page, output, "ArrowRight")
+    assert page.external == []
+    page.context.close()
+
+
+def test_an_explorer_says_when_its_kernel_is_gone(browser, address):  # noqa: F811
+    page = open_notebook(browser, address, "notebooks/03_cholesky.ipynb")
+    run_all(page)
     page.wait_for_selector(".explorer-sentence:not(:empty)", timeout=60_000)
-    output = page.locator(".jp-OutputArea-output:has(.explorer-sentence)").first
-    sentence, picture = output.locator(".explorer-sentence"), output.locator("svg.marks").first
-    slider = output.locator("[role=slider]").first
-    words, drawn, value = sentence.text_content(), picture.inner_html(), slider.get_attribute("aria-valuetext")
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    moved = wait_for_change(page, sentence, words)
-    assert slider.get_attribute("aria-valuetext") != value
+    output = page.locator(EXPLORER).first
+    words, drawn = output.locator(".explorer-sentence").text_content(), output.locator("svg.marks").first.inner_html()
+    answer_to(page, output, "ArrowRight")
     # Fast: ten events at once; the last one counts.
     for _ in range(10):
         page.keyboard.press("ArrowLeft")
-    wait_for_change(page, sentence, moved)
     page.wait_for_timeout(1500)
-    assert picture.inner_html() != drawn
+    assert output.locator("svg.marks").first.inner_html() != drawn
     output.get_by_role("button", name="Reset").click()
-    page.wait_for_function(
-        "([node, text]) => node.textContent.startsWith(text)", arg=[sentence.element_handle(), words], timeout=20_000
-    )
-    assert page.external == []
+    back = "([node, text]) => node.textContent.startsWith(text)"
+    page.wait_for_function(back, arg=[output.locator(".explorer-sentence").element_handle(), words], timeout=20_000)
     restart_kernel(page)
     gone = output.locator(".explorer-gone")
     gone.wait_for(state="visible", timeout=20_000)
     assert "Run this cell again" in gone.text_content()
     run_all(page)
     page.wait_for_selector(".explorer-sentence:not(:empty)", timeout=60_000)
-    output = page.locator(".jp-OutputArea-output:has(.explorer-sentence)").first
+    output = page.locator(EXPLORER).first
     assert output.locator(".explorer-gone").is_hidden()
-    slider = output.locator("[role=slider]").first
-    before = output.locator(".explorer-sentence").text_content()
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    wait_for_change(page, output.locator(".explorer-sentence"), before)
+    answer_to(page, output, "ArrowRight")
     page.context.close()

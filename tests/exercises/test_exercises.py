@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,63 @@ WHERE = re.compile(r"^Look again at (?:the \w+ in )?'([^']+)'")
 
 # Per exercise, the right answer, worked out here once more, and mistakes with words of their reasons.
 NUMBERS = {
+    "ex-01-forty": (0.2805, {0.043: "twelve", 0.72: "below the factor", 561: "divide", 1.88: "typical district"}),
+    "ex-01-smallest": (
+        0.8163,
+        {
+            0.5: "stray further",
+            0.472: "10 students alone",
+            0.73: "largest SD",
+            0.567: "both ends",
+            0.183: "larger schools",
+        },
+    ),
+    "ex-02-alike": (0.4, {0.5: "one step too far", 0.3: "not yet more", 9: "number of schools"}),
+    "ex-02-pooled": (0.5, {0.4: "below 1.2", 0.6: "first time", 0.96: "would report", 0.1: "start as equals"}),
+    "ex-02-public": (
+        1.496,
+        {0.4: "is its exponential", 1.031: "hour", 2.238: "variance", 0.668: "other way round", 0.96: "location"},
+    ),
+    "ex-02-left": (
+        0.3057,
+        {0.227: "has the type", 0.241: "location effects", 0.079: "difference", -0.325: "intercept"},
+    ),
+    "ex-03-tilt": (-0.9, {0.9: "sign", -0.054: "covariance itself", -0.6: "−0.036", -0.8: "not asked for"}),
+    "ex-03-sides": (64, {7: "comes near zero", 26: "up and down", 0.15: "number of the school"}),
+    "ex-03-strong": (0.6568, {0.343: "contrary", 1: "Nearly all", 2627: "share", -0.535: "mean of the draws"}),
+    "ex-03-few": (0.6376, {0.373: "40 students", -0.386: "mean", -0.638: "lower end", 0.163: "four times"}),
+    "ex-04-zeros": (14, {12: "expected", 106: "of their own", 60: "0.5", 0.9: "count"}),
+    "ex-04-leak": (-0.03, {0: "exactly zero", -0.14: "before the indicator", -0.08: "its u"}),
+    "ex-04-bump": (0.91, {0.93: "over all draws", 0.77: "at all", -0.1: "mean of t", 0.23: "share of zeros"}),
+    "ex-04-more": (0.51, {0.68: "of the bump", 0.77: "however little", 0.4965: "its exponential", 0: "below"}),
+    "ex-05-asks": (1.31, {1.2: "π = .5", 0.69: "below 1", 0.26: "PIP of a school", 0.07: "ordinary school"}),
+    "ex-05-agree": (0.54, {0.48: "ordinary", 1.16: "Bayes factor", 1: "71 students", 0.11: "put it back"}),
+    "ex-05-border": (
+        1 / (1 + 3.476 / 3),
+        {0.863: "prior odds", 0.305: "school 41", 3.476: "lift to 3", 0.537: "of the spike", 0.777: "at π = .5"},
+    ),
+    "ex-05-refit": (0.722, {0.695: "find its own", 0.873: "at π = .5", 7.81: "Bayes factor", 0.588: "school 95"}),
+    "ex-09-reading": (5, {0: "worked subject", 8: "without SES", 35: "never flagged", 10: "both fits"}),
+    "ex-09-science": (9, {4: "are left", 13: "without SES", 36: "not flagged", 8: "mathematics"}),
+    "ex-10-strict": (
+        0.78,
+        {0.77: "One step further", 0.8: "lower threshold", 0.76: "almost one", 0.75: "begin", 0.5: "number of false"},
+    ),
+    "ex-10-prior": (0.75, {0.9: "all are flagged", 0.5: "begin", 0.8: "smaller π", 0.7: "about twenty"}),
+    "ex-10-more": (108, {53: "Nearly", 115: "not flagged", 95: "twice as many", 158: "number of students"}),
+    "ex-10-half": (0.73, {0.87: "at π = .5", 0.25: "That is π", 0.56: "school 95"}),
+    "ex-10-size": (0.6, {0.5: "it is five", 0.3: "begin", 0.7: "smaller SD", 7: "So many are found"}),
+    "ex-10-enough": (70, {40: "begin", 100: "fewer students", 150: "fewer students", 5: "So many are to be found"}),
+    "ex-10-calls": (4.89, {0.4: "for the visits", 20: "So many are flagged", 15.1: "true", 0.24: "share"}),
+    "ex-10-public": (5, {7: "one half, or", 12: "one half and", 10: "equal costs", 0.9: "is the threshold"}),
+    "ex-00-weight": (10, {20: "half way", 5: "still above", 40: "other way round", 12: "who pass", 0.5: "is to be"}),
+    "ex-00-students": (160, {80: "just below", 320: "smaller number", 20: "starts", 0.6: "how many students"}),
+    "ex-00-slab": (
+        1 / (1 + 21 * comb(20, 16) / 2**20),
+        {10.316: "Bayes factor", 0.09: "of the spike", 47.22: "not yet a probability", 0.98: "has to average"}
+        | {0.8: "share that passes"},
+    ),
+    "ex-00-draws": (10_000, {100: "square it", 10**6: "SD is missing", 10**5: "squared, too", 1000: "under a root"}),
     "ex-01-ratio": (
         88 / 66,
         {22: "ratios", 0.75: "other way", 1.78: "variances", 0.33: "more than 1", 0.29: "undo the logarithm"},
@@ -60,11 +118,16 @@ NUMBERS = {
         1 / (1 + np.sqrt(5)),
         {0.45: "least Bayes factor", 0.69: "spike", 0.17: "root is missing", 0: "small deviations"},
     ),
-    "ex-06-single": (80, {79: "positions count from 0", 1: "number of students"}),
+    "ex-06-largest": (61, {60: "positions count from 0", 493: "number of students", 80: "smallest"}),
     "ex-06-se": (1 / np.sqrt(140), {0.119: "of a mean", 0.1195: "of a mean", 0.0071: "variance"}),
     "ex-06-outside": (
         11.05,
         {19: "by chance: subtract", 7.95: "beyond that", 11: "no whole number", 8: "without rounding"},
+    ),
+    "ex-06-tails": (6, {4: "more outside than needed", 10: "fewer", 30: "nearly Normal", 19: "number of schools"}),
+    "ex-06-file": (
+        24 - 0.05 * 59,
+        {24: "by chance: subtract", 2.95: "beyond that", 21: "single student", 32.05: "not those inside"},
     ),
     "ex-08-mixture": (
         1 / (1 + 4 * np.exp(-1.5)),
@@ -73,6 +136,12 @@ NUMBERS = {
     "ex-08-terms": (16, {8: "doubles", 4: "number of indicators", 15: "All zeros"}),
     "ex-10-costs": (0.9, {9: "odds", 0.1: "other way round", 0.89: "Nearly", 0.75: "three times"}),
     "ex-10-threshold": (0.5, {0.75: "one half", 1: "posterior odds", 0.25: "prior probability"}),
+    "ex-11-skewed": (
+        32,
+        {68: "not flagged", 96: "inside of their", 4: "outside of their", 26: "worked fit", 36: "band of chance"}
+        | {0.32: "their share"},
+    ),
+    "ex-11-uniform": (99, {1: "are outside", 95: "if the model fits", 0.99: "their share", 0: "are flagged"}),
     "ex-12-students": (
         40,
         {39: "still below", 35: "must reach .75", 44: "stays at .75", 45: "smaller than the common"},
@@ -81,7 +150,24 @@ NUMBERS = {
         50 * 0.419231,
         {209.62: "their share", 50: "not all of them", 0.0419: "by their number", 8.38: "two hundred"},
     ),
+    "ex-12-public": (
+        1.277,
+        {-1.277: "other sign", 4.6247: "still found", 0.1064: "a share", 0.793: "still too many"}
+        | {1.9357: "enough", 1.1194: "saved"},
+    ),
+    "ex-12-half": (
+        56,
+        {55: "just below", 27: "one school", 32: "first network", 122: "equal to the share"},
+    ),
     "ex-13-omega": (6, {4: "number of effects", 12: "twice", 16: "cells", 2: "those of the scale"}),
+    "ex-13-hangs": (
+        38,
+        {10: "SD is the largest", 40: "stays", 16: "stays above", 32: "below .95 before", 11: "less variable"},
+    ),
+    "ex-13-without": (
+        0.3273,
+        {0.9998: "with the two", 0.5335: "whole file", 0.6727: "spike", 0.7713: "another school"},
+    ),
     "ex-14-units": (1, {100: "ratio of two SDs", 0.01: "not divided", 4.605: "added to eta", 0: "which factor"}),
 }
 WORDS = {
@@ -453,19 +539,31 @@ def notebook(id: str) -> list[dict]:
     return [cell | {"source": "".join(cell["source"])} for cell in cells]
 
 
-def test_exercises_of_the_notebooks_and_of_the_table_are_the_same():
-    labels, stubs = [], []
+@cache
+def stubs() -> dict[str, tuple[str, str, str]]:
+    """By label, in the order of the book: the exercise's text, its stub, and its worked solution."""
+    found = {}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        asked = ""
         cells = notebook(f"ex-{path.name[:2]}")
-        text = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
-        labels += re.findall(r":::\{exercise\}[^\n]*\n:label: (\S+)", text)
-        assert re.findall(r":::\{solution\} (\S+)", text) == labels[-text.count(":::{exercise}") :]
-        stubs += [cell["source"] for cell in cells if cell["source"].startswith("answer = ...")]
-    assert labels == [*exercises()]
-    assert all(re.fullmatch(r"ex-\d\d-[a-z]+", id) for id in labels)
+        for at, cell in enumerate(cells):
+            if cell["cell_type"] == "markdown" and "> **Exercise" in cell["source"]:
+                asked = cell["source"][cell["source"].rindex("> **Exercise") :]
+            if cell["source"].startswith("answer = ..."):
+                (label,) = re.findall(r'"(ex-[^"]+)"', cell["source"])
+                solved = cells[at + 1]["source"].split("</details>")[0]
+                assert solved.startswith("<details><summary>Solution</summary>"), label
+                assert label not in found
+                found[label] = asked, cell["source"], solved
+    return found
+
+
+def test_exercises_of_the_notebooks_and_of_the_table_are_the_same():
+    assert [*stubs()] == [*exercises()]
+    assert all(re.fullmatch(r"ex-\d\d-[a-z]+", id) for id in stubs())
     # A stub is this and nothing else: no answer can stand in it, and no number of the text either.
     handed_in = {("fit",): ", fit", ("fit", "before"): ", fit, before=without"}
-    for id, stub in zip(labels, stubs, strict=True):
+    for id, (_, stub, _) in stubs().items():
         arguments = handed_in.get((*exercises()[id].get("needs", ()),), "")
         assert stub == f'answer = ...\nsm.check("{id}", answer{arguments})'
 
@@ -489,9 +587,7 @@ def test_the_place_to_look_is_a_section_of_the_chapter(id):
 
 @pytest.mark.parametrize("id", exercises())
 def test_numbers_of_an_entry_are_those_of_its_exercise(id):
-    text = "\n".join(cell["source"] for cell in notebook(id) if cell["cell_type"] == "markdown")
-    asked = re.search(rf":label: {id}\n(.*?):::", text, flags=re.S)[1]
-    solved = re.search(rf":::\{{solution\}} {id}\n(.*?)\n:::", text, flags=re.S)[1]
+    asked, _, solved = stubs()[id]
     found = re.sub(r"(?<![\d.])\.(\d)", r"0.\1", asked + solved)
     for name, value in exercises()[id].get("given", {}).items():
         if not isinstance(value, str):

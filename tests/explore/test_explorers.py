@@ -12,13 +12,14 @@ import pandas as pd
 import pymc as pm
 import pytest
 from bs4 import BeautifulSoup
+from scipy.stats import beta
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.explore.explorer import Control, Explorer, View, as_sent, records
-from ssmelsm_helpers.explore.page import twin
+from ssmelsm_helpers.explore.page import for_the_page
 from ssmelsm_helpers.results.sensitivity import reweighted_table
 
-NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card"]
+NAMES = ["threshold", "construction", "spike_slab", "melsm", "power", "card", "grid"]
 
 
 def make(name: str, fit) -> Explorer:
@@ -75,7 +76,10 @@ def test_charts_read_what_views_provide(explorer):
 
 def test_the_twin_holds_every_view(explorer):
     """A state per position of the page's controls, each the view that Python computes there."""
-    figure = BeautifulSoup(twin(explorer), "html.parser").figure
+    shown = json.loads(for_the_page(explorer))
+    assert shown["text/plain"] == explorer.view().sentence
+    assert explorer._widget is None, "a page needs none"
+    figure = BeautifulSoup(shown["text/html"], "html.parser").figure
     book = json.loads(figure.script.string)
     fields = figure.select("[data-control]")
     controls = [control for control in explorer.controls if control.static]
@@ -97,19 +101,10 @@ def test_the_twin_holds_every_view(explorer):
     assert len(str(figure)) < 500_000
 
 
-def test_a_page_gets_the_twin_and_no_widget(explorer, monkeypatch):
-    monkeypatch.setenv("SSMELSM_STATIC", "1")
-    bundle = explorer._repr_mimebundle_()
-    assert set(bundle) == {"text/html", "text/plain"}
-    assert bundle["text/plain"] == explorer.view().sentence
-    assert explorer._widget is None
-
-
 # Live
 
 
-def test_a_notebook_gets_a_live_widget(explorer, monkeypatch):
-    monkeypatch.delenv("SSMELSM_STATIC", raising=False)
+def test_a_notebook_gets_a_live_widget(explorer):
     assert "application/vnd.jupyter.widget-view+json" in explorer._repr_mimebundle_()
     box = explorer.widget()
     assert explorer.widget() is box
@@ -146,7 +141,7 @@ def test_an_error_is_said_and_the_next_move_works():
 
 
 def test_memory_does_not_grow(importance_fit):
-    """500 moves after 60 to warm up leave less than half a megabyte."""
+    """200 moves after 60 to warm up leave less than 1.5 kilobytes each."""
     explorer = sm.explore.threshold(importance_fit)
     box = explorer.widget()
     control = explorer.controls[0]
@@ -159,10 +154,10 @@ def test_memory_does_not_grow(importance_fit):
     move(60)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    move(500)
+    move(200)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert grown < 500_000
+    assert grown < 300_000
 
 
 # The threshold explorer's numbers
@@ -242,6 +237,30 @@ def test_construction_keeps_its_promises():
     np.testing.assert_allclose(before.data["in_force"].loc[~spike, "y"], after.data["in_force"].loc[~spike, "y"])
     cloud = after.data["correlated"]
     assert abs(np.corrcoef(cloud["x"], cloud["y"])[0, 1] - 0.6) < 0.2  # 120 draws; SE (1 - .36) / 11
+
+
+@pytest.mark.parametrize("prior_students", [0, 2, 20, 100])
+@pytest.mark.parametrize(("n", "share"), [(10, 0.0), (20, 0.6), (320, 0.9), (160, 1.0)])
+def test_a_grid_finds_the_beta_posterior(n, share, prior_students):
+    """A prior of students and a binomial likelihood have a Beta posterior, known exactly."""
+    view = sm.explore.grid().view(n=n, share=share, prior_peak=0.3, prior_students=prior_students)
+    passes = round(n * share)
+    exact = beta(1 + 0.3 * prior_students + passes, 1 + 0.7 * prior_students + n - passes)
+    low, high, mean = view.data["interval"].loc[0, ["low", "high", "mean"]]
+    np.testing.assert_allclose([mean, low, high], [exact.mean(), *exact.ppf([0.025, 0.975])], atol=0.0015)
+    assert float(view.sentence.split()[-1][:-1]) == pytest.approx(
+        exact.sf(0.5), abs=0.0075
+    )  # half a candidate, rounded
+    assert view.sentence.startswith(f"{passes} of {n} students pass; prior ")
+    for name in ("prior", "likelihood", "posterior"):
+        assert view.data[name]["height"].between(0, 1).all()
+
+
+def test_prior_students_count_like_students():
+    """The posterior's peak is where prior and data meet, each pulling with its number of students."""
+    for prior_students, peak in ((0, "0.60"), (10, "0.50"), (20, "0.45"), (100, "0.35")):
+        sentence = sm.explore.grid().view(prior_peak=0.3, prior_students=prior_students).sentence
+        assert f"peak at {peak}," in sentence
 
 
 def test_what_the_threshold_asks_for_reaches_it():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import altair as alt
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
-from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_renderer, enable_renderer
+from ssmelsm_helpers.explore.page import for_the_page
+from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_figure, enable_renderer
 
 
 @pytest.fixture
@@ -19,48 +21,43 @@ def renderers():
     alt.renderers.enable(before)
 
 
-def figure_of(spec, **options):
+def figure_of(spec):
     """The placeholder, parsed."""
-    return BeautifulSoup(book_renderer(spec, **options)["text/html"], "html.parser").figure
+    return BeautifulSoup(book_figure(spec)["text/html"], "html.parser").figure
 
 
 def test_placeholder_holds_the_specification_and_the_description():
     spec = {"description": 'An "A" & a <B>', "title": "</script><script>alert(1)</script>", "mark": "point"}
-    figure = figure_of(spec, embed_options={"hover": True})
+    figure = figure_of(spec)
     assert figure["data-alt"] == spec["description"]
-    assert json.loads(figure["data-options"]) == {"hover": True}
     assert [script["type"] for script in figure.find_all("script")] == ["application/json"]
     assert json.loads(figure.script.string) == spec
     assert spec["description"] in figure.noscript.get_text()
 
 
 def test_text_is_the_description():
-    assert book_renderer({"description": "Words."})["text/plain"] == "Words."
-    assert book_renderer({"title": "A"})["text/plain"] == NO_DESCRIPTION
+    assert book_figure({"description": "Words."})["text/plain"] == "Words."
+    assert book_figure({"title": "A"})["text/plain"] == NO_DESCRIPTION
 
 
 def test_same_chart_same_html():
     spec = {"description": "d", "mark": "point"}
-    assert book_renderer(spec) == book_renderer(dict(spec))
+    assert book_figure(spec) == book_figure(dict(spec))
 
 
-def test_static_build_gets_placeholders(renderers, monkeypatch):
-    monkeypatch.setenv("SSMELSM_STATIC", "1")
-    enable_renderer()
+def test_a_page_gets_the_figure_of_a_chart_and_nothing_of_a_table():
     chart = alt.Chart(alt.InlineData([{"x": 1}]), description="One point.").mark_point().encode(x="x:Q")
-    assert figure_of(chart._repr_mimebundle_() and chart.to_dict())["data-alt"] == "One point."
-    assert renderers.active == "book"
+    assert json.loads(for_the_page(chart)) == book_figure(chart.to_dict())
+    assert json.loads(for_the_page(pd.DataFrame({"x": [1]}))) == {}
 
 
 def test_offline_laptop_gets_packaged_scripts(renderers, monkeypatch):
-    monkeypatch.delenv("SSMELSM_STATIC", raising=False)
     monkeypatch.setenv("SSMELSM_OFFLINE", "1")
     enable_renderer()
     assert renderers.active == "jupyter"
 
 
 def test_elsewhere_the_default_stays(renderers, monkeypatch):
-    monkeypatch.delenv("SSMELSM_STATIC", raising=False)
     monkeypatch.delenv("SSMELSM_OFFLINE", raising=False)
     before = renderers.active
     enable_renderer()
@@ -69,5 +66,5 @@ def test_elsewhere_the_default_stays(renderers, monkeypatch):
 
 def test_book_fits_charts_to_the_page():
     """A fixed width, which notebooks need, becomes the page's; a chart without one keeps its own."""
-    assert '"width":"container"' in book_renderer({"width": 600, "description": "Wide."})["text/html"]
-    assert "width" not in book_renderer({"description": "Free."})["text/html"]
+    assert '"width":"container"' in book_figure({"width": 600, "description": "Wide."})["text/html"]
+    assert "width" not in book_figure({"description": "Free."})["text/html"]

@@ -766,7 +766,7 @@ def test_a_million_students_take_a_few_seconds():
         {"school": rng.integers(0, 5000, size), "ses": rng.normal(size=size), "score": rng.normal(size=size)}
     )
     many["school"] = "school " + many["school"].astype(str)
-    start = time.perf_counter()
+    start = time.process_time()
     design = design_of("score ~ ses + (1 + ses | school)", "~ ses + (1 | school)", data=many)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     np.testing.assert_array_equal(design.y, many["score"].to_numpy()[design.rows])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from .execution_cache import use_keyed_cache
 from .launch_buttons import keep_on_notebooks_only
+from .plain_form import shape_page
 from .static_files import add_static_files
 
 
 def setup(app) -> dict:
     """Called by Sphinx."""
-    # The kernels that run the notebooks inherit it: charts become placeholders, progress bars stay silent.
-    os.environ["SSMELSM_STATIC"] = "1"
     app.connect("config-inited", use_keyed_cache)
+    app.connect("doctree-read", shape_page)
     app.connect("builder-inited", add_static_files, priority=100)
     # The theme adds the buttons with priority 501.
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)

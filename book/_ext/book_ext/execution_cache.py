@@ -10,16 +10,19 @@ import shutil
 from pathlib import Path
 
 from .fingerprint import fingerprint
+from .running import run_for_the_book
 
 DECIDES_OUTPUTS = ("ssmelsm_helpers/**/*.py", "data/*.csv", "data/*.rda")
 KEEP = 3  # so that going back to another branch needs no new run
 
 
 def use_keyed_cache(app, config) -> None:
-    """Point myst-nb to the folder of the present state, and remove folders long unused."""
-    current = current_cache(Path(app.srcdir).resolve())
+    """Point myst-nb to the folder of the present state, fill it, and remove folders long unused."""
+    root = Path(app.srcdir).resolve()
+    current = current_cache(root)
     prune(current.parent, KEEP)
     config.nb_execution_cache_path = str(current)
+    run_for_the_book([*sorted((root / "notebooks").glob("*.ipynb")), root / "book" / "index.md"], current)
 
 
 def current_cache(root: Path) -> Path:

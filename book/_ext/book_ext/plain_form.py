@@ -1,0 +1,78 @@
+"""What the page makes of chapters' plain Markdown: boxes of blockquotes, captions of figures, guesses before answers.
+
+Chapters hold nothing that only this extension understands; it adds what a page can do better.
+"""
+
+from __future__ import annotations
+
+import re
+
+from docutils import nodes
+
+# The bold words that a blockquote may begin with, and the box that it becomes.
+BOXES = {
+    "What you will be able to do": "tip",
+    "From the chapters before": "seealso",
+    "Predict": "hint",
+    "Try": "hint",
+    "Exercise": "exercise",
+    "Task": "exercise",
+    "Note": "note",
+    "Warning": "warning",
+}
+LEAD = re.compile(rf"({'|'.join(BOXES)})\b ?([\d.]*\d)?(:.*)?")
+GUESS = "<details><summary>I have guessed</summary>"
+_CAPTION = re.compile(r"Figure \d+\.\d+\.")
+
+
+def shape_page(app, doctree) -> None:
+    """Called by Sphinx with each page that it has read."""
+    for quote in list(doctree.findall(nodes.block_quote)):
+        _box(quote)
+    for paragraph in doctree.findall(nodes.paragraph):
+        if _CAPTION.fullmatch(_lead(paragraph)):
+            paragraph["classes"].append("chart-caption")
+    for fold in list(doctree.findall(nodes.raw)):
+        if fold.astext().startswith(GUESS):
+            _fold_outputs(fold)
+
+
+def _lead(paragraph) -> str:
+    """The bold text that a paragraph begins with."""
+    first = next((part for part in paragraph.children if part.astext()), None)
+    return first.astext() if isinstance(first, nodes.strong) else ""
+
+
+def _box(quote) -> None:
+    """A blockquote with a known bold lead becomes a box with that title, which can be linked where it has a number."""
+    first = quote.children[0]
+    text = _lead(first).rstrip(".") if isinstance(first, nodes.paragraph) else ""
+    found = LEAD.fullmatch(text)
+    if not found:
+        return
+    word, number, _ = found.groups()
+    kind = BOXES[word]
+    box = nodes.admonition(classes=["admonition", kind], names=[])
+    if number:
+        box["ids"].append(f"{word.lower()}-{number.replace('.', '-')}")
+    box += nodes.title(text, text)
+    while first.children and not isinstance(first.pop(0), nodes.strong):
+        pass  # empty texts before the bold one
+    if not first.astext().strip():
+        quote.remove(first)
+    box.extend(quote.children)
+    quote.replace_self(box)
+
+
+def _fold_outputs(fold) -> None:
+    """The outputs between a prediction and its answer go where the answer is: behind "I have guessed"."""
+    parent = fold.parent
+    at, outputs = parent.index(fold), []
+    for node in reversed(parent.children[:at]):
+        if not (isinstance(node, nodes.container) and "cell" in node["classes"]):
+            break
+        outputs = [part for part in node.children if "cell_output" in part["classes"]] + outputs
+    for part in outputs:
+        part.parent.remove(part)
+    if outputs:
+        parent.insert(parent.index(fold) + 1, nodes.container("", *outputs, classes=["cell"]))
