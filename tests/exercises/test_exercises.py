@@ -129,6 +129,16 @@ NUMBERS = {
         24 - 0.05 * 59,
         {24: "by chance: subtract", 2.95: "beyond that", 21: "single student", 32.05: "not those inside"},
     ),
+    "ex-07-large": (0.804, {0.775: "all schools", 0.746: "without school 39", 0.96: "largest", 0.109: "is τ_t"}),
+    "ex-07-small": (0.596, {0.744: "all schools", 0.031: "is τ_t", 0: "flagged", 0.404: "spike"}),
+    "ex-08-narrower": (
+        0.3141,
+        {0.61: "common SD", 0.076: "wider", 0.39: "both directions", 0.017: "school 24", 0.5: "before the scores"},
+    ),
+    "ex-08-bet": (
+        0.4766,
+        {0.67: "worked part", 0.5: "common SD", 0.019: "wider", 0.173: "school 11"},
+    ),
     "ex-08-mixture": (
         1 / (1 + 4 * np.exp(-1.5)),
         {4.48: "is the Bayes factor", 1.12: "posterior odds", 0.47: "spike", 0.82: "prior odds first"},
