@@ -124,12 +124,12 @@ def plain(value):
 
 
 def shown(value, width: int = 200) -> str:
-    """A value as it stands in a message: on one line, and not endless.
+    """A value as it stands in a message: on one line, and not endless; a type by its name.
 
-    >>> shown("y ~ x"), shown(list(range(100)), width=12)
-    ("'y ~ x'", '[0, 1, 2, 3,...')
+    >>> shown("y ~ x"), shown(list(range(100)), width=12), shown(dict)
+    ("'y ~ x'", '[0, 1, 2, 3,...', 'dict')
     """
-    text = " ".join(repr(value).split())
+    text = value.__name__ if isinstance(value, type) else " ".join(repr(value).split())
     return text if len(text) <= width else text[:width] + "..."
 
 

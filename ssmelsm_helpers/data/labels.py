@@ -1,23 +1,44 @@
 """Schools' labels: kept as they came, told apart in print, and named where they look alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
 from ..arguments import counted, listed, plain, require, shown, warn
-from .frames import BLANKS
+from .frames import BLANKS, numbers
 
 _MOST = 5
 _NOTHING = dict.fromkeys(map(ord, BLANKS))
 
 
 def label_index(labels, name: Hashable = None) -> pd.Index:
-    """An index that keeps every label as it came, tuples included."""
-    return pd.Index(list(labels), tupleize_cols=False, name=name)
+    """An index that keeps every label as it came, tuples included; Decimals become plain numbers."""
+    labels = list(labels)
+    # No file of ours holds Decimals. They stay where two of them would become one.
+    found = numbers(pd.Series(labels, dtype=object)) if any(isinstance(x, Decimal) for x in labels) else None
+    if found is not None and np.isfinite(found).all():
+        values = [int(label) if label == int(label) else float(label) for label in labels]
+        labels = values if len(set(values)) == len(set(labels)) else labels
+    return pd.Index(labels, tupleize_cols=False, name=name)
+
+
+def refuse_unsaved(labels: pd.Index) -> None:
+    """Refuse labels that no file holds, before anything is sampled; tuples, and labels of several kinds, are a choice."""
+    kinds = set(map(type, labels))
+    numeric = isinstance(labels.dtype, np.dtype) and labels.dtype.kind in "biufmM"
+    fine = numeric or kinds <= {str} or kinds <= {bytes} or len(kinds) > 1 or tuple in kinds
+    if not fine:
+        example = max(labels, key=lambda label: len(str(label)))  # of whole numbers the one that is too large
+        who = "the index of schools" if labels.name is None else f"school={labels.name!r}"
+        raise ValueError(
+            f"{who} must hold labels that a saved fit can hold, such as texts or numbers; found "
+            f"{type(example).__name__}, such as {shown(str(example), 60)}; make texts of them by .astype(str)."
+        )
 
 
 def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Index]:
@@ -27,6 +48,7 @@ def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Ind
     except TypeError:
         expected = "labels that do not change, such as texts or numbers"
         raise ValueError(f"{argument}={name!r} must hold {expected}; found lists or the like.") from None
+    _tell_equal(column)
     labels = pd.Series(found).to_list()
     order = range(len(labels))
     with suppress(TypeError):
@@ -36,12 +58,35 @@ def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Ind
 
 def tell_alike(labels: Sequence, counts: Sequence[int]) -> None:
     """Warn of labels that look alike; `counts` are their students."""
+    _tell("look alike are kept apart", zip(labels, counts, strict=True), bare)
+
+
+def report_unused(name, column: pd.Series) -> None:
+    """Say which levels of a category no student has."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.categories[~column.cat.categories.isin(column.unique())].to_list()
+        if levels:
+            print(f"data: left out {counted(len(levels), 'level')} of {name!r} without students: {shown(levels)}.")
+
+
+def _tell_equal(column: pd.Series) -> None:
+    """Warn of students' labels that Python, and so pandas, takes for one: 1, 1.0 and True."""
+    one_kind = ("string", "integer", "floating", "boolean", "bytes", "date", "datetime")
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) not in one_kind:
+        counts = Counter((type(label), str(label), label) for label in map(plain, column))
+        _tell(
+            "are equal are taken as one", ((label, count) for (*_, label), count in counts.items()), lambda label: label
+        )
+
+
+def _tell(what: str, labels: Iterable[tuple], key: Callable) -> None:
+    """Warn of labels, each with its count, that have the same key."""
     groups = defaultdict(list)
-    for label, count in zip(labels, counts, strict=True):
-        groups[bare(label)].append((label, count))
-    alike = [group for group in groups.values() if len(group) > 1]
-    if alike:
-        warn(f"school labels that look alike are kept apart: {_in_words(alike)}.", UserWarning)
+    for label, count in labels:
+        groups[key(label)].append((label, count))
+    several = [group for group in groups.values() if len(group) > 1]
+    if several:
+        warn(f"school labels that {what}: {_in_words(several)}.", UserWarning)
 
 
 def bare(label):

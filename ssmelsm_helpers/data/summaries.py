@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..arguments import check_one_of, counted
 from .frames import BLANKS, REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of
-from .labels import by_label, tell_alike
+from .labels import by_label, report_unused, tell_alike
 
 # Names that no caller's column has.
 _SCHOOL, _SCORE, _CENTRE, _SQUARE = "__school", "__score", "__centre", "__square"
@@ -71,11 +71,14 @@ def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
     rows = _usable(_of_plain_kinds(frame, outcome, school), outcome, school, missing)
     if isinstance(rows, nw.LazyFrame):
         sums = _moments(rows)
-        places, labels = by_label(table_of(sums, {_SCHOOL: "school"})[_SCHOOL], "school", school)
+        found = table_of(sums, {_SCHOOL: "school"})[_SCHOOL]
+        places, labels = by_label(found, "school", school)
     else:  # pandas, whose labels can be of any kind: grouped by their places
-        codes, labels = by_label(rows.to_native()[_SCHOOL], "school", school)
+        found = rows.to_native()[_SCHOOL]
+        codes, labels = by_label(found, "school", school)
         sums = _moments(nw.from_native(rows.to_native().assign(**{_SCHOOL: codes})))
         places = sums[_SCHOOL].to_numpy()
+    report_unused(school, found)
     table = sums.to_pandas().set_axis(places).sort_index()
     table = table.astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float})
     n, rounding = table["n"], table[_SCORE] / table["n"]

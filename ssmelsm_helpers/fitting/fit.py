@@ -4,6 +4,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import warn
+from ..data.labels import refuse_unsaved
 from ..data.schools import check_summary
 from ..spec.model_priors import leaning_on
 from ..spec.options import Model, Options
@@ -202,6 +203,7 @@ def fit_schools(
 
 def fit_model(model: Model, run: Run) -> xr.DataTree:
     """A fit: draws of a model, which is sampled on its standard scale, in the data's units."""
+    refuse_unsaved(model.design.labels)
     sample = sample_collapsed if model.formulation == "collapsed" else sample_effects_too
     tree = assemble(sample(model.standard, run), model)
     leaning = leaning_on(model.priors, model.design.effects, tree["posterior"].to_dataset())

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..arguments import require
 from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, rows_with, table_of
-from ..data.labels import by_label, tell_alike
+from ..data.labels import by_label, report_unused, tell_alike
 from ..data.schools import require_spread
 from .columns import check_columns, evaluate, prepared
 from .constant import in_design, leave_out_schools
@@ -121,6 +121,8 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     school, labels = by_label(frame[formulas.school], "school", formulas.school)
     require(len(labels) >= 2, f"data must hold at least two schools in {formulas.school!r}", len(labels))
     tell_alike(labels, np.bincount(school))
+    for name in frame:
+        report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)
     bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
     if not bad.any():

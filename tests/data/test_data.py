@@ -182,6 +182,20 @@ def test_labels_come_back_as_they_came(kind, seed):
         assert found.index.tolist() == sorted(labels)
 
 
+def test_categories_without_students_are_no_schools(students, capsys):
+    students = students.assign(school=pd.Categorical(students["school"], categories=range(1, 9)))
+    assert summarise(students)["n"].tolist() == [5, 1, 8, 30, 20, 4]
+    assert capsys.readouterr().out == "data: left out 2 levels of 'school' without students: [7, 8].\n"
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_levels_of_a_polars_enum_without_students_are_reported(lazy, capsys):
+    kind = pl.Enum(["a", "b", "never"])
+    table = pl.DataFrame({"school": ["b", "a", "a"], "score": [1.0, 2.0, 3.0]}, schema_overrides={"school": kind})
+    assert summarise(table.lazy() if lazy else table)["n"].tolist() == [2, 1]
+    assert capsys.readouterr().out == "data: left out 1 level of 'school' without students: ['never'].\n"
+
+
 # --- labels that look alike, and texts with nothing in them -------------------------------------------------------
 
 PLAIN, WITH_X = ("y ~ 1 + (1 | school)", "~ 1 + (1 | school)"), ("y ~ x + (1 | school)", "~ 1 + (1 | school)")
@@ -292,6 +306,29 @@ def test_many_labels_that_look_alike_are_counted_quickly():
     assert text.count("'School 00004 ' (3 students)") == 1
     assert text.endswith("; and 49995 more groups.")
     assert len(text) < 600
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ((1, True, "b"), "1 (6 students) and True (6 students)."),
+        ((1, 2, 1.0), "1 (6 students) and 1.0 (6 students)."),
+        ((Decimal(1), 2, 1), "Decimal('1') (6 students) and 1 (6 students)."),
+        ((("a", 1), ("a", True), ("b", 1)), "('a', 1) (6 students) and ('a', True) (6 students)."),
+    ],
+)
+def test_labels_that_python_takes_for_one_are_said_to_be_one(labels, said):
+    data = with_labels(*labels)
+    for call in (
+        lambda: sm.summarise_schools(data, outcome="y", school="school"),
+        lambda: build_design(parse_formulas(*WITH_X), data).labels,
+    ):
+        with pytest.warns(UserWarning, match="^school labels that are equal are taken as one: ") as heard:
+            assert len(call()) == 2
+        assert str(heard[0].message).endswith(said)
+    with warnings.catch_warnings():  # one number in two types of the same kind is one label
+        warnings.simplefilter("error")
+        assert len(sm.summarise_schools(with_labels(1, np.int64(1), 2), outcome="y", school="school")) == 2
 
 
 CATEGORIES = {

@@ -3,6 +3,7 @@
 import io
 import json
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -245,7 +246,7 @@ def test_thinning_does_not_move_the_posterior(saeb_schools, importance_fit):
 
 
 @pytest.mark.filterwarnings("ignore:the prior counts for more")
-@pytest.mark.parametrize("kind", ["strings", "integers", "dates", "spans", "booleans", "bytes"])
+@pytest.mark.parametrize("kind", ["strings", "integers", "dates", "spans", "booleans", "bytes", "Decimals"])
 def test_netcdf_returns_the_same_fit(few_schools, tmp_path, kind):
     labels = {
         "strings": [f"school {letter}" for letter in "lkjihgfedcba"],
@@ -254,6 +255,7 @@ def test_netcdf_returns_the_same_fit(few_schools, tmp_path, kind):
         "spans": list(pd.timedelta_range("1 day", periods=12)),
         "booleans": [True, False],
         "bytes": [bytes([letter]) for letter in b"lkjihgfedcba"],
+        "Decimals": [Decimal(number) / 4 for number in range(12)],
     }[kind]
     fit = quick(few_schools.head(len(labels)).set_axis(pd.Index(labels, name="place")))
     fit.to_netcdf(tmp_path / "fit.nc")

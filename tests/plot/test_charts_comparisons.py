@@ -39,7 +39,7 @@ def test_formulations_chart_has_a_point_per_school_and_fit(fits):
 def test_fits_that_cannot_be_compared_are_refused(fits):
     with pytest.raises(ValueError, match="fits must be a dict of 2 fits by name; found 1"):
         sm.plot.pip_comparison({"one": next(iter(fits.values()))})
-    with pytest.raises(ValueError, match="fits must be a dict of 2 to 5 fits by name; found <class"):
+    with pytest.raises(ValueError, match="fits must be a dict of 2 to 5 fits by name; found DataTree"):
         sm.plot.formulations(next(iter(fits.values())))
     other = sm.fit_schools(sm.simulate_schools(n_schools=8, random_seed=1).schools, sampler="importance", random_seed=1)
     with pytest.raises(ValueError, match="fits must be of the same schools, in the same order"):

@@ -492,6 +492,20 @@ def test_a_text_with_nothing_in_it_is_missing(kind, capsys):
         design.new_rows(data.loc[[2, 3]])
 
 
+def test_unused_levels_are_reported(capsys):
+    data = STUDENTS.assign(
+        size=STUDENTS["size"].cat.add_categories(["tiny", "never"]),
+        school=STUDENTS["school"].astype("category").cat.add_categories("z"),
+    )
+    design = design_of("score ~ size + (1 | school)", data=data)
+    assert design.location_terms == ("Intercept", "size[big]", "size[huge]")
+    assert list(design.labels) == list("abcdef")
+    assert capsys.readouterr().out == (
+        "data: left out 1 level of 'school' without students: ['z'].\n"
+        "data: left out 2 levels of 'size' without students: ['tiny', 'never'].\n"
+    )
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 REFUSED = [
