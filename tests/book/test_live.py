@@ -67,8 +67,12 @@ def test_chapter_is_the_book(name, browser, address):  # noqa: F811
     page.context.close()
 
 
-def test_an_explorer_says_when_its_kernel_is_gone(browser, address):  # noqa: F811
-    page = open_notebook(browser, address, "notebooks/03_cholesky.ipynb")
+# Explorers without a fit, and one that reweights a fit.
+@pytest.mark.parametrize(
+    "name", ["03_cholesky.ipynb", "05_pips_and_bayes_factors.ipynb", "10_exploring_the_threshold.ipynb"]
+)
+def test_an_explorer_says_when_its_kernel_is_gone(name, browser, address):  # noqa: F811
+    page = open_notebook(browser, address, f"notebooks/{name}")
     run_all(page)
     page.wait_for_selector(".explorer-sentence:not(:empty)", timeout=60_000)
     output = page.locator(EXPLORER).first
