@@ -6,7 +6,6 @@ An older Python, and one without the packages, can run this file and is told wha
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -33,37 +32,23 @@ def check_python() -> str:
 
 
 def check_packages() -> str:
-    """Every package of the tested set that the chapters need is there, in its version."""
-    names = {re.split(r"[^\w.-]", line)[0] for line in _required()}
-    wanted = dict(line.split("==") for line in _lock().read_text("utf8").splitlines() if "==" in line)
-    missing, different = [], []
-    for name in sorted(names & {*wanted}):
-        try:
-            if metadata.version(name) != wanted[name]:
-                different.append(f"{name} {metadata.version(name)} instead of {wanted[name]}")
-        except metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        raise Problem(f"missing: {', '.join(missing)}", INSTALL)
-    if different:
-        raise Problem(f"not the tested versions: {', '.join(different)}", INSTALL)
-    return f"{len(names & {*wanted})} packages in their tested versions"
+    """Every package of the tested set is there, in its version."""
+    places = (ROOT / "requirements.lock", PACKAGE / "_data" / "requirements.lock")
+    lines = next(path for path in places if path.is_file()).read_text("utf8").splitlines()
+    wanted = dict(line.split("==") for line in lines if "==" in line)
+    installed = {name: _version(name) for name in wanted}
+    wrong = [name for name in wanted if not installed[name]] or [n for n in wanted if installed[n] != wanted[n]]
+    if wrong:
+        words = [f"{name} {installed[name] or 'is missing'}, {wanted[name]} is in the tested set" for name in wrong[:3]]
+        raise Problem("; ".join([*words, *([f"and {len(wrong) - 3} more"] if len(wrong) > 3 else [])]), INSTALL)
+    return f"{len(wanted)} packages in their tested versions"
 
 
-def _lock() -> Path:
-    checkout = ROOT / "requirements.lock"
-    return checkout if checkout.is_file() else PACKAGE / "_data" / "requirements.lock"
-
-
-def _required() -> list[str]:
-    """What the package and its chapters need, as pyproject.toml says it, or the installed package."""
-    project = ROOT / "pyproject.toml"
-    if not project.is_file():
-        return [line for line in metadata.requires("ssmelsm_helpers") or [] if "extra ==" not in line]
-    import tomllib
-
-    project = tomllib.loads(project.read_text("utf8"))["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["book"]]
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_fit() -> str:
@@ -83,15 +68,15 @@ def check_kernel() -> str:
         from jupyter_client.manager import start_new_kernel
     except ImportError as error:
         raise Problem("no notebook can be run", INSTALL) from error
-
     manager, client = start_new_kernel(env=_environment(), extra_arguments=["--IPKernelApp.log_level=40"])
     try:
         said: list[str] = []
-        client.execute_interactive(WIDGET, timeout=60, output_hook=lambda message: said.append(str(message["content"])))
+        ask = client.execute_interactive
+        ask(WIDGET, timeout=60, output_hook=lambda message: said.append(message["content"].get("name")))
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    if not any("'name': 'stdout'" in one for one in said):
+    if "stdout" not in said:
         raise Problem("a notebook's widget cannot be made", INSTALL)
     return "a notebook's kernel, with a widget"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 GLOSSARY = Path(__file__).resolve().parents[1] / "book" / "glossary.md"
@@ -24,6 +25,7 @@ NOT_TEXT = re.compile(
 )
 
 
+@cache
 def glossary_terms() -> dict[str, str]:
     """Anchor of each term."""
     headings = re.findall(r"^## (.+)$", GLOSSARY.read_text("utf8"), re.MULTILINE)

@@ -76,7 +76,8 @@ def test_a_missing_package_is_named(capsys, monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     lines = said(capsys, "python", "packages", "fit")
-    assert lines[1:] == ["note  missing: nutpie", "To do: python -m pip install -r requirements.lock."]
+    assert lines[1].startswith("note  nutpie is missing, ")
+    assert lines[2:] == ["To do: python -m pip install -r requirements.lock."]
 
 
 def test_an_empty_environment_is_told_what_to_install():
@@ -91,7 +92,7 @@ def test_another_version_is_named(capsys, monkeypatch):
     found = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "5.0.1" if name == "altair" else found(name))
     lines = said(capsys, "python", "packages")
-    assert "not the tested versions: altair 5.0.1 instead of" in lines[1]
+    assert lines[1].startswith("note  altair 5.0.1, ")
     assert lines[-1] == "To do: python -m pip install -r requirements.lock."
 
 

@@ -1,7 +1,5 @@
 """What readers write, read as a number, a word or a formula. What cannot be read is an exception, whichever it is."""
 
-from __future__ import annotations
-
 import operator
 import re
 from decimal import Decimal

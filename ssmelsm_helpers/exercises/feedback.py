@@ -1,7 +1,5 @@
 """`check`: an answer, compared with its exercise's entry in the tables of this folder."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """An explorer: controls, a pure function from their values to a view, and charts; what these have in common."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from itertools import product
@@ -18,6 +16,8 @@ from .live import live_widget
 THRESHOLD = 0.75
 PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
 LEGEND_BELOW = alt.Legend(orient="bottom", title=None)
+# Of words that say what each part is: line, area, dashes.
+LEGEND_ABOVE = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
 
 
 class Control(NamedTuple):

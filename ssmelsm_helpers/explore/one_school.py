@@ -13,7 +13,7 @@ from ..plot.style import COLOURS, GREY
 from ..results.evidence import school_evidence
 from ..results.pips import pip_table
 from ..spec.inclusion import Inclusion
-from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
+from .explorer import LEGEND_ABOVE, PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
 
 _RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
 _SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
@@ -91,8 +91,7 @@ def spike_slab_charts() -> alt.VConcatChart:
     t = alt.X("t:Q", title="t, the school's deviation on the log-SD scale", scale=alt.Scale(domain=[-0.9, 0.9]))
     height = alt.Y("height:Q", title="Relative height", scale=alt.Scale(domain=[0, 1]))
     said, spike, slab = words = ["line: what the students say", "bar: the spike, t = 0", "area: the slab"]
-    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
-    colour = by_word(alt.Color, "what", words, [COLOURS[0], GREY, COLOURS[1]], legend)
+    colour = by_word(alt.Color, "what", words, [COLOURS[0], GREY, COLOURS[1]], LEGEND_ABOVE)
     at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
     top = alt.layer(
         chart_of("slab").mark_area(opacity=0.3, aria=False).transform_calculate(what=f"'{slab}'"),

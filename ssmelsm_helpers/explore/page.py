@@ -1,7 +1,5 @@
 """What the built page shows instead of something live. An explorer's static twin: all its views, and the page's controls."""
 
-from __future__ import annotations
-
 import json
 from html import escape
 

@@ -1,13 +1,11 @@
 """The pass rate of one school on a grid: a posterior that moves with the prior, and with the students."""
 
-from __future__ import annotations
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from ..plot.style import COLOURS, GREY
-from .explorer import Control, Explorer, View, by_word, chart_of, evenly
+from .explorer import LEGEND_ABOVE, Control, Explorer, View, by_word, chart_of, evenly
 
 _RATES = np.linspace(0.001, 0.999, 999)
 _PARTS = {"prior": "dashes: prior", "likelihood": "line: likelihood", "posterior": "area: posterior"}
@@ -68,8 +66,7 @@ def grid_charts() -> alt.LayerChart:
     height = alt.Y(
         "height:Q", title="Relative height", scale=alt.Scale(domain=[-0.08, 1]), axis=alt.Axis(values=[0, 1])
     )
-    legend = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
-    colour = by_word(alt.Color, "part", _PARTS.values(), [GREY, COLOURS[1], COLOURS[0]], legend)
+    colour = by_word(alt.Color, "part", _PARTS.values(), [GREY, COLOURS[1], COLOURS[0]], LEGEND_ABOVE)
     prior, likelihood, posterior = (
         chart_of(name).transform_calculate(part=f"'{words}'").encode(rate, height, colour)
         for name, words in _PARTS.items()

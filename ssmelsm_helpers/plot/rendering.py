@@ -1,7 +1,5 @@
 """How charts are shown: by Altair's own renderer, offline, or as figures of the built book."""
 
-from __future__ import annotations
-
 import html
 import json
 import os

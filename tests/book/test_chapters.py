@@ -30,10 +30,14 @@ MARKS = {
 }
 
 
+def markdown(notebook) -> str:
+    """A chapter's Markdown."""
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
 def text_of(notebook) -> str:
     """A chapter's Markdown without its code blocks."""
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.sub(r"```.*?```", "", markdown(notebook), flags=re.DOTALL)
 
 
 @pytest.fixture
@@ -112,7 +116,7 @@ def test_exercises_and_figures_are_numbered(notebook):
 
 
 def test_every_prediction_has_its_answer_folded(notebook):
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    text = markdown(notebook)
     assert text.count("> **Predict.**") == text.count("<summary>I have guessed</summary>") >= 3
 
 
@@ -157,7 +161,7 @@ def test_grammar_of_a_chapter(notebook):
 
 def test_minutes_are_those_of_the_text_and_of_the_exercises(notebook):
     """Measured by words and cells, and by what the exercises say of themselves."""
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    text = markdown(notebook)
     running = (
         r"<details><summary>(?:Hint|Solution|Answers|Rubric).*?</details>|```.*?```|<!--.*?-->|\]\([^)]*\)|\$.*?\$"
     )

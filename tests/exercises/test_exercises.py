@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import json
 import pydoc
 import re
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from book_ext.running import is_stub
 from book_harness import ROOT
 from scipy.special import logit
 
@@ -542,11 +543,10 @@ def test_sentences_about_fits(fits):
         sm.check("ex-09-moved", 3, fits["09"]["fit"])
 
 
-def notebook(id: str) -> list[dict]:
+def notebook(id: str) -> list:
     """The cells of an exercise's chapter."""
     (path,) = (ROOT / "notebooks").glob(f"{id[3:5]}_*.ipynb")
-    cells = json.loads(path.read_text("utf8"))["cells"]
-    return [cell | {"source": "".join(cell["source"])} for cell in cells]
+    return nbformat.read(path, as_version=4).cells
 
 
 @cache
@@ -554,17 +554,15 @@ def stubs() -> dict[str, tuple[str, str, str]]:
     """By label, in the order of the book: the exercise's text, its stub, and its worked solution."""
     found = {}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        asked = ""
-        cells = notebook(f"ex-{path.name[:2]}")
-        for at, cell in enumerate(cells):
-            if cell["cell_type"] == "markdown" and "> **Exercise" in cell["source"]:
-                asked = cell["source"][cell["source"].rindex("> **Exercise") :]
-            if cell["source"].startswith("answer = ..."):
-                (label,) = re.findall(r'"(ex-[^"]+)"', cell["source"])
-                solved = cells[at + 1]["source"].split("</details>")[0]
-                assert solved.startswith("<details><summary>Solution</summary>"), label
+        asked, cells = "", notebook(f"ex-{path.name[:2]}")
+        for cell, after in pairwise(cells):
+            if "> **Exercise" in cell.source:
+                asked = cell.source[cell.source.rindex("> **Exercise") :]
+            if is_stub(cell):
+                (label,) = re.findall(r'"(ex-[^"]+)"', cell.source)
                 assert label not in found
-                found[label] = asked, cell["source"], solved
+                assert after.source.startswith("<details><summary>Solution</summary>"), label
+                found[label] = asked, cell.source, after.source.split("</details>")[0]
     return found
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from myst_nb.core.read import is_myst_markdown_notebook
+
 from .fingerprint import fingerprint
 from .running import run_for_the_book
 
@@ -22,7 +24,8 @@ def use_keyed_cache(app, config) -> None:
     current = current_cache(root)
     prune(current.parent, KEEP)
     config.nb_execution_cache_path = str(current)
-    run_for_the_book([*sorted((root / "notebooks").glob("*.ipynb")), root / "book" / "index.md"], current)
+    pages = [path for path in sorted((root / "book").glob("*.md")) if is_myst_markdown_notebook(path.read_text("utf8"))]
+    run_for_the_book([*sorted((root / "notebooks").glob("*.ipynb")), *pages], current)
 
 
 def current_cache(root: Path) -> Path:

@@ -14,9 +14,7 @@ BOXES = {
     "What you will be able to do": "tip",
     "From the chapters before": "seealso",
     "Predict": "hint",
-    "Try": "hint",
     "Exercise": "exercise",
-    "Task": "exercise",
     "Note": "note",
     "Warning": "warning",
 }
@@ -66,9 +64,8 @@ def _box(quote) -> None:
 
 def _fold_outputs(fold) -> None:
     """The outputs between a prediction and its answer go where the answer is: behind "I have guessed"."""
-    parent = fold.parent
-    at, outputs = parent.index(fold), []
-    for node in reversed(parent.children[:at]):
+    parent, outputs = fold.parent, []
+    for node in reversed(parent.children[: parent.index(fold)]):
         if not (isinstance(node, nodes.container) and "cell" in node["classes"]):
             break
         outputs = [part for part in node.children if "cell_output" in part["classes"]] + outputs
