@@ -21,6 +21,7 @@ from .results.checks import replicated_sds as replicated_sds
 from .results.comparison import heterogeneity as heterogeneity
 from .results.comparison import pointwise_log_likelihood as pointwise_log_likelihood
 from .results.evidence import school_evidence as school_evidence
+from .results.influence import influence as influence
 from .results.pips import bayes_factor as bayes_factor
 from .results.pips import fdr_threshold as fdr_threshold
 from .results.pips import pip_table as pip_table

@@ -54,3 +54,21 @@ def cells_of(design: Design, family: str = "normal") -> Cells:
     ends = np.cumsum([0, 1, *(columns.shape[1] for columns in (design.X, design.W, design.Z, design.S))])
     school, *parts = (rows[:, a:b] for a, b in pairwise(ends))
     return Cells(*parts, school[:, 0].astype(int), n, mean, sum_squares)
+
+
+def without_each(cells: Cells, cell: np.ndarray, y: np.ndarray) -> Cells:
+    """One school's cells (C rows), as often as there are students: each time without one, of this cell and this outcome (V,).
+
+    The copies are schools 0 to V - 1; a cell that loses its only student stays, with an n of zero.
+    """
+    copies, size = np.arange(len(y)), len(cells.n)
+    n, mean, squares = (np.tile(values, (len(y), 1)) for values in (cells.n, cells.mean, cells.sum_squares))
+    left, away = n[copies, cell] - 1, y - mean[copies, cell]
+    several, divisor = left > 1, np.maximum(left, 1)
+    # What one student adds to a sum of squares; a cell of one has none.
+    fewer = squares[copies, cell] - away**2 * (left + 1) / divisor
+    squares[copies, cell] = np.where(several, np.maximum(fewer, 0.0), 0.0)
+    mean[copies, cell] -= np.where(left > 0, away / divisor, 0.0)
+    n[copies, cell] = left
+    matrices = (np.tile(columns, (len(y), 1)) for columns in (cells.X, cells.W, cells.Z, cells.S))
+    return Cells(*matrices, np.repeat(copies, size), *(values.ravel() for values in (n, mean, squares)))

@@ -4,11 +4,13 @@ x holds gamma, eta, log tau, the correlations' parameters and, with a Beta prior
 intercept-only model five numbers, whatever the number of schools. Both samplers work on this object.
 """
 
+from copy import copy
+
 import numpy as np
 from scipy.special import log_expit
 
 from ..spec.options import Model
-from .cells import cells_of, students_of
+from .cells import Cells, cells_of, students_of
 from .compiled import in_threads, usable_cores
 from .hyperparameters import Hyperparameters
 from .linear import cholesky
@@ -40,17 +42,26 @@ class CollapsedPosterior(Hyperparameters):
     def __init__(self, model: Model, cores: int | None = None):
         super().__init__(model)
         self.units, self.cores = model.units, cores or usable_cores()
-        self.cells = cells_of(model.design)
-        self.students = students_of(self.cells)
-        self.n_schools = model.design.n_schools
-        #: the outcome's unit is part of a density (J,)
-        self.log_unit = model.design.n * np.log(self.units.unit)
+        self._see(cells_of(model.design))
         first = self.effects.start + self.covariance.effects
         self.tau_t = first - 1  # where log tau_t stands in x
         self.correlations = np.arange(first, self.effects.stop)  # their atanh in x
         #: coordinates that play no part where tau_t is zero: there they keep their prior
         with_t = [first + at for at in self.covariance.with_last]
         self.of_scale = np.array([self.tau_t, *with_t, *range(self.pi.start, self.pi.stop)])
+
+    def _see(self, cells: Cells) -> None:
+        self.cells, self.students = cells, students_of(cells)
+        n = np.bincount(cells.school, cells.n)
+        self.n_schools = len(n)
+        #: the outcome's unit is part of a density (J,)
+        self.log_unit = n * np.log(self.units.unit)
+
+    def of_cells(self, cells: Cells) -> "CollapsedPosterior":
+        """The same hyperparameters with the same priors, on the same scale, of other students."""
+        other = copy(self)
+        other._see(cells)
+        return other
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         """A point near the mode, and the Cholesky factor of a rough covariance around it."""

@@ -1,6 +1,7 @@
 """From a saved fit back to its model: everything needed is in the DataTree."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -43,9 +44,12 @@ def model_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIOR
     return Model(design, selected=selected, inclusion=inclusion, given=priors, **recorded)
 
 
-def posterior_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS) -> CollapsedPosterior:
-    """The collapsed posterior of a fit's data; where the model is not of that kind, a ValueError says why."""
+def posterior_of(
+    fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS, design: Design | None = None
+) -> CollapsedPosterior:
+    """The collapsed posterior of a fit's data, or of their students one by one; where there is none, a ValueError says why."""
     model = model_of(fit, inclusion_prior, priors)
+    model = model if design is None else replace(model, design=design)
     obstacle = why_not_collapsed(model.design, model.selected, model.family, model.indicator)
     if obstacle:
         raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
@@ -61,11 +65,24 @@ def hyperparameters(fit: xr.DataTree, posterior: CollapsedPosterior) -> np.ndarr
     return np.concatenate(parts, axis=-1)
 
 
-def design_of_data(fit: xr.DataTree, data) -> Design:
-    """The design of students that must be those of the fit, in any order; with gaps where the fit had dropped them."""
+def of_summaries(fit: xr.DataTree) -> bool:
+    """Whether a fit was made from the schools' summaries, without students."""
+    return "missing" not in fit.attrs
+
+
+def design_of_data(fit: xr.DataTree, data, outcome: str | None = None, group: str | None = None) -> Design:
+    """The design of students that must be those of the fit, in any order; with gaps where the fit had dropped them.
+
+    `outcome` and `group` are columns of the data that have other names than in the fit.
+    """
     left_out = {name: "quiet" if fit.attrs.get(name) == "drop" else None for name in ("missing", "constant")}
-    design = build_design(parse_formulas(fit.attrs["location"], fit.attrs["scale"]), data, **left_out)
-    stored = design_from(fit)
+    texts = fit.attrs["location"], fit.attrs["scale"]
+    if of_summaries(fit):  # whose name of the school need be none that a formula can have
+        left_out, texts = dict.fromkeys(left_out, "quiet"), ("outcome ~ 1 + (1 | school)", "~ 1 + (1 | school)")
+        group = group or fit.attrs["school"]
+    formulas, stored = parse_formulas(*texts), design_from(fit)
+    formulas = replace(formulas, outcome=outcome or formulas.outcome, school=group or formulas.school)
+    design = build_design(formulas, data, **left_out)
     names = [(list(d.labels), d.location_terms, d.scale_terms, d.effects) for d in (design, stored)]
     same = names[0] == names[1] and (design.n == stored.n).all()
     if same and stored.table is None:
