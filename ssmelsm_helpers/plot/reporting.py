@@ -6,32 +6,19 @@ import json
 from pathlib import Path
 from string import Template
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from ..arguments import require
-from ..fitting.weights import GOOD_PARETO_K
-from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
+from ..results.flags import end_of_scale
 from ..results.pips import VERDICTS, pip_table
-from ..results.sensitivity import sensitivity_table
 from ..spec.inclusion import Inclusion
+from . import report_tables as tables
 from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed
 
 _PAGE = Path(__file__).with_name("report.html")
-# Columns of the tables, and what stands in them.
-_FLAGGED = {
-    "members": "{n}",
-    "PIP": "{pip:.3f} ± {error:.3f}",
-    "Bayes factor": "{bayes_factor}",
-    "SD": "{sd:.2f}",
-    "95 % interval": "{sd_lower:.2f} to {sd_upper:.2f}",
-    "SD ratio": "{sd_ratio:.2f}",
-    "verdict": "{verdict}",
-}
-_CHECKS = {"mean": "{mean:.3g}", "sd": "{sd:.3g}", "ESS": "{ess_bulk:,.0f}"}
 
 
 def report(
@@ -41,6 +28,10 @@ def report(
     threshold: float = 0.75,
     title: str | None = None,
     units: str = "schools",
+    unit: str | None = None,
+    data=None,
+    outcome: str | None = None,
+    findings: pd.DataFrame | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a fit as one HTML page that needs nothing else, and its table as CSV beside it.
@@ -57,6 +48,16 @@ def report(
         Heading. Default: "Which <units> are unusually consistent?"
     units : str, default "schools"
         What the groups are, in the plural: "teams", "patients".
+    unit : str, optional
+        The outcome's unit, such as "points", for the headings of SDs.
+    data : data frame, optional
+        The students of the fit: with them the table of flags says how low each PIP falls without one of them, and which
+        students carry the flag (`influence`).
+    outcome : str, optional
+        Their column of scores, which a fit of summaries does not know.
+    findings : pandas.DataFrame, optional
+        What was found in the data and is still there: columns ``kind, column, where, count, why, mend``. A section lists
+        them; it says "Nothing" where the frame is empty, and is left out without one.
     overwrite : bool, default False
         Whether files that are there already may be replaced.
 
@@ -68,9 +69,15 @@ def report(
     Raises
     ------
     ValueError, TypeError
-        The path does not end in .html, the threshold is out of range, or the model has several selected effects.
+        The path does not end in .html, the threshold is out of range, the model has several selected effects, the data are
+        not those of the fit, or `findings` lacks a column.
     FileExistsError, FileNotFoundError
         A file is there already, and `overwrite` is False; or its folder is not there.
+
+    Notes
+    -----
+    A flag needs evidence: a Bayes factor of at least 3, which is what a PIP of .75 takes at pi = .5. A school that reaches
+    the threshold with less does so by the prior alone, and is counted apart.
 
     Examples
     --------
@@ -92,9 +99,13 @@ def report(
     for target in (page, csv):
         if target.exists() and not overwrite:
             raise FileExistsError(f"path={str(target)!r} is there already; pass overwrite=True to replace it.")
+    parts = {"findings": tables.findings_section(findings)}
     table = pip_table(fit, threshold=threshold)
+    evident, alone = tables.flags_of(fit, table)
+    rows = table.assign(mark=end_of_scale(fit, table))[evident].sort_values("pip", ascending=False)
+    carried = tables.carried(fit, rows, threshold, data, outcome)
     reached = table.loc[table["pip"] >= threshold, "pip"]
-    words, parts = _trust(fit)
+    words, checks = tables.trust(fit)
     words |= fit.attrs | {
         "title": title or f"Which {units} are unusually consistent?",
         "units": units,
@@ -108,9 +119,14 @@ def report(
         "versions": ", ".join(f"{name} {version}" for name, version in json.loads(fit.attrs["versions"]).items()),
         "csv": csv.name,
     }
-    parts |= {"flagged": _flagged(table, units), "sensitivity": _sensitivity(fit, threshold)}
+    parts |= checks | {
+        "flagged": tables.flagged(rows, units, unit, carried),
+        "alone": tables.alone(table[alone]),
+        "sensitivity": tables.sensitivity(fit, table, threshold),
+        "scales": tables.scales(fit, rows),
+    }
     for verdict in VERDICTS[:3]:
-        words[verdict.replace(" ", "_")] = listed(table.index[table["verdict"] == verdict])
+        words[verdict.replace(" ", "_")] = listed(table.index[evident & (table["verdict"] == verdict)])
     for draw in (funnel, outcomes):
         chart, svg = draw(fit, threshold=threshold, units=units), io.StringIO()
         chart.save(svg, format="svg")
@@ -119,53 +135,3 @@ def report(
     page.write_text(Template(_PAGE.read_text("utf8")).substitute(escaped | parts), encoding="utf8")
     table.to_csv(csv)
     return page
-
-
-def _trust(fit: xr.DataTree) -> tuple[dict, dict]:
-    """Words and parts of the page on whether the computation can be trusted."""
-    checks = convergence(fit)
-    nuts, importance = ("R-hat", GOOD_RHAT, "r_hat"), ("Pareto k-hat", GOOD_PARETO_K, "pareto_k")
-    measure, limit, column = importance if "pareto_k" in checks else nuts
-    passes = "passes" if checks["ok"].all() else "<strong>does not pass</strong>"
-    table = _table(checks, _CHECKS | {measure: f"{{{column}:.3g}}"}, "Parameters")
-    words = {"limit": f"{measure} at most {limit}", "divergences": checks.attrs["divergences"]}
-    return words, {"passes": passes, "checks": table}
-
-
-def _table(rows: pd.DataFrame, columns: dict[str, str], caption: str) -> str:
-    """Rows as HTML: each column by its format, which names columns of the rows; no text is cut short."""
-    texts = [[form.format(**row) for form in columns.values()] for row in rows.to_dict("records")]
-    # The name of the index stands in the corner, not in a row of its own.
-    head = pd.Index(columns, name=rows.index.name)
-    with pd.option_context("display.max_colwidth", None):
-        table = pd.DataFrame(texts, index=list(map(str, rows.index)), columns=head).to_html(border=0)
-    return table.replace(">", f">\n<caption>{html.escape(caption)}</caption>", 1)
-
-
-def _flagged(table: pd.DataFrame, units: str) -> str:
-    rows = table[table["verdict"] != VERDICTS[3]].sort_values("pip", ascending=False)
-    if rows.empty:
-        return f"<p>None of the {html.escape(units)} is flagged or near the threshold.</p>"
-    factors = ["> 1,000" if factor > 1000 else f"{factor:.1f}" for factor in rows["bayes_factor"]]
-    rows = rows.assign(error=2 * rows["pip_mcse"], bayes_factor=factors)
-    return _table(rows, _FLAGGED, "Flagged, or too close to call; ± two Monte Carlo standard errors") + (
-        "<p>The PIP says how sure one can be <em>that</em> the spread differs. By how much, the SD ratio says: the estimated "
-        "SD over that of one whose spread is the common one.</p>"
-    )
-
-
-def _sensitivity(fit: xr.DataTree, threshold: float) -> str:
-    inclusion = Inclusion.of_fit(fit.attrs)
-    if fit.attrs["formulation"] != "collapsed" or inclusion.learned:
-        return "<p>This fit cannot be reweighted to another pi; fit it again to see what changes.</p>"
-    found = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, inclusion.prior[0]}))
-    rows = []
-    for pi, part in found.groupby("inclusion_prior"):
-        k_hat = part["pareto_k"].iloc[0]
-        how = "this fit" if np.isnan(k_hat) else f"reweighted, k-hat {k_hat:.2f}"
-        how += "" if part["trusted"].all() else ": not to be trusted, fit again"
-        who = part.loc[part["pip"] >= threshold, "school"]
-        rows.append({"pi": f"{pi:g}", "flags": len(who), "which": listed(who), "how": how})
-    columns = {"flags": "{flags}", "which": "{which}", "how": "{how}"}
-    table = _table(pd.DataFrame(rows).set_index("pi"), columns, f"PIP of at least {threshold:g}, by pi")
-    return f"<p>Under other values:</p>\n{table}"
