@@ -1,6 +1,6 @@
 """One school and its indicator: the spike-and-slab explorer, for a school made up, and a real school's card."""
 
-from functools import partial
+from functools import cache, partial
 
 import altair as alt
 import numpy as np
@@ -9,8 +9,9 @@ import xarray as xr
 
 from ..data.labels import place_of, texts
 from ..fitting.tree import design_from
-from ..plot.style import COLOURS, GREY
+from ..plot.style import COLOURS, GREY, tooltip
 from ..results.evidence import school_evidence
+from ..results.influence import influence
 from ..results.pips import pip_table
 from ..spec.inclusion import Inclusion
 from .explorer import LEGEND_ABOVE, PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
@@ -18,6 +19,8 @@ from .explorer import LEGEND_ABOVE, PIP, THRESHOLD, Control, Explorer, View, by_
 _RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
 _SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
 _SIDES = {"more variable": "at least", "less variable": "at most"}
+# Draws that tell a school's PIP without a student while somebody waits.
+_DRAWS = 400
 _TIMES = np.unique(np.round(np.geomspace(0.25, 16, 40), 3))
 
 
@@ -121,7 +124,7 @@ def _here(size: int) -> alt.Chart:
     return chart_of("here").mark_point(size=size, filled=True, color=COLOURS[0], aria=False)
 
 
-def school_card(fit: xr.DataTree, school) -> Explorer:
+def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = None) -> Explorer:
     """Why is this school flagged, or why not? Its spread, its size, its mean, and pi; and what more students would do.
 
     The PIP is the fit's own. What would have been is computed at the posterior means of the hyperparameters, as if
@@ -133,6 +136,10 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
         A fit of the intercept-only model.
     school
         Its label, or what the label prints. A menu leads to the others.
+    data : data frame, optional
+        The students of the fit: with them the card shows the school's PIP without each of its students (`influence`).
+    outcome : str, optional
+        Their column of scores, which a fit of summaries does not know.
 
     Returns
     -------
@@ -142,7 +149,8 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     Raises
     ------
     ValueError
-        The fit has covariates or several effects, there is no such school, or several print like it.
+        The fit has covariates or several effects, there is no such school, or several print like it; or the data are not
+        those of the fit.
 
     Examples
     --------
@@ -162,7 +170,17 @@ def school_card(fit: xr.DataTree, school) -> Explorer:
     observed = table[["n", "mean", "pip"]].assign(sd=fit["observed_data"]["sd"].to_numpy()).set_axis(labels)
     interesting = observed.index.isin([start, *observed["pip"].nlargest(12).index])
     control = Control("school", "School", tuple(labels), start, static=tuple(observed.index[interesting]))
-    return Explorer("A school's card", [control], partial(card_view, observed, known), card_charts)
+    view, charts = partial(card_view, observed, known), card_charts
+    if data is not None:
+        places = dict(zip(labels, table.index, strict=True))
+
+        @cache
+        def each(label):
+            return influence(fit, data, school=[places[label]], outcome=outcome, most=1, draws=_DRAWS)
+
+        each(start)  # where the data are not the fit's, the error comes here
+        view, charts = partial(view_with_students, view, each), charts_with_students
+    return Explorer("A school's card", [control], view, charts)
 
 
 def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> View:
@@ -206,3 +224,24 @@ def card_charts() -> alt.LayerChart:
     """The PIP against the number of students, mean and SD staying as they are."""
     n = alt.X("n:Q", title="Students, with the same mean and SD", scale=alt.Scale(type="log", nice=False))
     return _curve("students", n, COLOURS[1], size=140).properties(width=600, height=240)
+
+
+def view_with_students(view, each, school: str) -> View:
+    """The card of one school, and its PIP without each of its students, of whom `each` tells by label."""
+    card, found = view(school=school), each(school)[["row", "outcome", "pip"]]
+    row, score, pip = found.iloc[0]
+    words = f" Without the student in row {row:.0f} (outcome {score:.4g}) its PIP would be {pip:.2f}"
+    words += f", without any other single one {found['pip'].iloc[1]:.2f} or more." if len(found) > 1 else "."
+    return card._replace(data=card.data | {"each": found}, sentence=card.sentence + words)
+
+
+def charts_with_students() -> alt.VConcatChart:
+    """The card's curve, and below it a point per student: the outcome, and the PIP without the student."""
+    score = alt.X(
+        "outcome:Q", title="A student's outcome, and the PIP without this student", scale=alt.Scale(zero=False)
+    )
+    told = tooltip({"row": "row"}, {"outcome": "outcome", "pip": "PIP without"})
+    strip = (
+        chart_of("each").mark_point(size=25, filled=True, color=COLOURS[0], aria=False).encode(score, PIP, tooltip=told)
+    )
+    return alt.vconcat(card_charts(), alt.layer(threshold_line(), strip).properties(width=600, height=140))

@@ -280,6 +280,22 @@ def test_a_card_needs_a_school_and_the_plain_model(importance_fit):
     assert len(card.view().data["students"]) == 0  # no curve of an SD that does not exist
 
 
+def test_a_card_shows_the_school_without_each_student(importance_fit, saeb_students):
+    given = {"data": saeb_students, "outcome": "math_proficiency"}
+    card = sm.explore.school_card(importance_fit, 53, **given)
+    view, found = card.view(), sm.influence(importance_fit, school=53, draws=400, **given)
+    pd.testing.assert_frame_equal(view.data["each"], found[["row", "outcome", "pip"]])
+    first = found.iloc[0]
+    assert (
+        f"Without the student in row {first['row']} (outcome 2.474) its PIP would be {first['pip']:.2f}"
+        in view.sentence
+    )
+    assert set(view.data) <= set(card.spec()["datasets"])
+    assert len(card.view(school="80").data["each"]) == 1
+    with pytest.raises(ValueError, match="data must be the students of the fit"):
+        sm.explore.school_card(importance_fit, 53, data=saeb_students.iloc[1:], outcome="math_proficiency")
+
+
 def test_a_card_of_labels_that_print_alike():
     """The label decides; where it only prints like several, they are named."""
     rng = np.random.default_rng(1)

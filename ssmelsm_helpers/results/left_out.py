@@ -1,0 +1,162 @@
+"""One school with some of its students left out: what the draws of a fit say of it then, or where they do not, a new fit."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, softmax
+
+from ..fitting.importance import adapt
+from ..fitting.tree import evenly_spaced
+from ..fitting.weights import GOOD_PARETO_K, resample, weigh
+from ..model.cells import Cells, cells_of, without_each
+from ..model.collapsed import CollapsedPosterior, blocks
+from ..spec.design import Design
+
+# Draws that tell which student's removal lowers a PIP most; the PIP itself comes from all.
+_FEW = 200
+# Cells that are looked at together: those of a school, once for every student.
+_CELLS = 400_000
+# Scores whose range is below this share of the largest one are the same.
+_ROUNDING = 1e-9
+
+
+class Given(NamedTuple):
+    """Draws of the hyperparameters given some students of a school, and all of the others."""
+
+    x: np.ndarray  #: (S, size)
+    log_p: np.ndarray  #: (S,) log p(these students | x)
+    inclusion: np.ndarray  #: (S,) P(delta = 1 | these students, x)
+    pip: float
+    pip_mcse: float
+    pareto_k: float = 0.0  #: of the importance sampling that the draws are from
+
+
+class School(NamedTuple):
+    """A school among the others, and how much the fit's draws tell."""
+
+    posterior: CollapsedPosterior  #: of the students one by one
+    at: int
+    share: float  #: of the draws that is effective
+    refits: bool  #: whether the priors are known, so that the model can be fitted again
+
+    @property
+    def design(self) -> Design:
+        """The students, on the scale that is sampled."""
+        return self.posterior.model.design
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Its students."""
+        return np.flatnonzero(self.design.school == self.at)
+
+    def cells(self, rows) -> Cells:
+        """Of some of its students, as of the only school."""
+        matrices = {name: getattr(self.design, name)[rows] for name in ("y", "X", "W", "Z", "S", "rows")}
+        here = self.design.labels[[self.at]]
+        return cells_of(replace(self.design, **matrices, school=np.zeros(len(rows), dtype=int), labels=here))
+
+    def seen(self, x, cells: Cells) -> np.ndarray:
+        """log p(y_j | x) and P(delta_j = 1 | y_j, x) (2, S, J) of cells in this school's place."""
+        other = self.posterior.of_cells(cells)
+        found = np.empty((2, len(x), other.n_schools))
+
+        def work(draws):
+            spike, slab = other.likelihoods(x[draws])
+            log_odds = np.expand_dims(other.log_odds(x[draws]), -1)
+            found[:, draws] = other.log_mixture(x[draws], spike, slab), expit(slab - spike + log_odds)
+
+        other.over_draws(work, len(x))
+        return found
+
+    def seen_without_each(self, x, rows) -> tuple[np.ndarray, np.ndarray]:
+        """The same (2, S, V) without one of some students, for each kind of them; and the kind of each.
+
+        Students of one kind are alike in everything. Where the others have no spread, NaN: there is no posterior.
+        """
+        cells, design = self.cells(rows), self.design
+        columns = np.column_stack([design.X, design.W, design.Z, design.S])[rows]
+        cell = np.unique(columns, axis=0, return_inverse=True)[1].ravel()
+        kinds, kind = np.unique(np.column_stack([cell, design.y[rows]]), axis=0, return_inverse=True)
+        parts = blocks(len(kinds), max(_CELLS // len(cells.n), 1))
+        parts = [without_each(cells, kinds[part, 0].astype(int), kinds[part, 1]) for part in parts]
+        found = np.concatenate([self.seen(x, part) for part in parts], axis=-1)
+        ordered = np.sort(design.y[rows])
+        if len(rows) > 2:
+            low = np.where(kinds[:, 1] == ordered[0], ordered[1], ordered[0])
+            high = np.where(kinds[:, 1] == ordered[-1], ordered[-2], ordered[-1])
+            found[..., high - low <= _ROUNDING * np.abs(ordered).max()] = np.nan
+        return found, kind.ravel()
+
+    def reweighted(self, given: Given, log_p, inclusion) -> tuple[float, float, float]:
+        """PIP, its error and k-hat from draws given other students, whose log p and P(delta = 1) these are (S,)."""
+        weighted, before = weigh(given.x, log_p - given.log_p), given.inclusion.mean()
+        weights = np.exp(weighted.log_weights)
+        pip = weights @ inclusion
+        # The same draws before and after: what they err in alike is not in the change.
+        change = weights * (inclusion - pip) - (given.inclusion - before) / len(weights)
+        mcse = np.sqrt(change @ change / self.share + given.pip_mcse**2)
+        return float(np.clip(given.pip + pip - before, 0.0, 1.0)), float(mcse), weighted.pareto_k
+
+    def without_each(self, given: Given) -> pd.DataFrame:
+        """PIP, error and k-hat without each single student, by refits where the weights are not to be trusted."""
+        (log_p, inclusion), kind = self.seen_without_each(given.x, self.rows)
+        found = []
+        for at in range(log_p.shape[1]):
+            known = not np.isnan(log_p[0, at])
+            pip, mcse, pareto_k = self.reweighted(given, log_p[:, at], inclusion[:, at]) if known else [np.nan] * 3
+            again = self.refits and pareto_k > GOOD_PARETO_K
+            if again:
+                anew = self.anew(np.delete(self.rows, np.flatnonzero(kind == at)[0]), len(given.x))
+                pip, mcse, pareto_k = anew.pip, anew.pip_mcse, anew.pareto_k
+            found.append((pip, mcse, pareto_k, again))
+        table = pd.DataFrame(found, columns=["pip", "pip_mcse", "pareto_k", "refitted"])
+        return table.iloc[kind].reset_index(drop=True)
+
+    def anew(self, rows, draws: int) -> Given:
+        """Draws of the same model with the same priors, in which the school has some of its students only."""
+        old, here = self.posterior.cells, self.cells(rows) if len(rows) else None
+        parts = [[part[old.school != self.at] for part in old]]
+        parts += [] if here is None else [here._replace(school=np.full(len(here.n), self.at))]
+        cells = Cells(*map(np.concatenate, zip(*parts, strict=True)))
+        cells = Cells(*(part[np.argsort(cells.school, kind="stable")] for part in cells))
+        other = self.posterior.of_cells(cells._replace(school=np.unique(cells.school, return_inverse=True)[1]))
+        rng = np.random.default_rng(0)
+        proposal = adapt(other, rng).in_whole_draws(draws)
+        x = proposal.sample(draws, rng)
+        weighted = weigh(x, other.log_density(x) - proposal.log_density(x))
+        log_p, inclusion = self.seen(x, here)[..., 0]
+        weights, kept = np.exp(weighted.log_weights), resample(weighted, draws, rng)
+        pip = weights @ inclusion
+        mcse = np.sqrt(weights**2 @ (inclusion - pip) ** 2)
+        return Given(x[kept], log_p[kept], inclusion[kept], pip, mcse, weighted.pareto_k)
+
+    def lowest(self, given: Given, rows) -> np.ndarray:
+        """The PIP without each of some students (n,), roughly."""
+        few = evenly_spaced(len(given.x), min(_FEW, len(given.x)))
+        (log_p, inclusion), kind = self.seen_without_each(given.x[few], rows)
+        return (softmax(log_p - given.log_p[few, None], axis=0) * inclusion).sum(axis=0)[kind]
+
+    def carriers(self, given: Given, without: np.ndarray, threshold: float, most: int) -> tuple[np.ndarray, float]:
+        """Which student is taken away first, second, ... (n,), NaN for the others; and how many until the flag is gone.
+
+        `without` are the PIPs without each single one. NaN for how many: the flag does not go away, or nobody knows.
+        """
+        order, places, pip = np.full(len(self.rows), np.nan), np.arange(len(self.rows)), given.pip
+        for number in range(1, most + 1):
+            if pip < threshold or len(places) == 1:
+                break
+            without = without if number == 1 else self.lowest(given, self.rows[places])
+            if np.isnan(without).all():
+                break
+            out = np.nanargmin(without)
+            left = np.delete(places, out)
+            pip, _, pareto_k = self.reweighted(given, *self.seen(given.x, self.cells(self.rows[left]))[..., 0])
+            if pareto_k > GOOD_PARETO_K and self.refits:
+                given = self.anew(self.rows[left], len(given.x))
+                pip, pareto_k = given.pip, given.pareto_k
+            if pareto_k > GOOD_PARETO_K:
+                return order, np.nan
+            order[places[out]], places = number, left
+        return order, np.nanmax(order, initial=0) if pip < threshold else np.nan
