@@ -19,7 +19,7 @@ from .style import listed
 # Columns of the tables, and what stands in them.
 _FLAGGED = {
     "members": "{n}",
-    "PIP": "{pip:.3f} ± {error:.3f}",
+    "PIP": "{pip:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:.3f}",
     "Bayes factor": "{factor}",
     "SD": "{sd:.2f}",
     "95 % interval": "{sd_lower:.2f} to {sd_upper:.2f}",
@@ -115,7 +115,7 @@ def _carriers(one: pd.DataFrame) -> str:
     enough, gone = one["students_to_unflag"].iloc[0], one[one["removal"].notna()].sort_values("removal")
     if pd.isna(enough):
         return f"more than {_MOST}" if len(gone) == _MOST else "not known"
-    return f"{enough}: {listed(gone['row'])}" if enough else "no flag"
+    return f"{enough}: row {listed(gone['row'])}" if enough else "no flag"
 
 
 def _counted(rows: pd.DataFrame) -> str:

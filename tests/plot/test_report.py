@@ -98,7 +98,7 @@ def test_students_who_carry_a_flag(few, few_fit, by_summaries, tmp_path):
         assert row["PIP without one member"] == f"{one['pip'].min():.2f}"
         gone = one[one["removal"].notna()].sort_values("removal")["row"]
         said, carried = row["members that carry the flag"], one["students_to_unflag"].iloc[0]
-        assert said == ("more than 10" if pd.isna(carried) else f"{carried}: {', '.join(map(str, gone))}")
+        assert said == ("more than 10" if pd.isna(carried) else f"{carried}: row {', '.join(map(str, gone))}")
 
 
 def test_a_ceiling_is_asked_about(tmp_path):
