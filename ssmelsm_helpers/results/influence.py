@@ -76,7 +76,7 @@ def influence(
     it: exact, by Pareto-smoothed weights, for the same priors. In each draw P(delta_j = 1) is then known exactly. The
     change of the PIP is added to the fit's own, so that little Monte Carlo error is left where little changes: on the Saeb
     schools some .001, with 1,000 draws. Students are taken away greedily, each time the one whose removal lowers the
-    PIP most: fewer might do where several hide one another, so that the number is an upper bound. Only the school's own
+    PIP most (from the second on by 200 of the draws): fewer might do where several hide one another, so that the number is an upper bound. Only the school's own
     students are taken away: a student far out elsewhere moves its PIP, too, through the hyperparameters. To go without
     students is no analysis of its own; it tells how many a flag rests on.
 
