@@ -8,12 +8,13 @@ import re
 import nbformat
 import pytest
 from book_ext.execution_cache import current_cache
-from book_ext.plain_form import LEAD
+from book_ext.plain_form import ANCHOR, LEAD
 from book_ext.running import NUMBER, is_stub, keep_for_the_book, run
 from book_harness import ROOT
 from terms import EVERYDAY, first_use, glossary_terms
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PAGES = [*CHAPTERS, *sorted((ROOT / "book").glob("*.md"))]
 CHAPTER_LIMIT, CELL_LIMIT, MEMORY_LIMIT = 90, 45, 1500  # seconds, seconds, MB
 SLOWER = 2.5  # than what a chapter says: machines differ, and another worker runs beside
 # Words a minute, of prose with formulas; cells a minute, to be read with their outputs.
@@ -133,6 +134,19 @@ def test_terms_are_those_of_the_glossary(notebook):
     assert {*linked} <= {*glossary_terms().values()}
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"][1:]
     assert [term for term in glossary_terms() if term not in EVERYDAY and first_use(cells, term)] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_to_sections_jump_in_a_live_notebook_and_on_the_page(path):
+    """A live notebook makes a heading's anchor of its text as it is, the page of its lower-case words."""
+    pages = {
+        page: page.read_text("utf8") if page.suffix == ".md" else markdown(nbformat.read(page, 4)) for page in PAGES
+    }
+    for address, fragment in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", pages[path]):
+        target = pages[(path.parent / address).resolve() if address else path]
+        headings = {heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}
+        assert fragment in headings | {*ANCHOR.findall(target)}
+        assert fragment == fragment.lower()
 
 
 def test_numbers_are_tied_by_short_expressions(notebook):

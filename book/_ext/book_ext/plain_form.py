@@ -20,6 +20,8 @@ BOXES = {
 }
 LEAD = re.compile(rf"({'|'.join(BOXES)})\b ?([\d.]*\d)?(:.*)?")
 GUESS = "<details><summary>I have guessed</summary>"
+# A live notebook keeps capitals and commas in a heading's own anchor; what links to it needs this one before it.
+ANCHOR = re.compile(r'<a id="([a-z\d-]+)"></a>')
 _CAPTION = re.compile(r"Figure \d+\.\d+\.")
 
 
@@ -30,9 +32,11 @@ def shape_page(app, doctree) -> None:
     for paragraph in doctree.findall(nodes.paragraph):
         if _CAPTION.fullmatch(_lead(paragraph)):
             paragraph["classes"].append("chart-caption")
-    for fold in list(doctree.findall(nodes.raw)):
-        if fold.astext().startswith(GUESS):
-            _fold_outputs(fold)
+    for raw in list(doctree.findall(nodes.raw)):
+        if raw.astext().startswith(GUESS):
+            _fold_outputs(raw)
+        elif ANCHOR.fullmatch(raw.astext().strip()):
+            raw.parent.remove(raw)  # a heading's anchor has that form on the page
 
 
 def _lead(paragraph) -> str:
