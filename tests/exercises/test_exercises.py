@@ -39,13 +39,15 @@ NUMBERS = {
             0.73: "largest SD",
             0.567: "both ends",
             0.183: "larger schools",
+            0.868: "ddof=1",
         },
     ),
     "ex-02-alike": (0.4, {0.5: "one step too far", 0.3: "not yet more", 9: "number of schools"}),
     "ex-02-pooled": (0.5, {0.4: "below 1.2", 0.6: "first time", 0.96: "would report", 0.1: "start as equals"}),
     "ex-02-public": (
         1.496,
-        {0.4: "is its exponential", 1.031: "hour", 2.238: "variance", 0.668: "other way round", 0.96: "location"},
+        {0.4: "is its exponential", 1.031: "hour", 2.238: "variance", 0.668: "other way round", 0.96: "location"}
+        | {0.496: "more than 1"},
     ),
     "ex-02-left": (
         0.3057,
@@ -402,6 +404,14 @@ def test_other_numbers_get_a_place_to_look_whichever_side_they_are_on(ask, value
     ]
     assert {one.message for one in sides} == {f"Not yet. {entry['look']}"}
     assert not any(one.correct for one in sides)
+
+
+def test_shares_in_per_cent_are_told_from_wrong_ones(ask):
+    for id, answer in {"ex-01-forty": 28, "ex-03-strong": "65.7", "ex-00-slab": np.array([91.0])}.items():
+        assert not ask(id, answer).correct
+        assert "per cent" in ask(id, answer).message
+    for id, answer in {"ex-01-forty": 30, "ex-00-draws": 1e6}.items():
+        assert "per cent" not in ask(id, answer).message
 
 
 @pytest.mark.parametrize("id", WORDS)
