@@ -60,6 +60,12 @@ def test_internal_links_lead_somewhere(html):
     assert broken == []
 
 
+def test_no_anchor_is_there_twice(html):
+    for path, soup in html.items():
+        ids = [element["id"] for element in soup.find_all(id=True)]
+        assert len(ids) == len({*ids}), path.name
+
+
 def test_pages_load_nothing_from_elsewhere(html):
     loading = ("script", "link", "img", "iframe", "source", "video", "audio")
     loaded = [(path.name, address) for path, element, address in links(html) if element.name in loading]

@@ -23,6 +23,11 @@ RAW_MARKS = """() => [...document.querySelectorAll(".jp-RenderedMarkdown")].map(
   copy.querySelectorAll("pre, code, mjx-container, .MathJax").forEach(node => node.remove());
   return copy.textContent;
 }).join("\\n").match(/\\{[a-z]+[:}].{0,20}|:::|\\$\\$?|\\*\\*|\\]\\(|<!--|<\\/?details|&\\w+;/g) || []"""
+AT_THE_TOP = """words => {
+  const open = window.jupyterapp.shell.currentWidget.node;
+  const heading = [...open.querySelectorAll("h2")].find(one => one.textContent.startsWith(words));
+  return heading && Math.abs(heading.getBoundingClientRect().top - open.getBoundingClientRect().top) < 100;
+}"""
 EXPLORER = ".jp-OutputArea-output:has(.explorer-sentence)"
 
 
@@ -30,7 +35,8 @@ EXPLORER = ".jp-OutputArea-output:has(.explorer-sentence)"
 def address(tmp_path_factory):
     """A server over a copy of the chapters: nothing here changes the checkout."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    for part in ("notebooks", "book"):
+        shutil.copytree(ROOT / part, folder / part)
     with lab(folder) as found:
         yield found
 
@@ -64,6 +70,18 @@ def test_chapter_is_the_book(name, browser, address):  # noqa: F811
             assert output.locator("svg.marks").count()
             answer_to(page, output, "ArrowRight")
     assert page.external == []
+    page.context.close()
+
+
+def test_links_jump(browser, address):  # noqa: F811
+    page = open_notebook(browser, address, "notebooks/00_the_bayes_you_need.ipynb")
+    page.set_viewport_size({"width": 1300, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    for link, heading in {"#chains": "Chains", "#two-models-one-school": "Two models"}.items():
+        page.locator(f".jp-RenderedMarkdown a[href='{link}']").first.click()
+        page.wait_for_function(AT_THE_TOP, arg=heading, timeout=20_000)
+    page.locator(".jp-RenderedMarkdown a[href*='glossary.md'][href$='#r-hat']").first.click()
+    page.wait_for_function(AT_THE_TOP, arg="R-hat", timeout=20_000)
     page.context.close()
 
 

@@ -29,14 +29,14 @@ def shape_page(app, doctree) -> None:
     """Called by Sphinx with each page that it has read."""
     for quote in list(doctree.findall(nodes.block_quote)):
         _box(quote)
-    for paragraph in doctree.findall(nodes.paragraph):
+    for paragraph in list(doctree.findall(nodes.paragraph)):
         if _CAPTION.fullmatch(_lead(paragraph)):
             paragraph["classes"].append("chart-caption")
-    for raw in list(doctree.findall(nodes.raw)):
-        if raw.astext().startswith(GUESS):
-            _fold_outputs(raw)
-        elif ANCHOR.fullmatch(raw.astext().strip()):
-            raw.parent.remove(raw)  # a heading's anchor has that form on the page
+        elif ANCHOR.fullmatch("".join(part.astext() for part in paragraph.findall(nodes.raw))):
+            paragraph.parent.remove(paragraph)  # on the page the heading's own anchor is the same
+    for fold in list(doctree.findall(nodes.raw)):
+        if fold.astext().startswith(GUESS):
+            _fold_outputs(fold)
 
 
 def _lead(paragraph) -> str:
