@@ -84,8 +84,6 @@ def check(id: str, answer, fit: xr.DataTree | None = None, before: xr.DataTree |
         # With the numbers of some fits a mistake leads to the right answer, and is none.
         if mistake is True or (_same(value, mistake, within) and not _same(right, mistake, 2 * within)):
             return Feedback(False, reason.format_map(names))
-    if isinstance(right, Real) and 0 < right < 1 and _same(value, 100 * right, 100 * within):
-        return Feedback(False, "Is that in per cent? Write it as a share of 1, or in quotes with its %.")
     return Feedback(False, f"Not yet. {entry['look']}")
 
 
