@@ -156,8 +156,8 @@ NUMBERS = {
     ),
     "ex-11-uniform": (99, {1: "are outside", 95: "if the model fits", 0.99: "their share", 0: "are flagged"}),
     "ex-12-students": (
-        40,
-        {39: "still below", 35: "must reach .75", 44: "stays at .75", 45: "smaller than the common"},
+        54,
+        {53: "still below", 35: "must reach .75", 69: "stays at .75", 57: "smaller than the common"},
     ),
     "ex-12-hits": (
         50 * 0.419231,
