@@ -12,11 +12,7 @@ from ..arguments import require, sequence
 from ..results.draws import posterior_of_fit, selected_names
 from . import style
 
-# Okabe and Ito's palette: told apart by colour-blind readers, on white as on black.
-_HUES = ["#D55E00", "#2B8CC4", "#009E73", "#CC79A7", "#8A8A8A"]
-_FITS = list(zip(_HUES, ["triangle-up", "circle", "square", "diamond", "cross"], strict=True))
-# A look for each combination of two effects; the verdicts' triangles are left to directions.
-_EFFECTS = [(style.GREY, "circle"), ("#00876C", "square"), ("#B0568C", "triangle-right"), ("#9C6A00", "cross")]
+_HEIGHT = 400  # of a square with labels and arrows
 
 
 def _pips(fits: dict[str, xr.DataTree], threshold: float, fewest: int, most: int) -> dict[str, pd.DataFrame]:
@@ -36,9 +32,9 @@ def _beyond(rows: pd.DataFrame, threshold: float) -> list[str]:
     return [style.listed(rows.loc[who, "label"]) for who in (at_x & at_y, at_x & ~at_y, ~at_x & at_y)]
 
 
-def _square(rows: pd.DataFrame, threshold: float | str, groups: list[str], titles: list[str], **look) -> alt.Chart:
+def _square(rows: pd.DataFrame, threshold: float | str, groups: list[str], titles: list[str]) -> alt.Chart:
     """Two PIPs per school on two axes, and its group: beyond the threshold on neither, the first, the second, on both."""
-    look["scale"] = alt.Scale(domain=[0, 1])
+    look = {"scale": alt.Scale(domain=[0, 1]), "axis": alt.Axis(tickCount=10, format=".1f")}
     x, y = alt.X("x:Q", title=titles[0], **look), alt.Y("y:Q", title=titles[1], **look)
     group = f"{json.dumps(groups)}[(datum.x >= {threshold}) + 2 * (datum.y >= {threshold})]"
     return alt.Chart(rows).encode(x, y).transform_calculate(group=group)
@@ -81,16 +77,17 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
         f"threshold {threshold:g} as a line on both axes. Their correlation is {rows['x'].corr(rows['y']):.2f}. "
         f"Flagged in both: {both}. Only in {one}: {only_one}. Only in {two}: {only_two}."
     )
+    rows = style.with_room(rows, rows["x"], rows["y"], order=rows[["x", "y"]].max(axis=1))
+    description += style.without_label(rows[rows[["x", "y"]].max(axis=1) >= threshold])
     groups = ["in neither", f"only in {one}", f"only in {two}", "flagged in both"]
     base = _square(rows, threshold, groups, [f"PIP, {one}", f"PIP, {two}"])
-    diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=style.GREY, opacity=0.5, aria=False)
-    looks = [(style.GREY, "diamond"), (style.COLOURS[1], "circle"), (style.COLOURS[2], "square"), style.LOOKS[0]]
+    diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=style.GREY, aria=False)
     tooltip = style.tooltip({"label": "school", "n": "students"}, {"x": one, "y": two})
     return style.chart(
         description,
         *style.dashed_lines(base, "xy", threshold),
         diagonal.encode(base.encoding.x, base.encoding.y),
-        style.points(base, *style.by_group("group:N", groups, looks), tooltip=tooltip),
+        style.points(base, *style.by_group("group:N", groups, style.GROUPS[:4]), tooltip=tooltip),
         style.labels(base, f"datum.group != '{groups[0]}'"),
     )
 
@@ -138,7 +135,7 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     rows["place"] = np.tile(wide[names[0]].rank(method="first"), len(names)) + apart
     x = alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8))
     base = alt.Chart(rows).encode(x, style.PIP)
-    colour, shape = style.by_group("fit:N", names, _FITS[: len(names)])
+    colour, shape = style.by_group("fit:N", names, style.GROUPS[: len(names)])
     tooltip = style.tooltip({"label": "school", "fit": "fit"}, {"pip": "PIP"})
     return style.chart(
         description,
@@ -205,11 +202,13 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
         f"{rows['y'].median():.2f} over all schools."
     )
     groups = ["neither", f"{first} only", f"{second} only", "both"]
-    titles, axis = [f"PIP of {effect}" for effect in chosen], alt.Axis(tickCount=10, format=".1f")
+    highest = rows[["x", "y"]].max(axis=1)
+    rows = style.with_room(rows, rows["x"], rows["y"], highest, texts=rows["label"] + " ▲ ▼", height=_HEIGHT)
+    description += style.without_label(rows[highest >= threshold])
     arrows = [f"(datum.{axis} >= threshold ? ' ' + datum.{axis}_arrow : '')" for axis in "xy"]
-    base = _square(rows, "threshold", groups, titles, axis=axis)
+    base = _square(rows, "threshold", groups, [f"PIP of {effect}" for effect in chosen])
     base = base.transform_calculate(marked=f"datum.label + {' + '.join(arrows)}")
-    colour, shape = style.by_group("group:N", groups, _EFFECTS)
+    colour, shape = style.by_group("group:N", groups, style.GROUPS[:4])
     tooltip = style.tooltip({"label": "school", "n": "students"}, numbers)
     return style.chart(
         description,
@@ -217,6 +216,6 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
         style.bars(base, "x", "x_low", "x_high", colour),
         style.bars(base, "y", "y_low", "y_high", colour),
         style.points(base, colour, shape, tooltip=tooltip, size=75),
-        style.labels(base, "datum.group != 'neither'", "marked:N", align="right", dx=-6, dy=-9),
-        height=400,
+        style.labels(base, "datum.group != 'neither'", "marked:N"),
+        height=_HEIGHT,
     ).add_params(style.threshold_slider(threshold))

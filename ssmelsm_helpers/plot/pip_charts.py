@@ -8,6 +8,7 @@ import xarray as xr
 from ..results.pips import VERDICTS
 from ..spec.inclusion import Inclusion
 from . import style
+from .room import shares
 
 _COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.LOOKS)
 
@@ -28,23 +29,25 @@ def with_verdict(chart: alt.Chart) -> alt.Chart:
     return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
 
 
-def _points(fit: xr.DataTree, base: alt.Chart, colour: alt.Color, **mark) -> alt.Chart:
+def _points(fit: xr.DataTree, base: alt.Chart) -> alt.Chart:
     words = {"label": str(fit.attrs.get("school", "school")), "n": "n", "verdict": "verdict"}
     numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
     tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
-    return style.points(base, colour, _SHAPE, tooltip=tooltip, **mark)
+    return style.points(base, _COLOUR, _SHAPE, tooltip=tooltip)
 
 
 def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
     more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
+    across = shares(table[x.shorthand.removesuffix(":Q")])
+    table = style.with_room(table, across, table["pip"], order=table["pip"])
     base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
     return style.chart(
         f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
-        f"close to call: {unresolved}.",
+        f"close to call: {unresolved}.{style.without_label(table[table['verdict'] != VERDICTS[3]])}",
         *style.dashed_lines(base, "y"),
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
-        _points(fit, base, _COLOUR),
+        _points(fit, base),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
     ).add_params(style.threshold_slider(threshold))
 
@@ -128,14 +131,14 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
 
 
 def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
-    """Mean outcome against PIP, coloured by SD ratio: is consistency a matter of level?
+    """PIP against the mean outcome: is consistency a matter of level?
 
     Parameters
     ----------
     fit : xarray.DataTree
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
-        Schools at or above it are labelled.
+        Where the slider starts.
     units : str, default "schools"
         What the groups are, in the plural: "clinics", "patients".
 
@@ -159,14 +162,9 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     means = table.loc[table["pip"] >= threshold, "mean"]
     who = "None has" if means.empty else f"With means from {means.min():.2f} to {means.max():.2f}, {len(means)} have"
     description = (
-        f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal), coloured by the ratio of "
-        f"the SD to the common SD. {who} a PIP of {threshold:g} or more; the correlation of mean and SD over all {units} is "
+        f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal). {who} a PIP of "
+        f"{threshold:g} or more; the correlation of mean and SD over all {units} is "
         f"{np.corrcoef(table['mean'], table['sd'])[0, 1]:.2f}."
     )
-    ratio = alt.Color("sd_ratio:Q", title="SD ratio").scale(type="log", scheme="blueorange", domainMid=1)
-    ratio = ratio.legend(orient="top", format=".2f", gradientLength=160)
     x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
-    base = alt.Chart(table).encode(x, style.PIP)
-    # Points have an edge, because a ratio near one is nearly white.
-    points = _points(fit, base, ratio, size=70, opacity=0.7, stroke="#6E6E6E", strokeWidth=1)
-    return style.chart(description, points, style.labels(base, alt.datum.pip >= threshold))
+    return _points_at_pip(fit, table, threshold, x, description)

@@ -56,10 +56,10 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
     dots = pd.DataFrame({"school": np.array(labels)[by_school.ngroup()], "score": table[outcome].round(3)})
     y = alt.Y("school:N", sort=labels, title="School")
     look = {"title": "Score", "scale": alt.Scale(zero=False)}
-    points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.45, color=style.GREY, yOffset=14, aria=False)
+    points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.85, color=style.GREY, yOffset=14, aria=False)
     base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y, tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
-    rule = style.bars(base, "x", "low", "high", strokeWidth=7, opacity=1, color=style.COLOURS[1], yOffset=-8)
-    tick = base.mark_tick(thickness=3, size=30, color=style.COLOURS[0], yOffset=-8, aria=False)
+    rule = style.bars(base, "x", "low", "high", strokeWidth=7, color=style.GREEN, yOffset=-8)
+    tick = base.mark_tick(thickness=3, size=30, opacity=1, color=style.PINK, yOffset=-8, aria=False)
     points = points.encode(alt.X("score:Q", **look), y)
     return style.chart(description, points, rule, tick, height=90 * len(found))
 
@@ -112,11 +112,11 @@ def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12)
     side = alt.XOffset("side:N", sort=["common", "own"])
     colour, shape = style.by_group("world:N", _WORLDS, [style.LOOKS[at] for at in (3, 0, 1)])
     score = alt.Y("score:Q", title="Score", scale=alt.Scale(zero=False))
-    dots = alt.Chart(students).mark_circle(size=14, opacity=0.35, aria=False).encode(x, score, side, colour)
+    dots = alt.Chart(students).mark_circle(size=14, opacity=0.85, aria=False).encode(x, score, side, colour)
     base = alt.Chart(bars).encode(x, alt.Y("mean:Q", title="Score"), side, colour)
     numbers = {name: name for name in ("planted_sd", "observed_sd", "mean")}
     tooltip = style.tooltip({"label": "school", "world": "world"}, numbers)
-    rules = style.bars(base, "y", "low", "high", strokeWidth=3, opacity=1)
+    rules = style.bars(base, "y", "low", "high", strokeWidth=6)
     return style.chart(description, dots, rules, style.points(base, shape, tooltip=tooltip, size=70, opacity=1))
 
 

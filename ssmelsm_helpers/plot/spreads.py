@@ -61,7 +61,8 @@ def school_sds(schools: pd.DataFrame, *, level: float = 0.95, units: str = "scho
     band = pd.DataFrame({"n": sizes, "low": low, "high": high})
     x = alt.X("n:Q", title="Number of students" if units == "schools" else "n", scale=alt.Scale(type="log", nice=False))
     sd = {"title": f"Observed SD within {units}", "scale": alt.Scale(zero=True)}
-    area = alt.Chart(band).mark_area(opacity=0.18, color=style.GREY, aria=False)
+    # Its edge is what counts, and has to be seen.
+    area = alt.Chart(band).mark_area(fillOpacity=0.18, stroke=style.GREY, color=style.GREY, aria=False)
     base = alt.Chart(rows).encode(x, alt.Y("sd:Q", **sd))
     colour, shape = style.by_group("position:N", POSITIONS, [style.LOOKS[at] for at in (0, 1, 3)])
     words = {"label": table.index.name or "label", "n": "n", "position": "position"}
@@ -88,8 +89,8 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     Returns
     -------
     altair.LayerChart
-        Per school: the slab's mean and central 95 % interval of exp(t), more opaque the higher the PIP, and
-        a ring at 1 whose area is the spike's mass, 1 - PIP.
+        Per school: the slab's mean and central 95 % interval of exp(t), and a ring at 1 whose area is the spike's
+        mass, 1 - PIP.
 
     Raises
     ------
@@ -123,13 +124,12 @@ def caterpillar(fit: xr.DataTree, *, schools: int = 30, units: str = "schools") 
     colour, shape = (alt.condition("datum.ratio >= 1", *map(alt.value, look)) for look in looks)
     x = alt.X("ratio:Q", title="SD ratio, given the slab (95 % interval)").scale(type="log", nice=False, padding=10)
     y = alt.Y("label:N", sort=rows["label"].tolist(), title=units.capitalize())
-    # The PIP is the opacity.
-    base = alt.Chart(rows).encode(x, y, alt.Opacity("pip:Q", scale=None), color=colour)
+    base = alt.Chart(rows).encode(x, y, color=colour)
     bars = style.bars(base, "x", "lower", "upper", strokeWidth=2.5)
-    means = base.mark_point(filled=True, size=55, aria=False).encode(shape=shape, tooltip=tooltip)
+    means = base.mark_point(filled=True, size=90, opacity=1, aria=False).encode(shape=shape, tooltip=tooltip)
     legend = alt.Legend(orient="bottom", values=[0.05, 0.2, 0.5], format=".2f")
     area = alt.Size("spike:Q", scale=alt.Scale(domain=[0, 1], range=[0, 600]), title="Spike (1 - PIP)", legend=legend)
-    rings = alt.Chart(rows).mark_point(shape="circle", color=style.GREY, strokeWidth=1.5, aria=False)
+    rings = alt.Chart(rows).mark_point(shape="circle", color=style.GREY, strokeWidth=1.5, opacity=1, aria=False)
     rings = rings.encode(alt.XDatum(1), y, area, tooltip=tooltip)
     return style.chart(description, bars, rings, means, height=15 * len(rows))
 
@@ -187,7 +187,8 @@ def spike_and_bump(fit: xr.DataTree, schools: Sequence) -> alt.Chart:
     return chart.mark_bar(aria=False).encode(
         alt.X("low:Q", bin="binned", title="t (log-SD units)", scale=alt.Scale(nice=False)),
         alt.X2("high"),
-        alt.Y("share:Q", title="Draws", axis=alt.Axis(format="%", tickCount=4)),
-        alt.Color("part:N", legend=style.LEGEND).scale(domain=["spike", "slab"], range=[style.GREY, style.COLOURS[1]]),
+        alt.Y("share:Q", title="Draws", axis=alt.Axis(format="%", tickCount=4), stack=None),
+        alt.Y2Datum(0),
+        alt.Color("part:N", legend=style.LEGEND).scale(domain=["spike", "slab"], range=[style.GREY, style.GREEN]),
         alt.Row("school:N", sort=[f"School {label}" for label in draws], title=None),
     )

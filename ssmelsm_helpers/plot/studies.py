@@ -57,9 +57,10 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
     )
     x = alt.X("rank:Q", title="rank", scale=alt.Scale(domain=[0, KEPT + 1]))
     base = alt.Chart(pd.concat(parts, ignore_index=True)).encode(x, alt.Y("count:Q", title="data sets"))
+    bars = base.mark_bar(color=style.GREEN, aria=False, size=7).encode(alt.Y2Datum(0))
     line = base.mark_line(color=style.GREY, strokeDash=[4, 3], aria=False)
     limits = [line.encode(alt.Y(f"{name}:Q")) for name in ("low", "high")]
-    panels = alt.layer(base.mark_bar(color=style.COLOURS[1], aria=False, size=7), *limits, width=160, height=110)
+    panels = alt.layer(bars, *limits, width=160, height=110)
     row = alt.Row("study:N", title=None, sort=list(tables))
     column = alt.Column("quantity:N", title=None, sort=list(quantities))
     return panels.facet(row=row, column=column, description=description)
@@ -110,7 +111,8 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
     numbers = {"tpr": "found", "fpr": "false flags", "tau_t": "tau_t learned"}
     tooltip = style.tooltip({"label": "deviations", "n_students": "students"}, numbers)
     base = alt.Chart(rows).encode(x, y, alt.Detail("size:Q"), tooltip=tooltip)
-    lines = base.mark_line(color=style.COLOURS[1], point={"color": style.COLOURS[1], "size": 50}, aria=False)
+    lines = base.mark_line(color=style.GREEN, point={"color": style.GREEN, "size": 50}, aria=False)
     # Each line's name stands at its end: no colour has to be told from another.
-    names = style.labels(base, f"datum.n_students == {sizes[-1]}", align="left", dx=8, dy=0)
+    ends = base.transform_filter(f"datum.n_students == {sizes[-1]}")
+    names = ends.mark_text(align="left", dx=8, fontSize=11, aria=False).encode(text="label:N")
     return style.chart(description, lines, names)

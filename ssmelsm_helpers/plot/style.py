@@ -11,14 +11,24 @@ from ..data.labels import texts
 from ..results.draws import posterior_of_fit, selected_names
 from ..results.pips import pip_table
 from .rendering import enable_renderer
+from .room import room_for_labels
 
 enable_renderer()
 
-# Vermillion and blue keep apart for colour-blind readers, on white as on black; the shapes say the same.
-COLOURS = ["#D55E00", "#2B8CC4", "#9A6FB0", "#8A8A8A"]
+# One palette for all charts, with one meaning each. Colour-blind readers tell the directions apart; a shape, a dash or a
+# place says the same. Marks have a contrast of 3 to white and to the dark page, also a little transparent; words have none of
+# these colours, but the page's.
+MORE = "#D55E00"  # more variable than what is common
+LESS = "#2684BA"  # less variable
+OPEN = "#9468AC"  # too close to call
+GREY = "#7A7A7A"  # what others are compared with: not flagged, the common SD, the spike, a threshold
+GREEN = "#008568"  # what a chart is about, where it has no direction: the slab, a posterior, a first group
+PINK = "#B65A92"  # a second such thing: what the students say, one school, a second group
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
-GREY = COLOURS[3]
-LOOKS = list(zip(COLOURS, SHAPES, strict=True))
+LOOKS = list(zip([MORE, LESS, OPEN, GREY], SHAPES, strict=True))
+# Groups without a direction: a third and a fourth colour are used for nothing else.
+GROUPS = [(GREY, "circle"), (GREEN, "square"), (PINK, "triangle-right"), ("#A26F00", "cross")]
+GROUPS += [("#6D7F1E", "triangle-left")]
 WIDTH, HEIGHT = 600, 320  # in a notebook; the built book fits charts to its page
 DASHED = {"strokeDash": [6, 4], "color": GREY, "aria": False}  # lines at a threshold
 LEGEND = alt.Legend(orient="bottom", title=None, columns=2)
@@ -60,6 +70,12 @@ def pip_rows(fit: xr.DataTree, **options) -> pd.DataFrame:
     return table.assign(label=texts(table.index), pip_low=low, pip_high=high)
 
 
+def with_room(rows: pd.DataFrame, x, y, order, texts=None, height: int = HEIGHT) -> pd.DataFrame:
+    """Rows with the places of their labels, from shares of the chart's width and height."""
+    texts = rows["label"] if texts is None else texts
+    return rows.join(room_for_labels(texts, x, y, order, width=WIDTH, height=height).set_axis(rows.index))
+
+
 def threshold_slider(threshold: float) -> alt.Parameter:
     """The parameter `threshold`, bound to a slider."""
     slider = alt.binding_range(min=min(0.5, threshold), max=0.99, step=0.01, name="PIP threshold ")
@@ -78,16 +94,22 @@ def points(base: alt.Chart, *encodings, tooltip: list[alt.Tooltip], **mark) -> a
     return base.mark_point(**look | mark).encode(*encodings, tooltip=tooltip)
 
 
-def labels(base: alt.Chart, where: str, text: str = "label:N", **mark) -> alt.Chart:
-    """A text above each point that a Vega expression picks."""
-    look = {"dy": -11, "fontSize": 11, "aria": False}
-    return base.transform_filter(where).mark_text(**look | mark).encode(text=text)
+def labels(base: alt.Chart, where: str, text: str = "label:N", place: str = "label") -> alt.Chart:
+    """A text beside each point that a Vega expression picks, where `room_for_labels` found room for it."""
+    dx, dy = (alt.expr(f"datum.{place}_{way}") for way in ("dx", "dy"))
+    picked = base.transform_filter(f"({where}) && isValid(datum.{place}_dx)")
+    return picked.mark_text(dx=dx, dy=dy, baseline="middle", fontSize=11, aria=False).encode(text=text)
+
+
+def without_label(shown: pd.DataFrame, *places: str) -> str:
+    """How many rows that are to be shown have no label, as a sentence after others."""
+    counts = [int(shown[f"{place}_dx"].isna().sum()) for place in places or ["label"]]
+    return f" Without a label, for want of room: {' / '.join(map(str, counts))}." if any(counts) else ""
 
 
 def bars(base: alt.Chart, axis: str, low: str, high: str, *encodings, **mark) -> alt.Chart:
     """A bar per row along the x or the y axis, from one column to another."""
-    look = {"opacity": 0.6, "aria": False} | mark
-    return base.mark_rule(**look).encode(*encodings, **_instead(base, axis, low), **{f"{axis}2": high})
+    return base.mark_rule(aria=False, **mark).encode(*encodings, **_instead(base, axis, low), **{f"{axis}2": high})
 
 
 def dashed_lines(base: alt.Chart, axes: str, at: float | str = "threshold") -> list[alt.Chart]:
