@@ -15,8 +15,6 @@
     return bundle;
   }
 
-  window.loadBookVega = loadBundle;
-
   /* Names for sliders and menus; no roles for Vega's unnamed groups; sideways scrolling by keyboard. */
   function makeAccessible(figure) {
     for (const bind of figure.querySelectorAll(".vega-bind")) {
@@ -68,9 +66,15 @@
     }
     await drawAt(0.5);
     const views = 2 * (full - width());  // the rest are axes and titles, which keep their room
-    if (views > 0) await drawAt(Math.max(0.2, 1 - (full - room) / views));
+    const factor = 1 - (full - room) / views;
+    if (views > 0) await drawAt(Math.max(0.2, factor));
+    // Other labels on narrow axes may take a little more room.
+    const over = width() - room;
+    if (views > 0 && over > 0) await drawAt(Math.max(0.2, factor - (over + 1) / views));
     return result;
   }
+
+  window.drawBookChart = drawFitted;
 
   async function draw(figure) {
     if (figure.dataset.state) return;

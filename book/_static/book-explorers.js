@@ -9,7 +9,6 @@
     const sentence = figure.querySelector(".explorer-sentence");
     const controls = [...figure.querySelectorAll("[data-control]")];
     try {
-      const embed = await window.loadBookVega();
       const book = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       const counts = controls.map(c => (c.tagName === "SELECT" ? c.options.length : Number(c.max) + 1));
       const first = controls.map(c => c.value);
@@ -28,7 +27,7 @@
         control.parentElement.querySelector(".explorer-value").textContent = text;
       };
 
-      const charts = await ssmelsmExplorer.open(place, sentence, book.spec, embed);
+      const charts = await ssmelsmExplorer.open(place, sentence, book.spec, window.drawBookChart);
       figure.view = charts.view;  // a handle for tests and for curious readers
       await charts.show(current());
       for (const control of controls) {
@@ -37,6 +36,7 @@
       figure.querySelector(".explorer-controls button").addEventListener("click", () => {
         controls.forEach((control, at) => { control.value = first[at]; name(control); });
         charts.show(current());
+        charts.clear();
       });
       const fit = () => {
         if (place.scrollWidth > place.clientWidth) { place.tabIndex = 0; place.setAttribute("role", "region"); place.setAttribute("aria-label", "Charts, to be scrolled sideways"); }

@@ -35,9 +35,33 @@ var ssmelsmExplorer = (function () {
     return ` Last change: ${came.join(", ") || "none"} came, ${went.join(", ") || "none"} went.`;
   }
 
+  /* A brush along one axis asks where it stands now when the axis gets other numbers, also while there is no brush. */
+  function guardBrushes(group) {
+    for (const { on } of group.signals || [])
+      for (const handler of on || [])
+        if (/_scale_trigger$/.test(handler.events.signal)) {
+          const range = handler.update.match(/, (\w+)\[0\]/)[1];
+          handler.update = `isArray(${range}) ? ${handler.update} : [0, 0]`;
+        }
+    (group.marks || []).forEach(guardBrushes);
+    return group;
+  }
+
   async function open(place, words, spec, embed) {
-    const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config };
+    const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config, patch: guardBrushes };
     const { view } = await embed(place, spec, options);
+    const picture = place.querySelector("svg");
+    const brushes = (spec.params || []).filter(param => param.select).map(param => param.name);
+    /* Takes brushes away, all but one. */
+    function clear(kept) {
+      for (const name of brushes) if (name !== kept) picture.dispatchEvent(new MouseEvent(`clear_${name}`));
+    }
+    for (const name of brushes)
+      view.addSignalListener(name, (_name, drawn) => { if (Object.keys(drawn).length) view.runAfter(() => clear(name)); });
+    /* A finger that scrolls leaves none. */
+    picture.addEventListener("pointercancel", () => clear());
+    /* Where all of it is seen, a finger that moves sideways draws a brush; up and down it scrolls the page. */
+    if (brushes.length && place.scrollWidth <= place.clientWidth + 1) picture.style.touchAction = "pan-y";
     let waiting = null, busy = null, marked = null, change = "";
 
     function describe(update) {
@@ -76,7 +100,7 @@ var ssmelsmExplorer = (function () {
     }
 
     new MutationObserver(() => dropEmptyRoles(place)).observe(place, { childList: true, subtree: true });
-    return { view, show };
+    return { view, show, clear };
   }
 
   /* anywidget's entry: the kernel sends updates, and when it is gone the reader is told so. */
@@ -99,6 +123,7 @@ var ssmelsmExplorer = (function () {
     el.charts = charts;
     await charts.show(model.get("update"));
     model.on("change:update", () => charts.show(model.get("update")));
+    model.on("msg:custom", () => charts.clear());
     return () => charts.view.finalize();
   }
 

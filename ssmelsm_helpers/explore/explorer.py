@@ -17,7 +17,7 @@ THRESHOLD = 0.75
 PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
 LEGEND_BELOW = alt.Legend(orient="bottom", title=None)
 # Of words that say what each part is: line, area, dashes.
-LEGEND_ABOVE = alt.Legend(orient="top", title=None, symbolType="square", symbolOpacity=1, labelLimit=0)
+LEGEND_ABOVE = alt.Legend(orient="top", title=None, columns=1, symbolType="square", symbolOpacity=1, labelLimit=0)
 
 
 class Control(NamedTuple):

@@ -55,6 +55,7 @@ def live_widget(explorer) -> widgets.VBox:
     def reset(_button):
         for name, start in explorer.settings.items():
             controls[name].value = start
+        charts.send("reset")
 
     for control in controls.values():
         control.observe(answer, names="value")

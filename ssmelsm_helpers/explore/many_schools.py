@@ -8,9 +8,9 @@ import pandas as pd
 
 from ..fitting.fit import fit_schools
 from ..model.simulate import simulate_schools
-from ..plot.style import COLOURS, GREY, LOOKS, SHAPES, by_group, tooltip
+from ..plot.style import GREY, GROUPS, LOOKS, PINK, by_group, points, tooltip
 from ..results.pips import pip_table
-from .explorer import PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
+from .explorer import PIP, THRESHOLD, Control, Explorer, View, chart_of, evenly, threshold_line
 
 _FOLLOWED = 120  # schools of the construction explorer
 _PLACES = ("after L", "before L")
@@ -21,6 +21,7 @@ _PANELS = {  # a step's data set: title, axes, and how far these reach
     "in_force": ("4. in force: with delta", "u", "t in force", 1.2),
 }
 _SCHOOLS, _STUDENTS = 12, 20  # of the MELSM explorer
+_SDS = ("common SD", "own SD, larger", "own SD, smaller")
 _OUTCOMES = ("hit", "missed", "false flag", "rightly left alone")
 
 
@@ -79,16 +80,16 @@ def construction_view(rho: float, pi: float, indicator: str, school: int, tau_u:
 
 def construction_charts() -> alt.ConcatChart:
     """Four panels, the followed school large in each."""
-    colour, shape = by_group("state:N", ["slab", "spike"], [LOOKS[0], LOOKS[3]])
+    colour, shape = by_group("state:N", ["slab", "spike"], [GROUPS[1], GROUPS[0]])
     panels = []
     for name, (title, first, second, limit) in _PANELS.items():
         scale = alt.Scale(domain=[-limit, limit])
         base = chart_of(name).encode(alt.X("x:Q", scale=scale, title=first), alt.Y("y:Q", scale=scale, title=second))
-        points = base.mark_point(filled=True, size=28, opacity=0.55, clip=True, aria=False).encode(colour, shape)
+        cloud = base.mark_point(filled=True, size=28, opacity=0.85, clip=True, aria=False).encode(colour, shape)
         one = base.transform_filter("datum.school == followed")
-        ring = one.mark_point(size=220, strokeWidth=2.5, color=COLOURS[2], filled=False, aria=False)
+        ring = one.mark_point(size=220, strokeWidth=2.5, color=PINK, filled=False, opacity=1, aria=False)
         label = one.mark_text(dy=-14, fontSize=12, fontWeight="bold", aria=False).encode(text="school:N")
-        panels.append(alt.layer(points, ring, label).properties(width=250, height=200, title=title))
+        panels.append(alt.layer(cloud, ring, label).properties(width=250, height=200, title=title))
     return alt.concat(*panels, columns=2)
 
 
@@ -128,7 +129,9 @@ def melsm_view(tau_t: float, tau_u: float, eta: float, gamma: float) -> View:
     mean = gamma + tau_u * z[0]
     scores = mean[:, None] + sd[:, None] * noise
     common = np.sqrt(scores.var(axis=1, ddof=1).mean())
-    schools = pd.DataFrame({"school": np.arange(1, _SCHOOLS + 1), "mean": mean, "sd": sd, "larger": sd >= common})
+    # Who varies more is told by the SD at t = 0; a multilevel model's SD lies above it where schools differ.
+    own = np.select([np.isclose(sd, np.exp(eta)), sd > np.exp(eta)], _SDS[:2], _SDS[2])
+    schools = pd.DataFrame({"school": np.arange(1, _SCHOOLS + 1), "mean": mean, "sd": sd, "own": own})
     schools = schools.assign(low=mean - sd, high=mean + sd, common_low=mean - common, common_high=mean + common)
     students = pd.DataFrame({"school": schools["school"].repeat(_STUDENTS), "score": scores.ravel()})
     sentence = (
@@ -143,22 +146,18 @@ def melsm_view(tau_t: float, tau_u: float, eta: float, gamma: float) -> View:
 def melsm_charts() -> alt.LayerChart:
     """Students as dots, the own SD as a thick bar, the common SD as a thin one beside it."""
     x = alt.X("school:O", title="School, in the order of its own SD", axis=alt.Axis(labelAngle=0))
-    words = ["common SD", "own SD, larger", "own SD, smaller"]
-    own, common = (by_word(alt.Color, field, words, [GREY, *COLOURS[:2]]) for field in ("own", "common"))
-    shape = by_word(alt.Shape, "own", words, [SHAPES[3], *SHAPES[:2]])
+    own, shape = by_group("own:N", _SDS, [LOOKS[at] for at in (3, 0, 1)])
     score = {"title": "Score", "scale": alt.Scale(domain=[-4, 4])}
-    calculated = {"own": f"datum.larger ? '{words[1]}' : '{words[2]}'", "common": f"'{words[0]}'"}
-    schools = chart_of("schools").transform_calculate(**calculated)
-
-    dots = chart_of("students").mark_point(filled=True, size=14, opacity=0.5, color=GREY, clip=True, aria=False)
-    thin = schools.mark_rule(strokeWidth=2, xOffset=14, clip=True, aria=False)
+    schools = chart_of("schools")
+    dots = chart_of("students").mark_point(filled=True, size=14, opacity=0.85, color=GREY, clip=True, aria=False)
+    thin = schools.mark_rule(strokeWidth=2, xOffset=14, color=GREY, clip=True, aria=False)
     thick = schools.mark_rule(strokeWidth=5, xOffset=8, clip=True, aria=False)
-    points = schools.mark_point(filled=True, size=70, xOffset=8, aria=False)
+    means = schools.mark_point(filled=True, size=70, xOffset=8, opacity=1, aria=False)
     layers = alt.layer(
         dots.encode(alt.Y("score:Q", **score)),
-        thin.encode(alt.Y("common_low:Q", **score), alt.Y2("common_high"), common),
+        thin.encode(alt.Y("common_low:Q", **score), alt.Y2("common_high")),
         thick.encode(alt.Y("low:Q", **score), alt.Y2("high"), own),
-        points.encode(alt.Y("mean:Q", **score), own, shape),
+        means.encode(alt.Y("mean:Q", **score), own, shape),
     )
     return layers.encode(x).properties(width=600, height=300)
 
@@ -210,9 +209,7 @@ def power_charts() -> alt.LayerChart:
     """PIP against the true SD ratio, by what became of the school."""
     scale, axis = alt.Scale(type="log", domain=[0.2, 5], clamp=True), alt.Axis(values=[0.25, 0.5, 1, 2, 4])
     ratio = alt.X("ratio:Q", title="True SD ratio (1: does not deviate)", scale=scale, axis=axis)
-    looks = [("#009E73", "circle"), LOOKS[2], (COLOURS[0], "cross"), (GREY, "square")]
-    colour, shape = by_group("outcome:N", _OUTCOMES, looks)
+    colour, shape = by_group("outcome:N", _OUTCOMES, [*GROUPS[1:4], GROUPS[0]])
     touched = tooltip({"label": "school"}, {"pip": "PIP"})
-    points = chart_of("schools").mark_point(filled=True, size=60, opacity=0.8, aria=False)
-    points = points.encode(ratio, PIP, colour, shape, tooltip=touched)
-    return alt.layer(threshold_line(), points).properties(width=600, height=300)
+    marks = points(chart_of("schools"), ratio, PIP, colour, shape, tooltip=touched)
+    return alt.layer(threshold_line(), marks).properties(width=600, height=300)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..data.labels import place_of, texts
 from ..fitting.tree import design_from
-from ..plot.style import COLOURS, GREY, tooltip
+from ..plot.style import GREEN, GREY, LESS, MORE, PINK, points, tooltip
 from ..results.evidence import school_evidence
 from ..results.influence import influence
 from ..results.pips import pip_table
@@ -50,7 +50,7 @@ def spike_slab() -> Explorer:
 
 
 def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
-    """Likelihood and slab over t, the PIP over the SD ratio, what the threshold asks for over n."""
+    """Likelihood and prior over t, the PIP over the SD ratio, what the threshold asks for over n."""
     known = {"tau_t": tau_t, "inclusion_prior": pi}
     here = school_evidence(n, sd=sd_ratio, **known)
     t = np.linspace(-0.9, 0.9, 91)
@@ -66,7 +66,8 @@ def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
     asked = asked[np.isfinite(asked["ratio"])]
     data = {
         "likelihood": pd.DataFrame({"t": t, "height": np.exp(log_likelihood - log_likelihood.max())}),
-        "slab": pd.DataFrame({"t": t, "height": np.exp(-0.5 * (t / tau_t) ** 2)}),
+        "slab": pd.DataFrame({"t": t, "height": pi * np.exp(-0.5 * (t / tau_t) ** 2)}),
+        "spike": pd.DataFrame({"t": [0], "height": [1 - pi]}),
         "curve": pd.DataFrame({"ratio": _RATIOS[::4], "pip": school_evidence(n, sd=_RATIOS[::4], **known).inclusion}),
         "asked": asked,
         "here": pd.DataFrame({"n": [n], "ratio": [sd_ratio], "pip": [float(here.inclusion)]}),
@@ -93,13 +94,13 @@ def spike_slab_charts() -> alt.VConcatChart:
     """Three panels; the school is the same point in the lower two."""
     t = alt.X("t:Q", title="t, the school's deviation on the log-SD scale", scale=alt.Scale(domain=[-0.9, 0.9]))
     height = alt.Y("height:Q", title="Relative height", scale=alt.Scale(domain=[0, 1]))
-    said, spike, slab = words = ["line: what the students say", "bar: the spike, t = 0", "area: the slab"]
-    colour = by_word(alt.Color, "what", words, [COLOURS[0], GREY, COLOURS[1]], LEGEND_ABOVE)
-    at_zero = alt.Chart(pd.DataFrame({"t": [0], "height": [1]}))
+    said, spike, slab = words = ["line: what students say", "bar: the spike, 1 - pi high", "area: the slab, pi high"]
+    colour = by_word(alt.Color, "what", words, [PINK, GREY, GREEN], LEGEND_ABOVE)
+    to_zero = alt.Y2Datum(0)
     top = alt.layer(
-        chart_of("slab").mark_area(opacity=0.3, aria=False).transform_calculate(what=f"'{slab}'"),
-        at_zero.mark_bar(size=4, aria=False).transform_calculate(what=f"'{spike}'"),
-        chart_of("likelihood").mark_line(strokeWidth=2.5, aria=False).transform_calculate(what=f"'{said}'"),
+        _part("slab", slab).mark_area(fillOpacity=0.3, stroke=GREEN, aria=False).encode(to_zero),
+        _part("spike", spike).mark_bar(size=4, aria=False).encode(to_zero),
+        _part("likelihood", said).mark_line(strokeWidth=2.5, aria=False),
     ).encode(t, height, colour)
 
     ratio = {"scale": alt.Scale(type="log", domain=[0.4, 2.5]), "axis": alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])}
@@ -108,10 +109,18 @@ def spike_slab_charts() -> alt.VConcatChart:
     sizes = {"scale": alt.Scale(type="log", domain=[4, 600]), "axis": alt.Axis(values=[5, 20, 71, 300])}
     n, y = alt.X("n:Q", title="Students n", **sizes), alt.Y("ratio:Q", title="SD ratio that .75 asks for", **ratio)
     dash = by_word(alt.StrokeDash, "side", _SIDES, [[1, 0], [5, 4]])
-    lines = chart_of("asked").mark_line(color=COLOURS[1], point=alt.OverlayMarkDef(color=COLOURS[1]), aria=False)
-    right = alt.layer(lines.encode(n, y, dash), _here(120).encode(n, y))
+    side = by_word(alt.Color, "side", _SIDES, [MORE, LESS])
+    lines = chart_of("asked").mark_line(point=True, aria=False)
+    right = alt.layer(lines.encode(n, y, dash, side), _here(120).encode(n, y))
     below = alt.hconcat(*(panel.properties(width=265, height=200) for panel in (left, right)))
-    return alt.vconcat(top.properties(width=600, height=170), below)
+    return alt.vconcat(top.properties(width=600, height=170), below).resolve_scale(
+        color="independent", strokeDash="independent"
+    )
+
+
+def _part(name: str, what: str) -> alt.Chart:
+    """A chart of one of the view's data sets, and what it is in the legend."""
+    return chart_of(name).transform_calculate(what=f"'{what}'")
 
 
 def _curve(name: str, x: alt.X, colour: str, size: int = 120) -> alt.LayerChart:
@@ -121,7 +130,7 @@ def _curve(name: str, x: alt.X, colour: str, size: int = 120) -> alt.LayerChart:
 
 
 def _here(size: int) -> alt.Chart:
-    return chart_of("here").mark_point(size=size, filled=True, color=COLOURS[0], aria=False)
+    return chart_of("here").mark_point(size=size, filled=True, color=PINK, opacity=0.85, aria=False)
 
 
 def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = None) -> Explorer:
@@ -223,7 +232,7 @@ def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> V
 def card_charts() -> alt.LayerChart:
     """The PIP against the number of students, mean and SD staying as they are."""
     n = alt.X("n:Q", title="Students, with the same mean and SD", scale=alt.Scale(type="log", nice=False))
-    return _curve("students", n, COLOURS[1], size=140).properties(width=600, height=240)
+    return _curve("students", n, GREEN, size=140).properties(width=600, height=240)
 
 
 def view_with_students(view, each, school: str) -> View:
@@ -241,7 +250,5 @@ def charts_with_students() -> alt.VConcatChart:
         "outcome:Q", title="A student's outcome, and the PIP without this student", scale=alt.Scale(zero=False)
     )
     told = tooltip({"row": "row"}, {"outcome": "outcome", "pip": "PIP without"})
-    strip = (
-        chart_of("each").mark_point(size=25, filled=True, color=COLOURS[0], aria=False).encode(score, PIP, tooltip=told)
-    )
+    strip = points(chart_of("each"), score, PIP, tooltip=told, size=25, color=GREEN)
     return alt.vconcat(card_charts(), alt.layer(threshold_line(), strip).properties(width=600, height=140))

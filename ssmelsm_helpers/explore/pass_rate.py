@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..plot.style import COLOURS, GREY
+from ..plot.style import GREEN, GREY, PINK
 from .explorer import LEGEND_ABOVE, Control, Explorer, View, by_word, chart_of, evenly
 
 _RATES = np.linspace(0.001, 0.999, 999)
@@ -66,16 +66,16 @@ def grid_charts() -> alt.LayerChart:
     height = alt.Y(
         "height:Q", title="Relative height", scale=alt.Scale(domain=[-0.08, 1]), axis=alt.Axis(values=[0, 1])
     )
-    colour = by_word(alt.Color, "part", _PARTS.values(), [GREY, COLOURS[1], COLOURS[0]], LEGEND_ABOVE)
+    colour = by_word(alt.Color, "part", _PARTS.values(), [GREY, PINK, GREEN], LEGEND_ABOVE)
     prior, likelihood, posterior = (
         chart_of(name).transform_calculate(part=f"'{words}'").encode(rate, height, colour)
         for name, words in _PARTS.items()
     )
     below = chart_of("interval").encode(y=alt.datum(-0.05))
     return alt.layer(
-        posterior.mark_area(opacity=0.4, aria=False),
+        posterior.mark_area(fillOpacity=0.4, stroke=GREEN, aria=False).encode(alt.Y2Datum(0)),
         prior.mark_line(strokeDash=[5, 4], strokeWidth=2.5, aria=False),
         likelihood.mark_line(strokeWidth=2.5, aria=False),
-        below.mark_rule(color=COLOURS[0], strokeWidth=3, aria=False).encode(x="low:Q", x2="high:Q"),
-        below.mark_point(color=COLOURS[0], filled=True, size=80, aria=False).encode(x="mean:Q"),
+        below.mark_rule(color=GREEN, strokeWidth=3, aria=False).encode(x="low:Q", x2="high:Q"),
+        below.mark_point(color=GREEN, filled=True, size=80, opacity=1, aria=False).encode(x="mean:Q"),
     ).properties(width=600, height=260)

@@ -10,7 +10,8 @@ import xarray as xr
 
 from ..data.labels import texts
 from ..fitting.weights import GOOD_PARETO_K
-from ..plot.style import DASHED, LOOKS, by_group, error_ends, listed, tooltip
+from ..plot.room import room_for_labels, shares
+from ..plot.style import DASHED, GREY, LOOKS, bars, by_group, error_ends, labels, listed, points, tooltip, without_label
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table
 from .explorer import PIP, Control, Explorer, View, as_sent, chart_of, evenly
@@ -21,6 +22,7 @@ _RULES = {
     "false flags": "an expected share of false flags of at most {share:.3g} %",
 }
 _GROUPS = ("more variable", "less variable", "not flagged")
+_PANELS, _HEIGHT = {"position": 600, "sd": 265, "mean": 265}, 220  # what is on the x axis, and how wide
 # In the static page, closer together around .75.
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, *evenly(0.72, 0.78, 0.01), 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
 
@@ -64,19 +66,28 @@ def threshold(fit: xr.DataTree) -> Explorer:
         Control("rule", "Rule", rules, "PIP", static=rules),
         Control("pi", "Prior probability pi", tuple(sorted(fine)), own, static=tuple(sorted(coarse))),
     ]
-    table_at = lru_cache(maxsize=64)(partial(reweighted_table, fit))
-    return Explorer("Threshold explorer", controls, partial(threshold_view, table_at), threshold_charts)
+    at = lru_cache(maxsize=64)(lambda pi: schools_at(reweighted_table(fit, pi), pi))
+    return Explorer("Threshold explorer", controls, partial(threshold_view, at), threshold_charts)
 
 
-def threshold_view(table_at: Callable[[float], PriorTable], threshold: float, rule: str, pi: float) -> View:
-    """Everything on screen, from the PIPs at one pi."""
-    found = table_at(pi)
+def schools_at(found: PriorTable, pi: float) -> tuple[PriorTable, pd.DataFrame]:
+    """PIPs at one pi, and with them what is drawn of every school whatever the rule."""
     schools = found.table.drop(columns="pip_mcse")
     schools["label"] = texts(schools.index)
     schools["position"] = range(1, len(schools) + 1)
     schools["pip_low"], schools["pip_high"] = error_ends(found.table)
     schools["larger"] = schools["sd_ratio"] >= 1
     schools["bayes_factor"] = bayes_factor(schools["pip"], inclusion_prior=pi)
+    for name, width in _PANELS.items():
+        across, pip = shares(schools[name]), schools["pip"]
+        room = room_for_labels(schools["label"], across, pip, order=pip, width=width, height=_HEIGHT)
+        schools[[f"{name}_dx", f"{name}_dy"]] = room.to_numpy()
+    return found, schools
+
+
+def threshold_view(at: Callable[[float], tuple], threshold: float, rule: str, pi: float) -> View:
+    """Everything on screen, from the PIPs at one pi."""
+    found, schools = at(pi)
     # The rule is applied to what the browser gets, so that picture and sentence flag the same schools.
     sent, share, odds = schools["pip"].map(as_sent), 1 - threshold, threshold / (1 - threshold)
     limit = odds * pi / (1 - pi)
@@ -95,34 +106,37 @@ def threshold_view(table_at: Callable[[float], PriorTable], threshold: float, ru
     sentence = (
         f"Rule: {_RULES[rule].format(threshold=threshold, odds=odds, share=100 * share)}. Flagged: {len(flagged)} of "
         f"{len(schools)} schools (more variable: {more}; less variable: {less}). Expected false flags among them: "
-        f"{(1 - flagged['pip']).sum():.1f}. Prior probability pi = {pi:g} ({how})."
+        f"{(1 - flagged['pip']).sum():.1f}. Prior probability pi = {pi:g} ({how}).{without_label(flagged, *_PANELS)}"
     )
     return View({"schools": schools}, {"cutoff": cutoff}, sentence, tuple(flagged["label"]))
 
 
 def threshold_charts() -> alt.VConcatChart:
     """PIPs in the order of the data; the V; PIP against the mean. A brush in one highlights in all."""
-    # One brush per panel: a school is seen when it is in all that are drawn.
-    brushes = [alt.selection_interval(name=f"brush_{name}") for name in ("order", "sd", "mean")]
+    # It goes across, so that a finger can draw it; `explorer.js` lets only the newest stay.
+    look = {"encodings": ["x"], "mark": alt.BrushConfig(fill=GREY, fillOpacity=0.25, stroke=GREY)}
+    named = [(f"brush_{name}", f"dblclick, clear_brush_{name}") for name in _PANELS]
+    brushes = [alt.selection_interval(name=name, clear=clear, **look) for name, clear in named]
+    first, second, third = brushes
     group = "datum.pip < cutoff ? 'not flagged' : datum.larger ? 'more variable' : 'less variable'"
-    base = chart_of("schools").transform_calculate(group=group)
+    base = chart_of("schools").transform_calculate(group=group).encode(PIP)
     colour, shape = by_group("group:N", _GROUPS, [*LOOKS[:2], LOOKS[3]])
-    seen = alt.condition(brushes[0] & brushes[1] & brushes[2], alt.value(0.9), alt.value(0.12))
+    seen = alt.condition(first & second & third, alt.value(0.9), alt.value(0.12))
     numbers = {"pip": "PIP", "bayes_factor": "Bayes factor", "sd": "SD", "mean": "mean"}
     touched = tooltip({"label": "school", "n": "students"}, numbers)
-    points = base.mark_point(filled=True, size=45, aria=False).encode(PIP, colour, shape, opacity=seen, tooltip=touched)
-    labels = base.transform_filter("datum.pip >= cutoff").mark_text(dy=-9, fontSize=10, aria=False)
-    labels = labels.encode(PIP, text="label:N", opacity=seen)
-    bars = base.mark_rule(aria=False, opacity=0.4).encode(alt.Y("pip_low:Q", title="PIP"), alt.Y2("pip_high"), colour)
+    marks = points(base, colour, shape, tooltip=touched, size=45).encode(opacity=seen)
+    errors = bars(base, "y", "pip_low", "pip_high", colour).encode(opacity=seen)
     line = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="cutoff").transform_filter("datum.at <= 1")
     line = line.mark_rule(**DASHED).encode(alt.Y("at:Q", title="PIP"))
 
-    def panel(brush, width: int, x: alt.X, *below: alt.Chart) -> alt.LayerChart:
-        layers = [*below, points.add_params(brush), labels]
-        return alt.layer(line, *(layer.encode(x) for layer in layers)).properties(width=width, height=220)
+    def panel(brush, name: str, x: alt.X, *below: alt.Chart) -> alt.LayerChart:
+        names = labels(base, "datum.pip >= cutoff", place=name).encode(opacity=seen)
+        layers = [*below, marks.add_params(brush), names]
+        return alt.layer(line, *(layer.encode(x) for layer in layers)).properties(width=_PANELS[name], height=_HEIGHT)
 
     position = alt.X("position:Q", title="School, in the order of the data", scale=alt.Scale(nice=False, padding=8))
     sd = alt.X("sd:Q", title="Within-school SD", scale=alt.Scale(zero=False, padding=10))
     mean = alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=10))
-    below = alt.hconcat(panel(brushes[1], 265, sd), panel(brushes[2], 265, mean))
-    return alt.vconcat(panel(brushes[0], 600, position, bars), below)
+    return alt.vconcat(
+        panel(first, "position", position, errors), alt.hconcat(panel(second, "sd", sd), panel(third, "mean", mean))
+    )

@@ -263,6 +263,20 @@ def test_prior_students_count_like_students():
         assert f"peak at {peak}," in sentence
 
 
+def test_schools_that_are_alike_look_alike():
+    for eta in (-0.75, -0.25):
+        assert set(sm.explore.melsm().view(tau_t=0.0, eta=eta).data["schools"]["own"]) == {"common SD"}
+    schools = sm.explore.melsm().view(tau_t=0.3, eta=-0.25).data["schools"]
+    assert ((schools["own"] == "own SD, larger") == (schools["sd"] > np.exp(-0.25))).all()
+
+
+def test_pi_moves_the_prior():
+    """The bar is as high as the spike's weight, the area as the slab's."""
+    data = sm.explore.spike_slab().view(pi=0.9).data
+    assert data["spike"]["height"].tolist() == pytest.approx([0.1])
+    assert data["slab"]["height"].max() == pytest.approx(0.9)
+
+
 def test_what_the_threshold_asks_for_reaches_it():
     explorer = sm.explore.spike_slab()
     asked = explorer.view(tau_t=0.2).data["asked"]
