@@ -4,6 +4,7 @@ from . import study as study
 from .data.chance import compare_with_chance as compare_with_chance
 from .data.chance import pooled_sd as pooled_sd
 from .data.examples import load_example as load_example
+from .data.inspection import inspect as inspect
 from .data.saeb import load_saeb as load_saeb
 from .data.saeb import load_saeb_schools as load_saeb_schools
 from .data.schools import students_from_summary as students_from_summary

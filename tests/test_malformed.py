@@ -87,7 +87,7 @@ STUDENTS = {
     "one school": (students(school="a"), "schools must hold at least two schools; found 1."),
     "single students": (
         students(school=list("abcdef")),
-        "every school has a single student: there is no within-school spread to model.",
+        "every school has a single student: there is no within-school spread to model, or the column is one of students.",
     ),
     "complex numbers": (students(score=1j), "outcome='score' must be numeric; found"),
     "lists as labels": (
@@ -128,7 +128,10 @@ STUDENTS_WITH_SES = {
         "location needs the column 'school', which data lacks; its columns are ['score', 'ses'].",
     ),
     "no outcome": (students().drop(columns="score"), "location needs the column 'score', which data lacks"),
-    "text": (students(score=list("123456")), "outcome='score' must be numeric; found String."),
+    "text": (
+        students(score=list("abcdef")),
+        "outcome='score' must be numeric; found String, such as 'a' in 1 row, 'b'",
+    ),
     "booleans": (students(score=[True, False] * 3), "outcome='score' must be numeric; found Boolean."),
     "missing covariate": (
         students(ses=[0.1, np.nan, 0.3, 0.0, np.nan, 1.0]),
@@ -171,7 +174,7 @@ STUDENTS_WITH_SES = {
     ),
     "single students": (
         students(school=list("abcdef")),
-        "every school has a single student: there is no within-school spread to model.",
+        "every school has a single student: there is no within-school spread to model, or the column is one of students.",
     ),
     "constant in schools": (
         students(score=[1.0, 1, 2, 2, 3, 3]),
@@ -336,7 +339,7 @@ SCHOOLS = {
     "one school": (schools().iloc[:1], "schools must hold at least two schools; found 1."),
     "single students": (
         schools(n=1, sd=np.nan),
-        "every school has a single student: there is no within-school spread to model.",
+        "every school has a single student: there is no within-school spread to model, or the column is one of students.",
     ),
     "constant": (
         schools(sd=[0.0, 0.0, np.nan], mean=1.0),

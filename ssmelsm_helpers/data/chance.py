@@ -8,6 +8,9 @@ from ..arguments import check_numbers, check_probability, is_number, require, wh
 from .schools import check_summary, sum_of_squares
 
 POSITIONS = ("above the band", "below the band", "inside")
+# A school's SD counts as none where it is below this share of the usual one, and below what chance gives to one ordinary
+# school in ten million with so few students: then it comes from the rounding of equal outcomes.
+_SHARE, _CHANCE = 0.005, 1e-7
 
 
 def pooled_sd(schools: pd.DataFrame) -> float:
@@ -113,3 +116,13 @@ def against_chance(table: pd.DataFrame, level: float) -> pd.DataFrame:
     above, below, inside = POSITIONS
     position = np.where(several["sd"] > high, above, np.where(several["sd"] < low, below, inside))
     return several.assign(low=low, high=high, position=position)
+
+
+def without_spread(df, sd) -> np.ndarray:
+    """Which schools have no spread, from degrees of freedom (0: none to be judged by) and SDs."""
+    judged = df > 0
+    positive = sd[judged & (sd > 0)]
+    if not len(positive):
+        return judged & (sd == 0)
+    by_chance = np.sqrt(chi2.ppf(_CHANCE, np.maximum(df, 1)) / np.maximum(df, 1))
+    return judged & (sd <= np.minimum(by_chance, _SHARE) * np.median(positive))

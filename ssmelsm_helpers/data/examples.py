@@ -1,11 +1,12 @@
-"""Three made-up data sets that are not schools, to practise on: nobody's data, and the truth is known."""
+"""Made-up data sets that are not schools, to practise on: nobody's data, and the truth is known."""
 
 from collections import namedtuple
 
 import numpy as np
 import pandas as pd
 
-from ..arguments import check_one_of
+from ..arguments import check_count, check_one_of
+from .messy import messy
 
 # How a data set is made: scores on a standard scale, then the outcome in the units people measure in.
 _Kind = namedtuple("_Kind", "group, groups, sizes, tau_u, tau_t, inclusion, seed, outcome, measured")
@@ -16,32 +17,37 @@ _KINDS = {
 }
 
 
-def load_example(name: str) -> pd.DataFrame:
+def load_example(name: str, *, seed: int = 1) -> pd.DataFrame:
     """Made-up measurements in groups that are not schools.
 
     Parameters
     ----------
-    name : {"patients", "teams", "wards"}
+    name : {"patients", "teams", "wards", "messy"}
         "patients": systolic blood pressure (mmHg) of 60 patients who measure at home. "teams": days until a ticket is
         closed, in 45 teams, on the log scale already (``days`` is log10 days). "wards": minutes of waiting in 30 wards,
-        skewed as such times are, and some are missing.
+        skewed as such times are, and some are missing. "messy": points of students in 24 schools, in a file with faults.
+    seed : int, default 1
+        Which messy file: those of 1 to 5 have one kind of fault each, later ones have two.
 
     Returns
     -------
     pandas.DataFrame
-        One row per measurement: the group's label (text), the outcome, and the day of the study (1 to 90).
+        One row per measurement: the group's label (text), the outcome, and the day of the study (1 to 90). "messy":
+        ``school``, ``student``, ``points``.
 
     Raises
     ------
     ValueError
-        The name is unknown.
+        The name is unknown, or the seed no positive whole number.
 
     Examples
     --------
     >>> load_example("patients").columns.tolist()
     ['patient', 'day', 'systolic']
     """
-    check_one_of("name", name, tuple(_KINDS))
+    check_one_of("name", name, (*_KINDS, "messy"))
+    if name == "messy":
+        return messy(check_count("seed", seed))
     kind = _KINDS[name]
     rng = np.random.default_rng(kind.seed)
     sizes = rng.integers(*kind.sizes, size=kind.groups)

@@ -1,9 +1,12 @@
 """Columns of any data frame as pandas columns of plain kinds: numbers are floats, a text with nothing in it is missing."""
 
+import re
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from decimal import Decimal
+from difflib import get_close_matches
 from numbers import Real
+from pathlib import Path
 
 import narwhals as nw
 import numpy as np
@@ -13,6 +16,8 @@ from ..arguments import counted, listed, shown
 
 # Blanks of all kinds, and what takes no room in print.
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_READERS = {".xlsx": "read_excel", ".xls": "read_excel", ".sav": "read_spss", ".dta": "read_stata"}
+_READERS |= {".parquet": "read_parquet", ".json": "read_json", ".tsv": "read_table"}
 # For rows that cannot be used.
 REMEDY = "; remove them or pass missing='drop'"
 
@@ -25,6 +30,10 @@ def data_frame(data, argument: str = "data") -> nw.DataFrame | nw.LazyFrame:
         found = type(data).__name__
         if hasattr(data, "columns"):
             found += f" whose columns cannot be read: {' '.join(str(error).split()).rstrip(' .')}"
+        elif isinstance(data, str | Path) or hasattr(data, "read"):
+            name = str(data if isinstance(data, str | Path) else getattr(data, "name", "..."))
+            reader = _READERS.get(Path(name).suffix.casefold(), "read_csv")
+            found += f"; read the file first, by pd.{reader}({shown(name)})"
         raise TypeError(f"{argument} must be a data frame (pandas, Polars, ...); found {found}.") from None
 
 
@@ -34,12 +43,23 @@ def require_columns(names: Iterable, wanted: Iterable[tuple[str, Hashable]], arg
     for asker, column in wanted:
         if column not in names:
             raise ValueError(
-                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are {shown(names, 1000)}."
+                f"{asker} needs the column {column!r}, which {argument} lacks; its columns are "
+                f"{shown(names, 1000)}.{_perhaps(column, names)}"
             )
     if len({column for _, column in wanted}) < len(wanted):
         raise ValueError(
             f"{listed([name for name, _ in wanted])} must be different columns; found {column!r} for both."
         )
+
+
+def _perhaps(column, names: list) -> str:
+    """What was perhaps meant by a name that is not there, or done to a file that has one column."""
+    mark = next((mark for mark in ";\t|," if len(names) == 1 and mark in str(names[0])), None)
+    if mark:
+        return f" One column that holds {mark!r}: read the file with sep={mark!r}."
+    plain = {str(name).strip().casefold(): name for name in names}
+    near = get_close_matches(str(column).strip().casefold(), plain, n=3)
+    return f" Perhaps {' or '.join(repr(plain[name]) for name in near)}?" if near else ""
 
 
 def collected(frame) -> nw.DataFrame:
@@ -66,7 +86,7 @@ def table_of(data, wanted: dict[str, str], argument: str = "data", **numeric: st
     for name, column in numeric.items():
         values = numbers(table[column])
         if values is None:
-            raise not_numeric(name, column, schema[column])
+            raise not_numeric(name, column, schema[column], table[column].value_counts())
         table[column] = values
     return table.reset_index(drop=True)
 
@@ -102,9 +122,15 @@ def numbers(column: pd.Series) -> pd.Series | None:
     return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index, name=column.name)
 
 
-def not_numeric(argument: str, column: str, found) -> ValueError:
-    """For a column that holds no numbers, but what was found."""
-    return ValueError(f"{argument}={column!r} must be numeric; found {found}.")
+def not_numeric(argument: str, column: str, found, counts: pd.Series) -> ValueError:
+    """For a column that holds no numbers, but what was found: `counts` of its values."""
+    odd = counts[
+        [isinstance(value, str) and not re.fullmatch(r"\s*[-+]?\d*\.?\d+\s*", value) for value in counts.index]
+    ]
+    first = sorted(zip(-odd.astype(int), odd.index, strict=True))[:3]
+    words = [f"{shown(value, 30)} in {counted(-int(count), 'row')}" for count, value in first]
+    texts = f", such as {', '.join(words)}; sm.inspect says what to do" if words else ""
+    return ValueError(f"{argument}={column!r} must be numeric; found {found}{texts}.")
 
 
 def refuse_missing(frame: pd.DataFrame, bad, what: str, hint: str = "") -> None:

@@ -1,7 +1,7 @@
 """Schools' labels: kept as they came, told apart in print, and named where they look alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from unicodedata import normalize
@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import counted, listed, plain, require, shown, warn
-from .frames import BLANKS, numbers
+from .alike import ONE_LETTER, alike
+from .frames import numbers
 
 _MOST = 5
-_NOTHING = dict.fromkeys(map(ord, BLANKS))
 
 
 def label_index(labels, name: Hashable = None) -> pd.Index:
@@ -58,7 +58,15 @@ def by_label(column: pd.Series, argument: str, name) -> tuple[np.ndarray, pd.Ind
 
 def tell_alike(labels: Sequence, counts: Sequence[int]) -> None:
     """Warn of labels that look alike; `counts` are their students."""
-    _tell("look alike are kept apart", zip(labels, counts, strict=True), bare)
+    labels = [*map(plain, labels)]
+    count = {(type(label), label): n for label, n in zip(labels, counts, strict=True)}
+    whole, told = [], set()
+    for step, group in reversed(alike(labels)):  # a group that grew on the way is told once, when it is whole
+        first = type(group[0]), group[0]
+        if step == ONE_LETTER or first not in told:
+            whole.append(group)
+            told |= {(type(x), x) for x in group} if step != ONE_LETTER else set()
+    _tell("look alike are kept apart", [[(x, count[type(x), x]) for x in group] for group in reversed(whole)])
 
 
 def report_unused(name, column: pd.Series) -> None:
@@ -74,30 +82,16 @@ def _tell_equal(column: pd.Series) -> None:
     one_kind = ("string", "integer", "floating", "boolean", "bytes", "date", "datetime")
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) not in one_kind:
         counts = Counter((type(label), str(label), label) for label in map(plain, column))
-        _tell(
-            "are equal are taken as one", ((label, count) for (*_, label), count in counts.items()), lambda label: label
-        )
+        groups = defaultdict(list)
+        for (*_, label), count in counts.items():
+            groups[label].append((label, count))
+        _tell("are equal are taken as one", [group for group in groups.values() if len(group) > 1])
 
 
-def _tell(what: str, labels: Iterable[tuple], key: Callable) -> None:
-    """Warn of labels, each with its count, that have the same key."""
-    groups = defaultdict(list)
-    for label, count in labels:
-        groups[key(label)].append((label, count))
-    several = [group for group in groups.values() if len(group) > 1]
-    if several:
-        warn(f"school labels that {what}: {_in_words(several)}.", UserWarning)
-
-
-def bare(label):
-    """What is left of a label without blanks, case, type, and the form of its letters.
-
-    >>> bare("Caf\u00e9 1 ") == bare("CAFE\u0301 1"), bare(("a", 1))
-    (True, ('a', '1'))
-    """
-    if isinstance(label, tuple):
-        return tuple(map(bare, label))
-    return normalize("NFKC", str(label).translate(_NOTHING).casefold())
+def _tell(what: str, groups: list[list[tuple]]) -> None:
+    """Warn of groups of labels, each with its count."""
+    if groups:
+        warn(f"school labels that {what}: {_in_words(groups)}.", UserWarning)
 
 
 def _in_words(groups: list[list[tuple]]) -> str:

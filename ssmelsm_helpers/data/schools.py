@@ -49,7 +49,9 @@ def check_summary(schools: pd.DataFrame, school: str | None = None) -> pd.DataFr
 def require_spread(n, mean, sd) -> None:
     """Refuse schools among which no spread can be seen."""
     if (n == 1).all():
-        raise ValueError("every school has a single student: there is no within-school spread to model.")
+        raise ValueError(
+            "every school has a single student: there is no within-school spread to model, or the column is one of students."
+        )
     if np.nansum(sd) == 0:
         same = " and all means are equal" if np.ptp(mean) == 0 else ""
         raise ValueError(f"the outcome is constant within every school{same}: there is no spread to model.")

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import check_one_of, counted
+from .far import tell_far
 from .frames import BLANKS, REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of
 from .labels import by_label, report_unused, tell_alike
 
@@ -40,7 +41,9 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     Warns
     -----
     UserWarning
-        Labels look alike: they differ in nothing but blanks, case, the form of their letters, or their types.
+        Labels look alike: they differ in nothing but blanks, case, accents, leading zeros, types, or one letter of a long
+        word. A score is far from all others: 999 or -99, or a student who makes a school's spread alone. `inspect` looks
+        further.
 
     Notes
     -----
@@ -61,11 +64,12 @@ def summarise_schools(data, *, outcome: str, school: str, missing: str = "raise"
     check_one_of("missing", missing, ("raise", "drop"))
     table = school_table(data, outcome, school, missing)
     tell_alike(table.index, table["n"])
-    return table
+    tell_far(outcome, table)
+    return table[["n", "mean", "sd"]]
 
 
 def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
-    """The summary, without a word on labels that look alike."""
+    """The summary with ``low`` and ``high``, the least and the largest score, and without a word on what looks odd."""
     frame = data_frame(data)
     require_columns(frame.collect_schema().names(), [("outcome", outcome), ("school", school)])
     rows = _usable(_of_plain_kinds(frame, outcome, school), outcome, school, missing)
@@ -80,10 +84,13 @@ def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
         places = sums[_SCHOOL].to_numpy()
     report_unused(school, found)
     table = sums.to_pandas().set_axis(places).sort_index()
-    table = table.astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float})
+    table = table.astype({"n": int, _CENTRE: float, _SCORE: float, _SQUARE: float, "low": float, "high": float})
     n, rounding = table["n"], table[_SCORE] / table["n"]
     sd = np.sqrt((table[_SQUARE] - table[_SCORE] ** 2 / n).clip(lower=0) / (n - 1))
-    return pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd}).set_axis(labels)
+    low, high = table["low"] + table[_CENTRE], table["high"] + table[_CENTRE]
+    return pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd, "low": low, "high": high}).set_axis(
+        labels
+    )
 
 
 def _of_plain_kinds(frame, outcome: str, school: str):
@@ -101,7 +108,9 @@ def _of_plain_kinds(frame, outcome: str, school: str):
         table = table_of(frame, {outcome: "outcome", school: "school"}, outcome=outcome)
         return nw.from_native(table[[school, outcome]].set_axis([_SCHOOL, _SCORE], axis=1))
     if not kinds[0].is_numeric():
-        raise not_numeric("outcome", outcome, kinds[0])
+        texts = frame.group_by(outcome).agg(nw.len().alias(_SQUARE)).sort(_SQUARE, descending=True).head(1000)
+        counts = collected(texts).to_pandas().dropna().set_index(outcome)[_SQUARE]
+        raise not_numeric("outcome", outcome, kinds[0], counts)
     label = nw.col(school)
     if kinds[1] in (nw.String, nw.Categorical, nw.Enum):
         label = nw.when(label.cast(nw.String).str.strip_chars(BLANKS) != "").then(label)
@@ -120,7 +129,11 @@ def _usable(rows, outcome: str, school: str, missing: str):
         f"a missing {school!r}": no_school & score.is_finite(),  # no row is counted twice
     }
     sums = [bad.cast(nw.Int64).sum().alias(str(at)) for at, bad in enumerate(kinds.values())]
-    counts = collected(rows.select(*sums)).row(0)
+    *counts, total = collected(rows.select(*sums, nw.len().alias("total"))).row(0)
+    if total and sum(map(int, filter(None, counts))) == total:
+        raise ValueError(
+            f"data has no row with both a finite {outcome!r} and a {school!r}; found {total:,} rows without."
+        )
     given = rows
     for (what, bad), count in zip(kinds.items(), counts, strict=True):
         if not count:
@@ -139,5 +152,8 @@ def _moments(rows) -> nw.DataFrame:
     centres = rows.group_by(_SCHOOL).agg(score.mean().alias(_CENTRE))
     deviations = rows.join(centres, on=_SCHOOL, how="inner").with_columns(score - nw.col(_CENTRE))
     deviations = deviations.with_columns((score * score).alias(_SQUARE))
-    sums = deviations.group_by(_SCHOOL).agg(nw.len().alias("n"), nw.col(_CENTRE).max(), nw.col(_SCORE, _SQUARE).sum())
+    ends = score.min().alias("low"), score.max().alias("high")
+    sums = deviations.group_by(_SCHOOL).agg(
+        nw.len().alias("n"), nw.col(_CENTRE).max(), nw.col(_SCORE, _SQUARE).sum(), *ends
+    )
     return collected(sums)

@@ -174,7 +174,8 @@ def simulate_outcomes(
     students[formulas.outcome] = _outcome(design, gamma, eta, v, nu, rng)
     truth = pd.DataFrame(v, index=design.labels, columns=list(design.effects))
     truth[[f"delta[{name}]" for name in chosen]] = delta[:, selected]
-    return Simulation(students, school_table(students, formulas.outcome, formulas.school, "raise"), truth)
+    schools = school_table(students, formulas.outcome, formulas.school, "raise")[["n", "mean", "sd"]]
+    return Simulation(students, schools, truth)
 
 
 def _outcome(design: Design, gamma, eta, v, nu, rng) -> np.ndarray:

@@ -1,6 +1,7 @@
 from .comparisons import formulations as formulations
 from .comparisons import pip_comparison as pip_comparison
 from .comparisons import two_effects as two_effects
+from .looks import inspection as inspection
 from .pip_charts import funnel as funnel
 from .pip_charts import outcomes as outcomes
 from .pip_charts import pips as pips

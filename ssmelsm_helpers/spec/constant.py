@@ -7,29 +7,16 @@ school's own columns fit its outcomes exactly, if there are more students than t
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
 from ..arguments import counted, require
+from ..data.chance import without_spread
 from ..data.frames import leave_out
 
-# A school's SD counts as none where it is below this share of the usual one, and below what chance gives to one ordinary
-# school in ten million with so few students: then it comes from the rounding of equal outcomes.
-_SHARE, _CHANCE = 0.005, 1e-7
 _RANK = 1e-9
 _WHY = (
     ". All of a school's outcomes are the same (given its own covariates), or differ by rounding only, and then the SD of "
     "its own that the model gives it has no posterior; leave such schools out, or pass constant='drop'"
 )
-
-
-def without_spread(df, sd) -> np.ndarray:
-    """Which schools have no spread, from degrees of freedom (0: none to be judged by) and SDs."""
-    judged = df > 0
-    positive = sd[judged & (sd > 0)]
-    if not len(positive):
-        return judged & (sd == 0)
-    by_chance = np.sqrt(chi2.ppf(_CHANCE, np.maximum(df, 1)) / np.maximum(df, 1))
-    return judged & (sd <= np.minimum(by_chance, _SHARE) * np.median(positive))
 
 
 def with_spread(argument: str, schools: pd.DataFrame, constant: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import require
+from ..data.far import tell_far
 from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, rows_with, table_of
 from ..data.labels import by_label, report_unused, tell_alike
 from ..data.schools import require_spread
@@ -121,6 +122,8 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     school, labels = by_label(frame[formulas.school], "school", formulas.school)
     require(len(labels) >= 2, f"data must hold at least two schools in {formulas.school!r}", len(labels))
     tell_alike(labels, np.bincount(school))
+    scores = frame[formulas.outcome].groupby(school)
+    tell_far(formulas.outcome, scores.agg(n="size", mean="mean", sd="std", low="min", high="max").set_axis(labels))
     for name in frame:
         report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)
@@ -176,6 +179,8 @@ def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.
     """Rows without missing values and with a finite outcome, and their positions."""
     absent = frame.isna().any(axis=1).to_numpy()
     infinite = np.isinf(frame[outcome].to_numpy()) & ~absent
+    none = missing and len(frame) and (absent | infinite).all()
+    require(not none, f"data must have a row with finite values in {list(frame)}", f"{len(frame)} rows without")
     for what, bad in (
         (f"missing values in {columns_with_gaps(frame)}", absent),
         (f"an infinite {outcome!r}", infinite),

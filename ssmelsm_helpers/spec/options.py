@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..arguments import check_one_of, require
+from ..data.far import tell_far
 from ..data.schools import check_summary
 from ..data.summaries import school_table
 from .constant import with_spread
@@ -55,7 +56,9 @@ class Options:
         of_scale = isinstance(names, list | tuple) and list(names) in (["scale"], ["scale[Intercept]"])
         if formulas.intercept_only and collapsed and of_scale:
             table = school_table(data, formulas.outcome, formulas.school, self.missing)
-            return self.for_schools("data", check_summary(table))
+            model = self.for_schools("data", check_summary(table))
+            tell_far(formulas.outcome, table)
+            return model
         return self.for_design(build_design(formulas, data, missing=self.missing, constant=self.constant))
 
     def for_schools(self, argument: str, table) -> "Model":

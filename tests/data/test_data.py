@@ -301,7 +301,7 @@ def test_many_labels_that_look_alike_are_counted_quickly():
     start = time.perf_counter()
     with pytest.warns(UserWarning, match="look alike") as heard:
         sm.pooled_sd(table)
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 15  # comparing each with each would take minutes
     text = str(heard[0].message)
     assert text.count("'School 00004 ' (3 students)") == 1
     assert text.endswith("; and 49995 more groups.")
@@ -460,7 +460,7 @@ def test_what_is_no_number_gets_one_sentence_whatever_the_model(kind, column):
     data = with_labels("a", "b", "c").head(9).assign(y=NO_NUMBERS[column])
     said = set()
     for formulas in (PLAIN, WITH_X):
-        with pytest.raises(ValueError, match=r"^outcome='y' must be numeric; found [\w\[\]=', ()-]+\.$") as raised:
+        with pytest.raises(ValueError, match=r"^outcome='y' must be numeric; found [\w\[\]=', ();.-]+\.$") as raised:
             sm.fit(*formulas, FRAMES[kind](data), **BRIEF)
         said.add(str(raised.value))
     assert len(said) == 1

@@ -22,7 +22,7 @@ PALETTE = {look[0] for look in [*style.LOOKS, *style.GROUPS]}
 CHARTS = (
     "pips funnel outcomes caterpillar school_sds spike_and_bump pip_comparison formulations two_effects ranks power"
 )
-CHARTS = [*CHARTS.split(), "common_and_own_sd", "few_schools"]
+CHARTS = [*CHARTS.split(), "common_and_own_sd", "few_schools", "inspection"]
 EXPLORERS = ["threshold", "construction", "spike_slab", "melsm", "explore.power", "card", "card with students", "grid"]
 
 
@@ -47,8 +47,9 @@ def specs(importance_fit, saeb_schools) -> dict[str, dict]:
         "power": [sm.study.design_table([20, 80], size=[0.2, 0.5])],
         "common_and_own_sd": [common, own],
         "few_schools": [few],
+        "inspection": [own.students],
     }
-    named = {"few_schools": {"outcome": "score", "school": "school"}}
+    named = {name: {"outcome": "score", "school": "school"} for name in ("few_schools", "inspection")}
     found = {
         name: getattr(sm.plot, name)(*given.get(name, [importance_fit]), **named.get(name, {})).to_dict()
         for name in CHARTS

@@ -597,13 +597,13 @@ REFUSED = [
         "texts or categories in the column 'mix'; found mixed-integer.",
     ),
     ("z + (1 | school)", {"z": 1j}, "texts or categories in the column 'z'; found complex128."),
-    ("1 + (1 | school)", {"score": "high"}, "outcome='score' must be numeric; found String."),
+    ("1 + (1 | school)", {"score": "high"}, "outcome='score' must be numeric; found String, such as 'high' in 60 rows"),
     ("1 + (1 | school)", {"score": STUDENTS["public"]}, "outcome='score' must be numeric; found Boolean."),
     ("1 + (1 | school)", {"school": "a"}, "data must hold at least two schools in 'school'; found 1."),
     (
         "1 + (1 | school)",
         {"school": range(N)},
-        "every school has a single student: there is no within-school spread to model.",
+        "every school has a single student: there is no within-school spread to model, or the column is one of students.",
     ),
     (
         "1 + (1 | school)",

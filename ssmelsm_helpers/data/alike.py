@@ -1,0 +1,93 @@
+"""Labels that look alike: which schools are perhaps one school, and what their labels differ in."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from unicodedata import combining, normalize
+
+from .frames import BLANKS
+
+ONE_LETTER = "one letter"
+# A word of fewer letters is a name of its own even if one letter differs: East and West, Hill and Hall.
+_LONG = 5
+# Labels of more schools are not compared letter by letter: nobody wrote them by hand.
+_MANY = 20_000
+
+
+def _without(characters: str, text: str) -> str:
+    """A text without some characters; between digits, where they tell numbers apart, they become one blank."""
+    text = re.sub(rf"(?<=\d)[{characters}]+(?=\d)", " ", text)
+    return re.sub(rf"(?<!\d)[{characters}]+|[{characters}]+(?!\d)", "", text)
+
+
+def _printed(label) -> str:
+    """1, 1.0 and "1" alike."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _unaccented(text: str) -> str:
+    """Letters without accents."""
+    if text.isascii():
+        return text
+    return "".join(letter for letter in normalize("NFKD", text) if not combining(letter)).replace("ß", "ss")
+
+
+def _transcribed(text: str) -> str:
+    """ü, u and ue alike."""
+    return re.sub("([aou])e", r"\1", _unaccented(text))
+
+
+# What labels may differ in and yet look alike: each step forgets something more of them.
+_LADDER: dict[str, Callable[[str], str]] = {
+    "type": _printed,
+    "blanks": lambda text: _without(BLANKS, text),
+    "case": str.casefold,
+    "form of letters": lambda text: normalize("NFKC", text),
+    "accents": _transcribed,
+    "punctuation": lambda text: _without(r"\W_", text) or text,
+    "leading zeros": lambda text: re.sub(r"(?<![\d ])0+(?=\d)", "", text),
+}
+
+
+def alike(labels: Sequence) -> list[tuple[str, list]]:
+    """Groups of labels that look alike, each with what its parts differ in; a group that grows comes again.
+
+    >>> alike(["001", 1, "1 ", "S\u00fcd", "Sued"])
+    [('blanks', [1, '1 ']), ('accents', ['S\u00fcd', 'Sued']), ('leading zeros', ['001', 1, '1 '])]
+    """
+    if all(isinstance(label, int) for label in labels):  # all of them differ
+        return []
+    groups = {(type(label), label): [label] for label in labels}
+    keys, found = {key: key[1] for key in groups}, []
+    for step, forget in _LADDER.items():
+        merged = defaultdict(list)
+        for key, label in keys.items():
+            shorter = tuple(map(forget, map(_printed, label))) if isinstance(label, tuple) else forget(label)
+            merged[shorter].append(groups[key])
+        found += [(step, [label for part in parts for label in part]) for parts in merged.values() if len(parts) > 1]
+        groups = {key: [label for part in parts for label in part] for key, parts in merged.items()}
+        keys = {key: key for key in groups}
+    labels = [group[0] for group in groups.values()]
+    return found + (_one_letter_apart(labels) if len(labels) <= _MANY else [])
+
+
+def _one_letter_apart(labels: list) -> list[tuple[str, list]]:
+    """Pairs that differ in one letter of one long word: put in, left out, another one, or two that changed places."""
+    texts = {" ".join(re.findall(r"[^\W_]+", _unaccented(x.casefold()))): x for x in labels if isinstance(x, str)}
+    shorter = defaultdict(set)
+    for text in texts:
+        for word in re.finditer(rf"[^\W\d_]{{{_LONG},}}", text):
+            for at in range(word.start() + 1, word.end()):  # few slips are in the first letter
+                shorter[text[:at] + text[at + 1 :]].add(text)
+            shorter[text].add(text)
+    pairs = {pair for group in shorter.values() if len(group) > 1 for pair in combinations(sorted(group), 2)}
+    return [(ONE_LETTER, [texts[one], texts[other]]) for one, other in sorted(filter(_one_edit, pairs))]
+
+
+def _one_edit(pair: tuple[str, str]) -> bool:
+    """Of two texts that share all letters but one of each: whether one edit makes one of the other."""
+    first, second = pair
+    differ = [at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other]
+    swapped = len(differ) == 2 and differ[1] - differ[0] == 1
+    return len(first) != len(second) or len(differ) == 1 or swapped

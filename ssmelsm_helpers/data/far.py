@@ -1,0 +1,71 @@
+"""Scores that are far from all others: codes for missing, and students who make their school's spread alone."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from ..arguments import plain, warn
+from .findings import number, some
+
+# What questionnaires and their programs write where there is no answer.
+CODES = (
+    *(-1.0, -2.0, -7.0, -8.0, -9.0, -66.0, -77.0, -88.0, -99.0, -666.0, -777.0, -888.0, -999.0, -9999.0, -99999.0),
+    *(0.0, 9.0, 88.0, 96.0, 97.0, 98.0, 99.0, 777.0, 888.0, 996.0, 997.0, 998.0, 999.0),
+    *(7777.0, 8888.0, 9998.0, 9999.0, 99999.0, 999999.0),
+)
+
+# Among fewer scores nothing is far from the others.
+_ENOUGH = 30
+
+
+def is_apart(codes: np.ndarray, low: float, high: float, sd: float) -> np.ndarray:
+    """Which codes are far beyond all other scores, or below 0 where nobody else is; 99 may be a score where 999 is none."""
+    margin = np.where((codes >= 0) & (codes < 100), 2 * sd, sd)
+    return (codes < low - margin) | (codes > high + margin) | ((codes < 0) & (low >= 0))
+
+
+def dominated(table: pd.DataFrame) -> dict:
+    """Schools with a score that is too far from the others', by label: the score, and the SD without it over the SD."""
+    n, mean, sd = table["n"].to_numpy(float), table["mean"].to_numpy(float), table["sd"].to_numpy(float)
+    found, total = {}, n.sum()
+    for end in ("low", "high"):
+        score = table[end].to_numpy(float)
+        with np.errstate(all="ignore"):
+            rest_mean = (n * mean - score) / (n - 1)
+            rest = ((n - 1) * sd**2 - (score - mean) * (score - rest_mean)) / (n - 2)
+            rest_sd = np.sqrt(np.clip(rest, 0, None))
+            distance = np.abs(score - rest_mean) / (rest_sd * np.sqrt(1 + 1 / (n - 1)))
+            chance = student_t.sf(distance, n - 2) * 2 * total
+        far = (n > 4) & (rest_sd > 0) & (chance < 1e-4) & (rest_sd < 0.93 * sd)
+        found |= {table.index[at]: (score[at], rest_sd[at] / sd[at]) for at in np.flatnonzero(far)}
+    return found
+
+
+def tell_far(outcome: str, table: pd.DataFrame) -> None:
+    """Warn of codes and of single students that change what a fit says; `table` has n, mean, sd, low and high by school."""
+    if table["n"].sum() < _ENOUGH:
+        return
+    ends = table[["low", "high"]]
+    others = ends.mask(ends.isin(CODES))
+    codes = np.unique(ends.to_numpy()[ends.isin(CODES).to_numpy()])
+    sd = table["sd"].median()
+    # A school's next score is not known here; its mean tells whether the code is far from those beside it, too.
+    beside = ends.where(ends.isin(CODES)).sub(table["mean"], axis=0).abs() > 2.5 * sd
+    codes = np.intersect1d(codes, ends.to_numpy()[beside.to_numpy()])
+    apart = codes[is_apart(codes, others["low"].min(), others["high"].max(), sd)]
+    for code in apart:
+        schools = table.index[(ends == code).any(axis=1)]
+        warn(
+            f"{outcome!r} is {number(code)} in {some(map(plain, schools), 'school')}, far from all other scores: a code for missing? "
+            "Taken as a score it makes these schools look restless and all others calm. sm.inspect finds more.",
+            UserWarning,
+        )
+    far = {label: score for label, (score, _) in dominated(table).items() if score not in apart}
+    if far:
+        words = [f"{plain(label)!r} ({number(score)})" for label, score in far.items()]
+        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        warn(
+            f"one student makes much of the spread of {', '.join(words[:5])}{more}: look at {outcome!r} of that student, or see "
+            "whether a flag holds with Student-t residuals.",
+            UserWarning,
+        )

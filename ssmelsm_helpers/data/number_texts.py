@@ -1,0 +1,130 @@
+"""Numbers that a file holds as texts: which texts are no numbers, and what each kind of them is."""
+
+import re
+from typing import NamedTuple
+
+import narwhals as nw
+import pandas as pd
+
+from .frames import BLANKS, collected, is_blank
+
+# Rust's and DuckDB's regular expressions, too, read these.
+_PLAIN = r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$"
+_NOTHING = {
+    "na",
+    "n/a",
+    "n.a.",
+    "n.a",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "missing",
+    "miss",
+    "unknown",
+    "absent",
+    "abs",
+    "blank",
+    "empty",
+    ".",
+    "-",
+    "--",
+    "—",
+    "–",
+    "?",
+    "x",
+    "#n/a",
+    "#na",
+    "#null!",
+    "#value!",
+    "#div/0!",
+    "k.a.",
+    "ka",
+    "fehlt",
+    "fehlend",
+    "krank",
+    "entschuldigt",
+    "nb",
+    "n.b.",
+    "ausente",
+    "nd",
+    "n.d.",
+    "s/d",
+    "refused",
+} | {"no answer", "not available", "keine angabe", "k. a.", "n. a.", "sem resposta", "did not sit"}
+# What a text that is no number is, tried in this order.
+_KINDS = {
+    "decimal comma": r"[-+−]?\d*,\d+|[-+−]?\d{1,3}(\.\d{3})+,\d+",
+    "thousands mark": r"[-+]?\d{1,3}([,.'’\u00a0\u202f ]\d{3})+([.,]\d+)?",
+    "minus sign that is none": r"[−–]\d+(\.\d+)?",
+    "limit": r"([<>≤≥]=?|ca\.?|about|unter|über|over|under)\s*\d+([.,]\d+)?",
+    "unit": r"[-+]?\d+([.,]\d+)?\s*(%|‰|[^\W\d_]{1,12}\.?)|[€$£]\s*\d+([.,]\d+)?",
+}
+
+
+class TextNumbers(NamedTuple):
+    """A column of numbers that is held as text."""
+
+    name: str
+    counts: pd.DataFrame  #: of the texts that are no numbers: text, count, kind
+    rows: int  #: with a text of any kind
+    marks: tuple[str, str]  #: what stands between thousands, and before decimals
+
+    @classmethod
+    def of(cls, rows, alias: str, name: str, *, always: bool) -> "TextNumbers | None":
+        """What the texts of a column are; None for a column that is no column of numbers."""
+        column = nw.col(alias)
+        odd = rows.filter(~column.str.contains(_PLAIN)).group_by(alias).agg(nw.len().alias("count"))
+        found = collected(odd.filter(~nw.col(alias).is_null())).to_pandas()
+        found = found.rename(columns={alias: "text"}).sort_values(["count", "text"], ascending=[False, True])
+        blank = found["text"].map(is_blank).astype(bool)
+        total = int(collected(rows.select(column.count().alias("n"))).item()) - int(found.loc[blank, "count"].sum())
+        found = found[~blank]
+        found["kind"] = [_kind_of(text.strip(BLANKS)) for text in found["text"]]
+        found = _commas_told_apart(found.reset_index(drop=True))
+        numeric = found["kind"].isin(["decimal comma", "thousands mark", "minus sign that is none"])
+        readable = total - int(found.loc[~numeric, "count"].sum())
+        if not total or not (always or readable > total / 2):
+            return None
+        return cls(name, found, total, _marks(found))
+
+
+def _kind_of(text: str) -> str:
+    if text.casefold() in _NOTHING:
+        return "word for missing"
+    return next((kind for kind, form in _KINDS.items() if re.fullmatch(form, text, re.IGNORECASE)), "text")
+
+
+def _commas_told_apart(found: pd.DataFrame) -> pd.DataFrame:
+    """1,234 is a thousand where every comma of the column has three digits after it, and no 0 before."""
+    comma = found["kind"] == "decimal comma"
+    thousands = found.loc[comma, "text"].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}")
+    if thousands.all():
+        found.loc[comma, "kind"] = "thousands mark"
+    return found
+
+
+def _marks(found: pd.DataFrame) -> tuple[str, str]:
+    kinds = found.groupby("kind")["text"]
+    texts = {kind: "".join(part) for kind, part in kinds}
+    decimal = "," if "decimal comma" in texts else "."
+    marks = re.findall(r"[^\d+\-−]", texts.get("thousands mark", ""))
+    marks = [mark for mark in marks if mark != decimal] or ([] if decimal == "." else ["."])
+    return (max(set(marks), key=marks.count) if marks else "", decimal)
+
+
+def read_number(alias: str, marks: tuple[str, str]):
+    """The numbers of a column of texts; a text that is none is missing."""
+    thousands, decimal = marks
+    text = nw.col(alias).str.replace_all("−", "-", literal=True).str.replace_all("–", "-", literal=True)
+    if decimal == ",":
+        # A point is a thousands mark only beside a comma: 1.5 among decimal commas is one and a half.
+        beside = text.str.contains(r"\..*,") if thousands == "." else None
+        if beside is not None:
+            text = nw.when(beside).then(text.str.replace_all(".", "", literal=True)).otherwise(text)
+        elif thousands:
+            text = text.str.replace_all(thousands, "", literal=True)
+        text = text.str.replace_all(",", ".", literal=True)
+    elif thousands:
+        text = text.str.replace_all(thousands, "", literal=True)
+    return nw.when(text.str.contains(_PLAIN)).then(text.str.strip_chars()).cast(nw.Float64)

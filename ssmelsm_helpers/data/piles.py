@@ -1,0 +1,103 @@
+"""Values that too many rows have: codes for missing, floors, ceilings, heaps; and scores that have few values."""
+
+from collections.abc import Iterator
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from .far import CODES, is_apart
+from .findings import Finding, Words, finding, number, some
+from .students import SCORE, Students
+
+_FEW = 7
+# A count is beyond chance at so many of its standard deviations.
+_BEYOND = 8
+
+
+def codes_apart(students: Students, aliases: list[str]) -> dict[str, pd.Series]:
+    """By column, the codes that lie apart from its other values, and their counts."""
+
+    def without_codes(alias):
+        return nw.when(nw.col(alias).is_finite() & ~nw.col(alias).is_in(CODES)).then(nw.col(alias))
+
+    rest = students.moments(without_codes, aliases)
+    found = {}
+    for alias, (n, _mean, sd, low, high) in rest.iterrows():
+        column = students.counts(alias, CODES)
+        if n > 1 and sd > 0:
+            found[alias] = column[is_apart(column.index.to_numpy(dtype=float), low, high, sd)]
+    return found
+
+
+def look_at_codes(students: Students) -> Iterator[Finding]:
+    """Codes for missing that are taken as numbers."""
+    for alias, counts in codes_apart(students, students.numeric).items():
+        found = [*map(number, counts.index)]
+        words = [Words(f"{code} in {count:,} rows") for code, count in zip(found, counts, strict=True)]
+        if found:
+            yield finding("code for missing", students.names[alias], some(words), counts.sum(), found=found)
+
+
+def look_at_values(students: Students) -> Iterator[Finding]:
+    """Floors, ceilings, piles, heaps, few values."""
+    name = students.outcome
+    apart = codes_apart(students, [SCORE]).get(SCORE, pd.Series(dtype=float)).index
+    counts = students.values.drop(apart, errors="ignore")
+    total = int(students.schools["n"].sum())
+    if len(counts) < 2 or total < 30:
+        return
+    whole = counts.sum() >= 0.9 * total  # else most rows have a value of their own
+    if whole and len(counts) <= _FEW:
+        yield finding("few values", name, some([*map(number, counts.index)]), len(counts))
+        return
+    heaped = whole and _heap(counts)
+    if heaped:
+        step, share, expected = heaped
+        where = f"multiples of {number(step)}: {share:.0%} of the rows, {expected:.0%} expected"
+        yield finding("heaping", name, where, round(share * total))
+    ends = {counts.index[0]: "floor", counts.index[-1]: "ceiling"}
+    for value, count in _piles(counts, total, ends, heaped).items():
+        where = f"{number(value)} in {count:,} rows ({count / total:.0%})"
+        yield finding(ends.get(value, "pile"), name, where, count, value=number(value))
+
+
+def _grid(values: np.ndarray) -> float:
+    """The step that all values are multiples of; 0 where there is none."""
+    for step in (10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01):
+        if np.allclose(values / step, np.round(values / step), atol=1e-6):
+            return step
+    return 0.0
+
+
+def _heap(counts: pd.Series) -> tuple[float, float, float] | None:
+    """Multiples of ten, five or two steps that far too many rows have: the step, their share, the share expected."""
+    values, total = counts.index.to_numpy(), counts.sum()
+    grid = _grid(values)
+    if not grid or len(counts) < 15:
+        return None
+    steps = np.round(values / grid).astype(np.int64)
+    for multiple in (10, 5):
+        share, expected = counts[steps % multiple == 0].sum() / total, 1 / multiple
+        beyond = (share - expected) / np.sqrt(expected * (1 - expected) / total)
+        if beyond > _BEYOND and share > 1.7 * expected and share < 0.98:
+            return multiple * grid, share, expected
+    return None
+
+
+def _piles(counts: pd.Series, total: int, ends: dict, heaped) -> pd.Series:
+    """Values with far more rows than their neighbours."""
+    values = counts.to_numpy(dtype=float)
+    least = max(1, total // 20_000)
+    found = {}
+    for at, count in enumerate(values):
+        near = np.delete(values[max(at - 3, 0) : at + 4], min(at, 3))
+        expected = max(np.median(near) if len(near) else least, least)
+        end = counts.index[at] in ends
+        if end:
+            inner = values[1:3] if at == 0 else values[-3:-1]
+            expected = max(inner.mean(), least)
+        factor = 1.5 if end else 4.0
+        if count > factor * expected + _BEYOND * np.sqrt(expected) and count >= 0.01 * total and (end or not heaped):
+            found[counts.index[at]] = int(count)
+    return pd.Series(found, dtype=int)
