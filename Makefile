@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers lab rehearse wheel bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course lab rehearse wheel bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test-live: $(INSTALLED) ## open every chapter in JupyterLab and run it there, as
 
 numbers: $(INSTALLED) ## run chapters and write the numbers of their prose anew: make numbers ARGS="03 07"
 	$(PYTHON) tools/write_numbers.py $(ARGS)
+
+course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOUT="3 8" for a plan of your own
+	$(PYTHON) tools/course.py --slots "$(SLOTS)" --date "$(DATE)" --without "$(WITHOUT)" --known "$(KNOWN)"
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	$(PYTHON) -m ssmelsm_helpers start $(ARGS)
