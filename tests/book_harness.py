@@ -36,7 +36,8 @@ SETTLED = """() => document.readyState === "complete"
 def sources() -> list[str]:
     """Pages of the book in the order of _toc.yml, as paths without suffix."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"], *(page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", ())))]
 
 
 def pages() -> list[str]:
