@@ -33,16 +33,19 @@ SETTLED = """() => document.readyState === "complete"
   && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
 
 
-def sources() -> list[str]:
-    """Pages of the book in the order of _toc.yml, as paths without suffix."""
+def sources(few: bool = False) -> list[str]:
+    """Pages of the book in the order of _toc.yml, as paths without suffix; of a page's own pages all, or two that stand for them."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    return [toc["root"], *(page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", ())))]
+    found = [toc["root"]]
+    for chapter in (chapter for part in toc["parts"] for chapter in part["chapters"]):
+        below = [page["file"] for page in chapter.get("sections", ())]
+        found += [chapter["file"], *(dict.fromkeys((below[0], below[-1])) if few and below else below)]
+    return found
 
 
 def pages() -> list[str]:
-    """The book's pages, and those that Sphinx adds."""
-    return [*(f"{source}.html" for source in sources()), "genindex.html", "search.html"]
+    """The pages that are opened in a browser, and those that Sphinx adds; of teachers' pages of one kind only two."""
+    return [*(f"{source}.html" for source in sources(few=True)), "genindex.html", "search.html"]
 
 
 @pytest.fixture(scope="session")

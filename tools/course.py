@@ -194,7 +194,7 @@ class Writer:
         """The times of a unit, inside its page of notes."""
         pieces = [piece for piece in self.course.pieces.values() if piece.unit == unit]
         done = {label for piece in pieces for label in piece.exercises}
-        lines = []
+        lines = [f"{self.chapter(unit)}:", ""]
         for piece in pieces:
             exercises = f" Exercises in class: {self.numbers(piece.exercises)}." if piece.exercises else ""
             explorer = f" Explorer: {self.explorers(piece)}." if piece.explorer else ""
@@ -202,13 +202,12 @@ class Writer:
                 f"- **{piece.part.capitalize()}, {piece.minutes} minutes**: {piece.show}.{explorer}{exercises}"
             )
         left = [label for label in self.course.chapters[unit].exercises if label not in done]
-        lines.append(f"- **Afterwards, {self.sum(left)} minutes**: exercises {self.numbers(left)}." if left else "")
+        lines += [f"- **Afterwards, {self.sum(left)} minutes**: exercises {self.numbers(left)}."] if left else []
         needs = [need for aim in self.course.plan["units"][unit]["aims"].values() for need in aim.get("needs", ())]
         needs = dict.fromkeys(need for need in needs if self.course.unit_of(need) != unit)
-        lines.append(
-            f"- **Needs** {', '.join(f'`{need}`' for need in needs)} of the [aims map](aims.md)." if needs else ""
-        )
-        return "\n".join([WRITTEN, "", *filter(None, lines), "", "<!-- Until here. -->"])
+        named = ", ".join(f"`{need}`" for need in needs)
+        lines += [f"- **Needs** {named} of the [aims map](aims.md)."] if needs else []
+        return "\n".join([WRITTEN, "", *lines, "", "<!-- Until here. -->"])
 
 
 def pages(course: Course) -> dict[Path, str]:
