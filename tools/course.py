@@ -40,6 +40,10 @@ class Writer:
         """Minutes of exercises."""
         return sum(self.course.exercises[label].minutes for label in labels)
 
+    def exercises(self, labels: list[str]) -> str:
+        """Exercises as the words of a sentence."""
+        return f"exercise{'s' if len(labels) > 1 else ''} {self.numbers(labels)}"
+
     def before(self, slots: list[list[Row]], known: set[str] = frozenset()) -> str:
         """What is asked of learners before the first slot."""
         install = "an installation that was tried on the day before ([how to use this book]({}book/how_to_use.md))"
@@ -85,8 +89,11 @@ class Writer:
             at += row.minutes
         return "\n".join(lines)
 
-    def afterwards(self, slots: list[list[Row]]) -> list[list[tuple[int, int, list[str]]]]:
-        """For each slot, the units that end in it: what is left to read, in minutes, and the exercises left."""
+    def afterwards(self, slots: list[list[Row]], together: bool) -> list[list[tuple[int, int, list[str]]]]:
+        """For each slot, the units that end in it: what is left to read, in minutes, and the exercises left.
+
+        Slots of one day leave no time between them: then all stands `together` in the last.
+        """
         pieces = {piece.name: at for at, rows in enumerate(slots) for row in rows for piece in row.pieces}
         left = [[] for _ in slots]
         for unit, chapter in self.course.chapters.items():
@@ -96,7 +103,7 @@ class Writer:
                 reading = (
                     0 if f"{unit} rest" in taught else chapter.reading - self.course.plan["units"][unit]["core"]["read"]
                 )
-                left[max(pieces[name] for name in taught)].append(
+                left[-1 if together else max(pieces[name] for name in taught)].append(
                     (unit, reading, [label for label in chapter.exercises if label not in done])
                 )
         return left
@@ -110,7 +117,7 @@ class Writer:
         lines = []
         for unit, reading, labels in left:
             parts = [f"what class left out, {reading} minutes to read"] if reading else []
-            parts += [f"exercises {self.numbers(labels)}, {self.sum(labels)} minutes"] if labels else []
+            parts += [f"{self.exercises(labels)}, {self.sum(labels)} minutes"] if labels else []
             lines.append(f"- {self.chapter(unit)}: {'; '.join(parts)}" if parts else "")
         return "\n".join(filter(None, lines))
 
@@ -120,12 +127,12 @@ class Writer:
         date = f"{dates[at]:%A} {dates[at].day} {dates[at]:%B %Y}, " if dates else ""
         return f"## Slot {at + 1}: {date}{minutes} minutes" if len(slots) > 1 or dates else f"## {minutes} minutes"
 
-    def plan_page(self, title: str, slots: list[list[Row]], dates=(), known: set[str] = frozenset()) -> str:
+    def plan_page(self, title: str, slots: list[list[Row]], dates=(), known=frozenset(), together=False) -> str:
         """A plan for those who teach it."""
         taught = {piece.name for rows in slots for row in rows for piece in row.pieces}
         aims = {aim for rows in slots for row in rows for piece in row.pieces for aim in piece.aims}
         parts = [f"# {title}", WRITTEN, self.before(slots, known)]
-        for at, (rows, left) in enumerate(zip(slots, self.afterwards(slots), strict=True)):
+        for at, (rows, left) in enumerate(zip(slots, self.afterwards(slots, together), strict=True)):
             parts += [self.slot_title(at, slots, dates), self.table(rows)]
             parts += [f"**Afterwards, {self.load(left)} minutes:**", self.homework(left)] if left else []
         parts += [
@@ -134,7 +141,7 @@ class Writer:
         ]
         return "\n\n".join([*parts, self.left_out(taught)]) + "\n"
 
-    def syllabus(self, slots: list[list[Row]], dates=(), known: set[str] = frozenset()) -> str:
+    def syllabus(self, slots: list[list[Row]], dates=(), known=frozenset(), together=False) -> str:
         """A page to hand out."""
         parts = [
             "# Syllabus",
@@ -142,7 +149,7 @@ class Writer:
             "*Which schools are consistent?* A course on the spike-and-slab mixed-effects location-scale model.",
         ]
         parts += [self.before(slots, known)]
-        for at, (rows, left) in enumerate(zip(slots, self.afterwards(slots), strict=True)):
+        for at, (rows, left) in enumerate(zip(slots, self.afterwards(slots, together), strict=True)):
             pieces = [piece for row in rows for piece in row.pieces]
             units = dict.fromkeys(piece.unit for piece in pieces)
             aims = "\n".join(f"- {self.course.words[aim]}" for piece in pieces for aim in piece.aims)
@@ -202,7 +209,7 @@ class Writer:
                 f"- **{piece.part.capitalize()}, {piece.minutes} minutes**: {piece.show}.{explorer}{exercises}"
             )
         left = [label for label in self.course.chapters[unit].exercises if label not in done]
-        lines += [f"- **Afterwards, {self.sum(left)} minutes**: exercises {self.numbers(left)}."] if left else []
+        lines += [f"- **Afterwards, {self.sum(left)} minutes**: {self.exercises(left)}."] if left else []
         needs = [need for aim in self.course.plan["units"][unit]["aims"].values() for need in aim.get("needs", ())]
         needs = dict.fromkeys(need for need in needs if self.course.unit_of(need) != unit)
         named = ", ".join(f"`{need}`" for need in needs)
@@ -213,9 +220,11 @@ class Writer:
 def pages(course: Course) -> dict[Path, str]:
     """Every committed page that is written here, and its text; of the notes, only the timing is."""
     writer = Writer(course)
-    plans = {name: (facts["title"], course.taken(facts)) for name, facts in course.plan["plans"].items()}
-    texts = {PAGES / f"{name}.md": writer.plan_page(title, slots) for name, (title, slots) in plans.items()}
-    texts[PAGES / "syllabus.md"] = writer.syllabus(plans["weeks"][1])
+    texts = {}
+    for name, facts in course.plan["plans"].items():
+        together = facts.get("together", False)
+        texts[PAGES / f"{name}.md"] = writer.plan_page(facts["title"], course.taken(facts), together=together)
+    texts[PAGES / "syllabus.md"] = writer.syllabus(course.taken(course.plan["plans"]["weeks"]))
     texts[PAGES / "aims.md"] = writer.aims_page()
     texts[PAGES / "units.md"] = writer.units_page()
     for unit in course.plan["units"]:
@@ -245,12 +254,12 @@ def own_plan(course: Course, slots: str, date: str = "", without: str = "", know
     minutes = [int(word) for word in slots.split()]
     out, brought = course.named(without.split()), course.named(known.split())
     filled, dates = course.choose(minutes, out, brought), dates_of(date, minutes)
-    writer = Writer(course, here="../../book/instructors/")
+    writer, together = Writer(course, here="../../book/instructors/"), len({*dates}) == 1
     return {
         BUILD / "plan.md": writer.plan_page(
-            f"A plan for {' and '.join(map(str, minutes))} minutes", filled, dates, brought
+            f"A plan for {' and '.join(map(str, minutes))} minutes", filled, dates, brought, together
         ),
-        BUILD / "syllabus.md": writer.syllabus(filled, dates, brought),
+        BUILD / "syllabus.md": writer.syllabus(filled, dates, brought, together),
     }
 
 

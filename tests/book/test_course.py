@@ -129,6 +129,13 @@ def test_more_time_keeps_what_comes_first():
         assert {*first} <= {*names(COURSE.choose(more))}
 
 
+def test_slots_of_one_day_have_no_homework_between_them():
+    text = (PAGES / "day.md").read_text("utf8")
+    assert text.count("**Afterwards, ") == 1
+    assert text.index("**Afterwards, ") > text.index("## Slot 4")
+    assert (PAGES / "weeks.md").read_text("utf8").count("**Afterwards, ") == 6
+
+
 def test_leaving_out_what_is_needed_names_the_aim():
     with pytest.raises(PlanError, match=r"04-explain \(explain why .*\) needs 03-build \(build the effects") as error:
         COURSE.choose(ENOUGH, COURSE.named(["3", "8"]))
