@@ -14,11 +14,25 @@ import yaml
 from book_harness import ROOT, sources
 from course_plan import PAGES, Course, PlanError
 
-COURSE = Course()
+try:
+    COURSE, PROBLEMS = Course(), ""
+except PlanError as error:  # a chapter has changed and the plan has not: one test says so, the others have no course
+    COURSE, PROBLEMS = None, str(error)
 PLAN = yaml.safe_load((PAGES / "plan.yml").read_text("utf8"))
 NOTES = sorted(PAGES.glob("notes_*.md"))
 NOTES_WORDS = 560  # about a screen and a half
 ENOUGH = [600, 600]  # slots with room for everything
+
+
+def test_plan_names_what_the_chapters_have():
+    assert PROBLEMS == ""
+
+
+@pytest.fixture(autouse=True)
+def _agreed(request):
+    """Without a course there is nothing more to be said."""
+    if PROBLEMS and request.function is not test_plan_names_what_the_chapters_have:
+        pytest.skip("the plan does not fit the chapters")
 
 
 @pytest.fixture
@@ -63,7 +77,7 @@ def test_aims_are_the_chapters(unit):
     assert [words for words in COURSE.chapters[unit].aims.values() if words not in page] == []
 
 
-@pytest.mark.parametrize("aim", COURSE.aims)
+@pytest.mark.parametrize("aim", [aim for unit in PLAN["units"].values() for aim in unit["aims"]])
 def test_every_aim_is_taught_practised_and_assessed(aim):
     about = COURSE.aims[aim]
     assert about["in"] in ("core", "rest")
