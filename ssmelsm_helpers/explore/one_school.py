@@ -9,6 +9,7 @@ import xarray as xr
 
 from ..data.labels import place_of, texts
 from ..fitting.tree import design_from
+from ..plot.naming import Called, Names, title
 from ..plot.style import GREEN, GREY, LESS, MORE, PINK, points, tooltip
 from ..results.evidence import school_evidence
 from ..results.influence import influence
@@ -133,7 +134,15 @@ def _here(size: int) -> alt.Chart:
     return chart_of("here").mark_point(size=size, filled=True, color=PINK, opacity=0.85, aria=False)
 
 
-def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = None) -> Explorer:
+def school_card(
+    fit: xr.DataTree,
+    school,
+    *,
+    data=None,
+    outcome: str | None = None,
+    units: Called = "schools",
+    unit: str | None = None,
+) -> Explorer:
     """Why is this school flagged, or why not? Its spread, its size, its mean, and pi; and what more students would do.
 
     The PIP is the fit's own. What would have been is computed at the posterior means of the hyperparameters, as if
@@ -149,6 +158,11 @@ def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = No
         The students of the fit: with them the card shows the school's PIP without each of its students (`influence`).
     outcome : str, optional
         Their column of scores, which a fit of summaries does not know.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
+    unit : str, optional
+        The outcome's unit, such as "points", for means and SDs.
 
     Returns
     -------
@@ -168,7 +182,7 @@ def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = No
     >>> school_card(result, 39).view().sentence[:40]
     'School 39 has 191 students and an SD of '
     """
-    table, posterior = pip_table(fit), fit["posterior"]
+    names, table, posterior = Names.of(units), pip_table(fit), fit["posterior"]
     if design_from(fit).table is None:
         raise ValueError("fit must be of the intercept-only model for a school's card; found one with more terms.")
     labels = texts(table.index)
@@ -178,8 +192,8 @@ def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = No
     known["inclusion_prior"] = float(np.mean(Inclusion.of_fit(fit.attrs).at(posterior, "scale[Intercept]")))
     observed = table[["n", "mean", "pip"]].assign(sd=fit["observed_data"]["sd"].to_numpy()).set_axis(labels)
     interesting = observed.index.isin([start, *observed["pip"].nlargest(12).index])
-    control = Control("school", "School", tuple(labels), start, static=tuple(observed.index[interesting]))
-    view, charts = partial(card_view, observed, known), card_charts
+    control = Control("school", title(names.group), tuple(labels), start, static=tuple(observed.index[interesting]))
+    view, charts = partial(card_view, observed, known, names, unit), partial(card_charts, names)
     if data is not None:
         places = dict(zip(labels, table.index, strict=True))
 
@@ -188,20 +202,19 @@ def school_card(fit: xr.DataTree, school, *, data=None, outcome: str | None = No
             return influence(fit, data, school=[places[label]], outcome=outcome, most=1, draws=_DRAWS)
 
         each(start)  # where the data are not the fit's, the error comes here
-        view, charts = partial(view_with_students, view, each), charts_with_students
-    return Explorer("A school's card", [control], view, charts)
+        view, charts = partial(view_with_students, view, each, names), partial(charts_with_students, names, unit)
+    return Explorer(f"A {names.group}'s card", [control], view, charts)
 
 
-def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> View:
+def card_view(observed: pd.DataFrame, known: dict[str, float], names: Names, unit: str | None, school: str) -> View:
     """The card of one school."""
+    who, measured = f"{title(names.group)} {school}", f" {unit}" if unit else ""
     n, mean, sd, pip = observed.loc[school, ["n", "mean", "sd", "pip"]]
     n, pi, common = int(n), known["inclusion_prior"], np.exp(known["eta"])
     here = pd.DataFrame({"n": [n], "pip": [pip]})
     if n == 1:
         # A single student has no SD that more students could share: there is no curve.
-        words = (
-            f"School {school} has a single student, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:.2g}."
-        )
+        words = f"{who} has a single {names.member}, and so no spread: its PIP, {pip:.2f}, is about the prior {pi:.2g}."
         return View({"students": here[:0], "here": here}, {}, words)
 
     def inclusion(n=n, mean=mean, sd=sd, **changes):
@@ -216,39 +229,40 @@ def card_view(observed: pd.DataFrame, known: dict[str, float], school: str) -> V
     then = inclusion(more)
     clear = np.flatnonzero((then >= 0.95) | (then <= 0.05))
     if not len(clear):
-        settled = f"Even {more[-1]:,} students like these would not bring it to .95 or .05."
+        settled = f"Even {more[-1]:,} {names.members} like these would not bring it to .95 or .05."
     elif clear[0] == 0:
-        settled = "It is settled: further students like these would change little."
+        settled = f"It is settled: further {names.members} like these would change little."
     else:
-        settled = f"About {more[clear[0]] - n:,} more students like these would bring it to {then[clear[0]]:.2f}."
+        settled = (
+            f"About {more[clear[0]] - n:,} more {names.members} like these would bring it to {then[clear[0]]:.2f}."
+        )
     sentence = (
-        f"School {school} has {n} students and an SD of {sd:.2f}, {sd / common:.2f} times the common one. Its PIP is {pip:.2f}, "
-        f"{verdict}; a school of its size can go down to {least:.2f} and up to 1. Its mean, {mean:.2f}, moves the PIP through "
-        f"rho by {through_rho:+.2f}; with pi = .25 it would be about {inclusion(inclusion_prior=0.25):.2f}. {settled}"
+        f"{who} has {n} {names.members} and an SD of {sd:.2f}{measured}, {sd / common:.2f} times the common one. "
+        f"Its PIP is {pip:.2f}, {verdict}; a {names.group} of its size can go down to {least:.2f} and up to 1. Its mean, "
+        f"{mean:.2f}{measured}, moves the PIP through rho by {through_rho:+.2f}; with pi = .25 it would be about {inclusion(inclusion_prior=0.25):.2f}. {settled}"
     )
     return View({"students": pd.DataFrame({"n": sizes, "pip": inclusion(sizes)}), "here": here}, {}, sentence)
 
 
-def card_charts() -> alt.LayerChart:
+def card_charts(names: Names) -> alt.LayerChart:
     """The PIP against the number of students, mean and SD staying as they are."""
-    n = alt.X("n:Q", title="Students, with the same mean and SD", scale=alt.Scale(type="log", nice=False))
+    n = alt.X("n:Q", title=f"{title(names.members)}, with the same mean and SD").scale(type="log", nice=False)
     return _curve("students", n, GREEN, size=140).properties(width=600, height=240)
 
 
-def view_with_students(view, each, school: str) -> View:
+def view_with_students(view, each, names: Names, school: str) -> View:
     """The card of one school, and its PIP without each of its students, of whom `each` tells by label."""
     card, found = view(school=school), each(school)[["row", "outcome", "pip"]]
     row, score, pip = found.iloc[0]
-    words = f" Without the student in row {row:.0f} (outcome {score:.4g}) its PIP would be {pip:.2f}"
+    words = f" Without the {names.member} in row {row:.0f} (outcome {score:.4g}) its PIP would be {pip:.2f}"
     words += f", without any other single one {found['pip'].iloc[1]:.2f} or more." if len(found) > 1 else "."
     return card._replace(data=card.data | {"each": found}, sentence=card.sentence + words)
 
 
-def charts_with_students() -> alt.VConcatChart:
+def charts_with_students(names: Names, unit: str | None) -> alt.VConcatChart:
     """The card's curve, and below it a point per student: the outcome, and the PIP without the student."""
-    score = alt.X(
-        "outcome:Q", title="A student's outcome, and the PIP without this student", scale=alt.Scale(zero=False)
-    )
+    words = title("outcome", unit) + f" of a {names.member}, and the PIP without this one"
+    score = alt.X("outcome:Q", title=words, scale=alt.Scale(zero=False))
     told = tooltip({"row": "row"}, {"outcome": "outcome", "pip": "PIP without"})
     strip = points(chart_of("each"), score, PIP, tooltip=told, size=25, color=GREEN)
-    return alt.vconcat(card_charts(), alt.layer(threshold_line(), strip).properties(width=600, height=140))
+    return alt.vconcat(card_charts(names), alt.layer(threshold_line(), strip).properties(width=600, height=140))

@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..data.labels import texts
 from ..fitting.weights import GOOD_PARETO_K
+from ..plot.naming import Called, Names, title
 from ..plot.room import room_for_labels, shares
 from ..plot.style import DASHED, GREY, LOOKS, bars, by_group, error_ends, labels, listed, points, tooltip, without_label
 from ..results.pips import bayes_factor, fdr_threshold
@@ -27,7 +28,7 @@ _PANELS, _HEIGHT = {"position": 600, "sd": 265, "mean": 265}, 220  # what is on 
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, *evenly(0.72, 0.78, 0.01), 0.8, 0.82, 0.85, 0.88, 0.9, 0.92, 0.95, 0.97, 0.99)
 
 
-def threshold(fit: xr.DataTree) -> Explorer:
+def threshold(fit: xr.DataTree, *, units: Called = "schools", unit: str | None = None) -> Explorer:
     """Drag the threshold, change the rule, change pi: who is flagged?
 
     The slider sets how strict the rule is, on the scale of the PIP. At .75 the rule "PIP" flags schools whose PIP is
@@ -39,6 +40,11 @@ def threshold(fit: xr.DataTree) -> Explorer:
     ----------
     fit : xarray.DataTree
         A collapsed fit with a fixed inclusion prior.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
+    unit : str, optional
+        The outcome's unit, such as "points", for means and SDs.
 
     Returns
     -------
@@ -58,6 +64,7 @@ def threshold(fit: xr.DataTree) -> Explorer:
     >>> explorer.view(threshold=0.9).sentence[:44]
     'Rule: a PIP of at least 0.9. Flagged: 4 of 1'
     """
+    names = Names.of(units)
     own = own_prior(fit)  # a fit that cannot be reweighted is refused now, not by a dead slider
     coarse, rules = {own, 0.1, 0.25, 0.5, 0.75, 0.9}, tuple(_RULES)
     fine = {*coarse, *evenly(0.05, 0.95, 0.05)}
@@ -67,7 +74,8 @@ def threshold(fit: xr.DataTree) -> Explorer:
         Control("pi", "Prior probability pi", tuple(sorted(fine)), own, static=tuple(sorted(coarse))),
     ]
     at = lru_cache(maxsize=64)(lambda pi: schools_at(reweighted_table(fit, pi), pi))
-    return Explorer("Threshold explorer", controls, partial(threshold_view, at), threshold_charts)
+    view, charts = partial(threshold_view, at, names), partial(threshold_charts, names, unit)
+    return Explorer("Threshold explorer", controls, view, charts)
 
 
 def schools_at(found: PriorTable, pi: float) -> tuple[PriorTable, pd.DataFrame]:
@@ -85,7 +93,7 @@ def schools_at(found: PriorTable, pi: float) -> tuple[PriorTable, pd.DataFrame]:
     return found, schools
 
 
-def threshold_view(at: Callable[[float], tuple], threshold: float, rule: str, pi: float) -> View:
+def threshold_view(at: Callable[[float], tuple], names: Names, threshold: float, rule: str, pi: float) -> View:
     """Everything on screen, from the PIPs at one pi."""
     found, schools = at(pi)
     # The rule is applied to what the browser gets, so that picture and sentence flag the same schools.
@@ -105,13 +113,13 @@ def threshold_view(at: Callable[[float], tuple], threshold: float, rule: str, pi
         how += ", not to be trusted: fit again"
     sentence = (
         f"Rule: {_RULES[rule].format(threshold=threshold, odds=odds, share=100 * share)}. Flagged: {len(flagged)} of "
-        f"{len(schools)} schools (more variable: {more}; less variable: {less}). Expected false flags among them: "
+        f"{len(schools)} {names.groups} (more variable: {more}; less variable: {less}). Expected false flags among them: "
         f"{(1 - flagged['pip']).sum():.1f}. Prior probability pi = {pi:g} ({how}).{without_label(flagged, *_PANELS)}"
     )
     return View({"schools": schools}, {"cutoff": cutoff}, sentence, tuple(flagged["label"]))
 
 
-def threshold_charts() -> alt.VConcatChart:
+def threshold_charts(names: Names, unit: str | None) -> alt.VConcatChart:
     """PIPs in the order of the data; the V; PIP against the mean. A brush in one highlights in all."""
     # It goes across, so that a finger can draw it; `explorer.js` lets only the newest stay.
     look = {"encodings": ["x"], "mark": alt.BrushConfig(fill=GREY, fillOpacity=0.25, stroke=GREY)}
@@ -123,20 +131,21 @@ def threshold_charts() -> alt.VConcatChart:
     colour, shape = by_group("group:N", _GROUPS, [*LOOKS[:2], LOOKS[3]])
     seen = alt.condition(first & second & third, alt.value(0.9), alt.value(0.12))
     numbers = {"pip": "PIP", "bayes_factor": "Bayes factor", "sd": "SD", "mean": "mean"}
-    touched = tooltip({"label": "school", "n": "students"}, numbers)
+    touched = tooltip({"label": names.group, "n": names.members}, numbers)
     marks = points(base, colour, shape, tooltip=touched, size=45).encode(opacity=seen)
     errors = bars(base, "y", "pip_low", "pip_high", colour).encode(opacity=seen)
     line = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="cutoff").transform_filter("datum.at <= 1")
     line = line.mark_rule(**DASHED).encode(alt.Y("at:Q", title="PIP"))
 
     def panel(brush, name: str, x: alt.X, *below: alt.Chart) -> alt.LayerChart:
-        names = labels(base, "datum.pip >= cutoff", place=name).encode(opacity=seen)
-        layers = [*below, marks.add_params(brush), names]
+        words = labels(base, "datum.pip >= cutoff", place=name).encode(opacity=seen)
+        layers = [*below, marks.add_params(brush), words]
         return alt.layer(line, *(layer.encode(x) for layer in layers)).properties(width=_PANELS[name], height=_HEIGHT)
 
-    position = alt.X("position:Q", title="School, in the order of the data", scale=alt.Scale(nice=False, padding=8))
-    sd = alt.X("sd:Q", title="Within-school SD", scale=alt.Scale(zero=False, padding=10))
-    mean = alt.X("mean:Q", title="Mean score", scale=alt.Scale(zero=False, padding=10))
+    position = alt.X("position:Q", title=f"{title(names.group)}, in the order of the data")
+    position = position.scale(nice=False, padding=8)
+    sd = alt.X("sd:Q", title=title(f"SD within {names.groups}", unit), scale=alt.Scale(zero=False, padding=10))
+    mean = alt.X("mean:Q", title=title("mean outcome", unit), scale=alt.Scale(zero=False, padding=10))
     return alt.vconcat(
         panel(first, "position", position, errors), alt.hconcat(panel(second, "sd", sd), panel(third, "mean", mean))
     )

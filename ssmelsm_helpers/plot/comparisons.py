@@ -11,6 +11,7 @@ import xarray as xr
 from ..arguments import require, sequence
 from ..results.draws import posterior_of_fit, selected_names
 from . import style
+from .naming import Called, Names, title
 
 _HEIGHT = 400  # of a square with labels and arrows
 
@@ -40,7 +41,9 @@ def _square(rows: pd.DataFrame, threshold: float | str, groups: list[str], title
     return alt.Chart(rows).encode(x, y).transform_calculate(group=group)
 
 
-def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> alt.LayerChart:
+def pip_comparison(
+    fits: dict[str, xr.DataTree], *, threshold: float = 0.75, units: Called = "schools"
+) -> alt.LayerChart:
     """PIPs under one fit against those under another, school by school.
 
     Parameters
@@ -49,6 +52,9 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
         The first is on the horizontal axis.
     threshold : float, default 0.75
         Drawn as a line for both; a school beyond either is labelled.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
 
     Returns
     -------
@@ -68,12 +74,12 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     >>> sm.plot.pip_comparison(fits).to_dict()["description"][:31]
     'Scatter plot of 20 schools: PIP'
     """
-    threshold = style.checked_threshold(threshold)
+    names, threshold = Names.of(units), style.checked_threshold(threshold)
     (one, first), (two, second) = _pips(fits, threshold, 2, 2).items()
     rows = first[["label", "n"]].assign(x=first["pip"], y=second["pip"]).reset_index(drop=True)
     both, only_one, only_two = _beyond(rows, threshold)
     description = (
-        f"Scatter plot of {len(rows)} schools: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
+        f"Scatter plot of {len(rows)} {names.groups}: PIP under {two} (vertical) against PIP under {one} (horizontal), with the "
         f"threshold {threshold:g} as a line on both axes. Their correlation is {rows['x'].corr(rows['y']):.2f}. "
         f"Flagged in both: {both}. Only in {one}: {only_one}. Only in {two}: {only_two}."
     )
@@ -82,7 +88,7 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     groups = ["in neither", f"only in {one}", f"only in {two}", "flagged in both"]
     base = _square(rows, threshold, groups, [f"PIP, {one}", f"PIP, {two}"])
     diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]})).mark_line(color=style.GREY, aria=False)
-    tooltip = style.tooltip({"label": "school", "n": "students"}, {"x": one, "y": two})
+    tooltip = style.tooltip({"label": names.group, "n": names.members}, {"x": one, "y": two})
     return style.chart(
         description,
         *style.dashed_lines(base, "xy", threshold),
@@ -92,7 +98,7 @@ def pip_comparison(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> 
     )
 
 
-def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> alt.LayerChart:
+def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75, units: Called = "schools") -> alt.LayerChart:
     """PIPs of the same schools under several fits, in the order of the first, with two Monte Carlo standard errors.
 
     Parameters
@@ -100,6 +106,9 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     fits : dict of two to five fits by name
     threshold : float, default 0.75
         Drawn as a line.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
 
     Returns
     -------
@@ -118,25 +127,25 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     >>> "largest difference" in sm.plot.formulations(fits).to_dict()["description"]
     True
     """
-    threshold = style.checked_threshold(threshold)
+    names, threshold = Names.of(units), style.checked_threshold(threshold)
     tables = _pips(fits, threshold, 2, 5)
-    names = list(tables)
+    kinds = list(tables)
     wide = pd.DataFrame({name: table["pip"] for name, table in tables.items()})
     spread = wide.max(axis=1) - wide.min(axis=1)
     description = (
-        f"PIPs of {len(wide)} schools (vertical), ordered by their PIP under {names[0]} (horizontal), under {len(names)} "
-        f"fits: {', '.join(names)}. The largest difference between fits is {spread.max():.3f} (school {spread.idxmax()}); "
+        f"PIPs of {len(wide)} {names.groups} (vertical), ordered by their PIP under {kinds[0]} (horizontal), under {len(kinds)} "
+        f"fits: {', '.join(kinds)}. The largest difference between fits is {spread.max():.3f} ({names.group} {spread.idxmax()}); "
         f"the median one is {spread.median():.3f}."
     )
     columns = ["label", "pip", "pip_low", "pip_high"]
     rows = pd.concat([table[columns].assign(fit=name) for name, table in tables.items()], ignore_index=True)
     # A little apart, so that equal PIPs do not hide each other.
-    apart = 0.2 * (rows["fit"].map(names.index) - (len(names) - 1) / 2)
-    rows["place"] = np.tile(wide[names[0]].rank(method="first"), len(names)) + apart
-    x = alt.X("place:Q", title=f"School, ordered by PIP under {names[0]}", scale=alt.Scale(nice=False, padding=8))
+    apart = 0.2 * (rows["fit"].map(kinds.index) - (len(kinds) - 1) / 2)
+    rows["place"] = np.tile(wide[kinds[0]].rank(method="first"), len(kinds)) + apart
+    x = alt.X("place:Q", title=f"{title(names.group)}, ordered by PIP under {kinds[0]}").scale(nice=False, padding=8)
     base = alt.Chart(rows).encode(x, style.PIP)
-    colour, shape = style.by_group("fit:N", names, style.GROUPS[: len(names)])
-    tooltip = style.tooltip({"label": "school", "fit": "fit"}, {"pip": "PIP"})
+    colour, shape = style.by_group("fit:N", kinds, style.GROUPS[: len(kinds)])
+    tooltip = style.tooltip({"label": names.group, "fit": "fit"}, {"pip": "PIP"})
     return style.chart(
         description,
         *style.dashed_lines(base, "y", threshold),
@@ -145,7 +154,9 @@ def formulations(fits: dict[str, xr.DataTree], *, threshold: float = 0.75) -> al
     )
 
 
-def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, threshold: float = 0.75) -> alt.LayerChart:
+def two_effects(
+    fit: xr.DataTree, effects: Sequence[str] | None = None, *, threshold: float = 0.75, units: Called = "schools"
+) -> alt.LayerChart:
     """PIPs of two effects of every school: which schools are unusual in one way, which in the other, which in both.
 
     Parameters
@@ -157,6 +168,9 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
         Default: the only two.
     threshold : float, default 0.75
         Where the slider starts.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
 
     Returns
     -------
@@ -177,7 +191,7 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     >>> sm.plot.two_effects(result).to_dict()["description"][:37]
     'Scatter plot of two PIPs of 8 schools'
     """
-    threshold = style.checked_threshold(threshold)
+    names, threshold = Names.of(units), style.checked_threshold(threshold)
     posterior_of_fit(fit)
     known = selected_names(fit)
     chosen = known if effects is None else sequence(effects) or [effects]
@@ -195,11 +209,11 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     rows = pd.concat([table[["label", "n"]], *rows], axis=1).reset_index(drop=True)
     both, only_first, only_second = _beyond(rows, threshold)
     description = (
-        f"Scatter plot of two PIPs of {len(rows)} schools: {first} (horizontal, 0 to 1) and {second} (vertical, 0 to 1), with "
-        f"dashed lines at the threshold {threshold:g}, which cut the square into four. At or above it in {first} only: schools "
+        f"Scatter plot of two PIPs of {len(rows)} {names.groups}: {first} (horizontal, 0 to 1) and {second} (vertical, 0 to 1), with "
+        f"dashed lines at the threshold {threshold:g}, which cut the square into four. At or above it in {first} only: {names.groups} "
         f"{only_first}; in {second} only: {only_second}; in both: {both}; in neither: "
-        f"{(rows[['x', 'y']].max(axis=1) < threshold).sum()} schools, with median PIPs {rows['x'].median():.2f} and "
-        f"{rows['y'].median():.2f} over all schools."
+        f"{(rows[['x', 'y']].max(axis=1) < threshold).sum()} {names.groups}, with median PIPs {rows['x'].median():.2f} and "
+        f"{rows['y'].median():.2f} over all {names.groups}."
     )
     groups = ["neither", f"{first} only", f"{second} only", "both"]
     highest = rows[["x", "y"]].max(axis=1)
@@ -209,7 +223,7 @@ def two_effects(fit: xr.DataTree, effects: Sequence[str] | None = None, *, thres
     base = _square(rows, "threshold", groups, [f"PIP of {effect}" for effect in chosen])
     base = base.transform_calculate(marked=f"datum.label + {' + '.join(arrows)}")
     colour, shape = style.by_group("group:N", groups, style.GROUPS[:4])
-    tooltip = style.tooltip({"label": "school", "n": "students"}, numbers)
+    tooltip = style.tooltip({"label": names.group, "n": names.members}, numbers)
     return style.chart(
         description,
         *style.dashed_lines(base, "xy"),

@@ -8,6 +8,7 @@ import xarray as xr
 from ..results.pips import VERDICTS
 from ..spec.inclusion import Inclusion
 from . import style
+from .naming import Called, Names, title
 from .room import shares
 
 _COLOUR, _SHAPE = style.by_group("verdict:N", VERDICTS, style.LOOKS)
@@ -29,14 +30,14 @@ def with_verdict(chart: alt.Chart) -> alt.Chart:
     return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
 
 
-def _points(fit: xr.DataTree, base: alt.Chart) -> alt.Chart:
-    words = {"label": str(fit.attrs.get("school", "school")), "n": "n", "verdict": "verdict"}
+def _points(names: Names, base: alt.Chart) -> alt.Chart:
+    words = {"label": names.group, "n": names.members, "verdict": "verdict"}
     numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
     tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
     return style.points(base, _COLOUR, _SHAPE, tooltip=tooltip)
 
 
-def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
+def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
     more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
     across = shares(table[x.shorthand.removesuffix(":Q")])
@@ -47,12 +48,12 @@ def _points_at_pip(fit, table: pd.DataFrame, threshold: float, x: alt.X, descrip
         f"close to call: {unresolved}.{style.without_label(table[table['verdict'] != VERDICTS[3]])}",
         *style.dashed_lines(base, "y"),
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
-        _points(fit, base),
+        _points(names, base),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
     ).add_params(style.threshold_slider(threshold))
 
 
-def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
+def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: Called = "schools") -> alt.LayerChart:
     """The PIP of every school, with the threshold (the method poster's first figure).
 
     Parameters
@@ -61,8 +62,9 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Where the slider starts.
-    units : str, default "schools"
-        What the groups are, in the plural: "clinics", "patients".
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
 
     Returns
     -------
@@ -80,18 +82,20 @@ def pips(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -
     >>> sm.plot.pips(result).to_dict()["description"][:35]
     'Scatter plot of the PIP of 160 scho'
     """
-    table, threshold = _rows(fit, threshold)
+    names, (table, threshold) = Names.of(units), _rows(fit, threshold)
     (prior,) = Inclusion.of_fit(fit.attrs).means
     description = (
-        f"Scatter plot of the PIP of {len(table)} {units} (vertical, 0 to 1) in the order of the data (horizontal), with a "
+        f"Scatter plot of the PIP of {len(table)} {names.groups} (vertical, 0 to 1) in the order of the data (horizontal), with a "
         f"dashed line at the threshold. Most lie near the prior probability {prior:g}: their median PIP "
         f"is {table['pip'].median():.2f}."
     )
-    x = alt.X("position:Q", title=f"{units.capitalize()}, in the order of the data").scale(nice=False, padding=8)
-    return _points_at_pip(fit, table, threshold, x, description)
+    x = alt.X("position:Q", title=f"{title(names.groups)}, in the order of the data").scale(nice=False, padding=8)
+    return _points_at_pip(names, table, threshold, x, description)
 
 
-def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
+def funnel(
+    fit: xr.DataTree, *, threshold: float = 0.75, units: Called = "schools", unit: str | None = None
+) -> alt.LayerChart:
     """PIP against the within-school SD: the V (the method poster's second figure).
 
     Parameters
@@ -100,8 +104,11 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Where the slider starts.
-    units : str, default "schools"
-        What the groups are, in the plural: "clinics", "patients".
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
+    unit : str, optional
+        The outcome's unit, such as "points", for means and SDs.
 
     Returns
     -------
@@ -119,18 +126,21 @@ def funnel(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools")
     >>> sm.plot.funnel(result, threshold=0.9).params[0].value
     0.9
     """
-    table, threshold = _rows(fit, threshold)
+    names, (table, threshold) = Names.of(units), _rows(fit, threshold)
     low, high = (table.loc[place, ["sd", "label"]] for place in (table["sd"].idxmin(), table["sd"].idxmax()))
     description = (
-        f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {units} (horizontal) for "
-        f"{len(table)} {units}. The points form a V: PIPs rise from the middle towards small SDs (down to "
+        f"Scatter plot of PIP (vertical) against the posterior mean of the SD within {names.groups} (horizontal) for "
+        f"{len(table)} {names.groups}. The points form a V: PIPs rise from the middle towards small SDs (down to "
         f"{low['sd']:.2f}: {low['label']}) and large SDs (up to {high['sd']:.2f}: {high['label']})."
     )
-    x = alt.X("sd:Q", title=f"SD within {units} (posterior mean)", scale=alt.Scale(zero=False, padding=12))
-    return _points_at_pip(fit, table, threshold, x, description)
+    words = title(f"SD within {names.groups}, posterior mean", unit)
+    x = alt.X("sd:Q", title=words, scale=alt.Scale(zero=False, padding=12))
+    return _points_at_pip(names, table, threshold, x, description)
 
 
-def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools") -> alt.LayerChart:
+def outcomes(
+    fit: xr.DataTree, *, threshold: float = 0.75, units: Called = "schools", unit: str | None = None
+) -> alt.LayerChart:
     """PIP against the mean outcome: is consistency a matter of level?
 
     Parameters
@@ -139,8 +149,11 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
         What `fit` or `fit_schools` returned.
     threshold : float, default 0.75
         Where the slider starts.
-    units : str, default "schools"
-        What the groups are, in the plural: "clinics", "patients".
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
+    unit : str, optional
+        The outcome's unit, such as "points", for means and SDs.
 
     Returns
     -------
@@ -158,13 +171,13 @@ def outcomes(fit: xr.DataTree, *, threshold: float = 0.75, units: str = "schools
     >>> "correlation" in sm.plot.outcomes(result).to_dict()["description"]
     True
     """
-    table, threshold = _rows(fit, threshold)
+    names, (table, threshold) = Names.of(units), _rows(fit, threshold)
     means = table.loc[table["pip"] >= threshold, "mean"]
     who = "None has" if means.empty else f"With means from {means.min():.2f} to {means.max():.2f}, {len(means)} have"
     description = (
-        f"Scatter plot of {len(table)} {units}: PIP (vertical) against mean outcome (horizontal). {who} a PIP of "
-        f"{threshold:g} or more; the correlation of mean and SD over all {units} is "
+        f"Scatter plot of {len(table)} {names.groups}: PIP (vertical) against mean outcome (horizontal). {who} a PIP of "
+        f"{threshold:g} or more; the correlation of mean and SD over all {names.groups} is "
         f"{np.corrcoef(table['mean'], table['sd'])[0, 1]:.2f}."
     )
-    x = alt.X("mean:Q", title="Mean outcome", scale=alt.Scale(zero=False, padding=12))
-    return _points_at_pip(fit, table, threshold, x, description)
+    x = alt.X("mean:Q", title=title("mean outcome", unit), scale=alt.Scale(zero=False, padding=12))
+    return _points_at_pip(names, table, threshold, x, description)

@@ -14,11 +14,11 @@ from ..results.influence import influence
 from ..results.pips import VERDICTS
 from ..results.sensitivity import sensitivity_table
 from ..spec.inclusion import Inclusion
+from .naming import Names
 from .style import listed
 
 # Columns of the tables, and what stands in them.
 _FLAGGED = {
-    "members": "{n}",
     "PIP": "{pip:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:.3f}",
     "Bayes factor": "{factor}",
     "SD": "{sd:.2f}",
@@ -26,7 +26,6 @@ _FLAGGED = {
     "SD ratio": "{sd_ratio:.2f}",
     "verdict": "{verdict}",
 }
-_CARRIED = {"PIP without one member": "{without}", "members that carry the flag": "{carriers}"}
 _CHECKS = {"mean": "{mean:.3g}", "sd": "{sd:.3g}", "ESS": "{ess_bulk:,.0f}"}
 _PRIORS = {"flags with evidence (Bayes factor)": "{which}", "by the prior alone": "{alone}", "how": "{how}"}
 _FINDINGS = ["kind", "column", "where", "count", "why", "mend"]
@@ -66,17 +65,21 @@ def flags_of(fit: xr.DataTree, table: pd.DataFrame) -> tuple[pd.Series, pd.Serie
     return near & evident, near & ~evident
 
 
-def flagged(rows: pd.DataFrame, units: str, unit: str | None, carried: pd.DataFrame | None) -> str:
+def flagged(rows: pd.DataFrame, names: Names, unit: str | None, carried: pd.DataFrame | None) -> str:
     """The flags with evidence, SDs in the outcome's unit, and the members that carry them."""
     if rows.empty:
-        return f"<p>None of the {html.escape(units)} is flagged, or near the threshold, by evidence of its own.</p>"
+        groups = html.escape(names.groups)
+        return f"<p>None of the {groups} is flagged, or near the threshold, by evidence of its own.</p>"
     marked = rows["mark"] != ""
     verdicts = rows["verdict"].where(~marked, rows["verdict"] + ", " + rows["mark"])
     rows = rows.assign(error=2 * rows["pip_mcse"], factor=rows["bayes_factor"].map(_factor), verdict=verdicts)
-    columns = _FLAGGED if carried is None else _FLAGGED | _CARRIED
+    columns = {names.members: "{n}"} | _FLAGGED
+    if carried is not None:
+        columns[f"PIP without one {names.member}"] = "{without}"
+        columns[f"{names.members} that carry the flag"] = "{carriers}"
     if unit is not None:
         columns = {f"{name} ({unit})" if name in ("SD", "95 % interval") else name: of for name, of in columns.items()}
-    text = "" if carried is None else _HOW_CARRIED
+    text = "" if carried is None else _HOW_CARRIED.format(*map(html.escape, (names.member, names.members)))
     text += _HOW_MARKED if marked.any() else ""
     rows = rows if carried is None else rows.join(carried)
     return (
@@ -89,7 +92,7 @@ _SIZE = (
     "SD over that of one whose spread is the common one.</p>"
 )
 _HOW_CARRIED = (
-    "<p>The PIP without one member is the lowest that it can fall to if any single one is left out. The members that carry "
+    "<p>The PIP without one {0} is the lowest that it can fall to if any single one is left out. The {1} that carry "
     "the flag are taken away one by one, each time the one who lowers the PIP most, until the flag is gone; fewer might do. "
     "Look at these rows first (counted from 0).</p>"
 )
@@ -155,7 +158,7 @@ def sensitivity(fit: xr.DataTree, table: pd.DataFrame, threshold: float) -> str:
         rows.append({"pi": f"{pi:g}", "which": which, "alone": few, "how": how})
     caption = f"PIP of at least {threshold:g}, by pi; evidence: a Bayes factor of at least {LEAST_EVIDENCE:g}"
     text = (
-        "<p>Under other values. A pi near the threshold, or above it, brings a group there of which the data say nothing: "
+        "<p>Under other values. A pi near the threshold, or above it, brings one there of which the data say nothing: "
         f"only a Bayes factor of {LEAST_EVIDENCE:g} or more, which the threshold .75 asks for at pi = .5, is evidence.</p>"
     )
     return text + table_of_rows(pd.DataFrame(rows).set_index("pi"), _PRIORS, caption)

@@ -15,6 +15,7 @@ from ..results.flags import end_of_scale
 from ..results.pips import VERDICTS, pip_table
 from ..spec.inclusion import Inclusion
 from . import report_tables as tables
+from .naming import Called, Names
 from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed
 
@@ -27,7 +28,7 @@ def report(
     *,
     threshold: float = 0.75,
     title: str | None = None,
-    units: str = "schools",
+    units: Called = "schools",
     unit: str | None = None,
     data=None,
     outcome: str | None = None,
@@ -45,11 +46,12 @@ def report(
     threshold : float, default 0.75
         PIP at which a school is flagged.
     title : str, optional
-        Heading. Default: "Which <units> are unusually consistent?"
-    units : str, default "schools"
-        What the groups are, in the plural: "teams", "patients".
+        Heading. Default: "Which schools are unusually consistent?"
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
     unit : str, optional
-        The outcome's unit, such as "points", for the headings of SDs.
+        The outcome's unit, such as "points", for means and SDs.
     data : data frame, optional
         The students of the fit: with them the table of flags says how low each PIP falls without one of them, and which
         students carry the flag (`influence`).
@@ -89,7 +91,7 @@ def report(
     ...     "<h1>Which schools are unusually consistent?</h1>" in page.read_text("utf8")
     True
     """
-    page = Path(path)
+    page, names = Path(path), Names.of(units)
     require(page.suffix == ".html", "path must end in .html", str(path))
     threshold = checked_threshold(threshold)
     posterior_of_fit(fit)
@@ -107,10 +109,10 @@ def report(
     reached = table.loc[table["pip"] >= threshold, "pip"]
     words, checks = tables.trust(fit)
     words |= fit.attrs | {
-        "title": title or f"Which {units} are unusually consistent?",
-        "units": units,
-        "groups": len(table),
-        "members": f"{int(table['n'].sum()):,}",
+        **names._asdict(),
+        "title": title or f"Which {names.groups} are unusually consistent?",
+        "n_groups": len(table),
+        "n_members": f"{int(table['n'].sum()):,}",
         "threshold": f"{threshold:g}",
         "reached": len(reached),
         "expected_false": f"{(1 - reached).sum():.1f}",
@@ -120,7 +122,7 @@ def report(
         "csv": csv.name,
     }
     parts |= checks | {
-        "flagged": tables.flagged(rows, units, unit, carried),
+        "flagged": tables.flagged(rows, names, unit, carried),
         "alone": tables.alone(table[alone]),
         "sensitivity": tables.sensitivity(fit, table, threshold),
         "scales": tables.scales(fit, rows),
@@ -128,7 +130,7 @@ def report(
     for verdict in VERDICTS[:3]:
         words[verdict.replace(" ", "_")] = listed(table.index[evident & (table["verdict"] == verdict)])
     for draw in (funnel, outcomes):
-        chart, svg = draw(fit, threshold=threshold, units=units), io.StringIO()
+        chart, svg = draw(fit, threshold=threshold, units=units, unit=unit), io.StringIO()
         chart.save(svg, format="svg")
         words[f"{draw.__name__}_in_words"], parts[draw.__name__] = chart.description, svg.getvalue()
     escaped = {name: html.escape(str(word)) for name, word in words.items()}

@@ -10,12 +10,15 @@ from ..data.labels import texts
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import Simulation
 from . import style
+from .naming import Called, Names, title
 
 _MOST = 6
 _WORLDS = ["common SD", "own SD, larger", "own SD, smaller"]
 
 
-def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.LayerChart:
+def few_schools(
+    students: pd.DataFrame, *, outcome: str, school: str, units: Called = "schools", unit: str | None = None
+) -> alt.LayerChart:
     """Scores of two to six schools: every student a dot, the mean a tick, one SD to either side a bar.
 
     Parameters
@@ -24,6 +27,11 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
         One row per student.
     outcome, school : str
         Columns with the scores and the schools' labels.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
+    unit : str, optional
+        The outcome's unit, such as "points", for means and SDs.
 
     Returns
     -------
@@ -41,6 +49,7 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
     >>> sm.plot.few_schools(students, outcome="score", school="school").to_dict()["description"][:60]
     'Scores of 2 schools, a row each. School A: 2 students, mean '
     """
+    names = Names.of(units)
     require(outcome != school, "outcome and school must be different columns", outcome)
     table = table_of(students, {outcome: "outcome", school: "school"}, argument="students", outcome=outcome)
     refuse_missing(table[[school]], table[school].isna(), "students")
@@ -51,11 +60,12 @@ def few_schools(students: pd.DataFrame, *, outcome: str, school: str) -> alt.Lay
     require(fine, f"students must be of 2 to {_MOST} schools with at least 2 students each", sizes)
     labels = texts(found.index)
     bars = found.assign(school=labels, low=found["mean"] - found["sd"], high=found["mean"] + found["sd"])
-    parts = bars.apply("School {school}: {n} students, mean {mean:.2f}, SD {sd:.2f}".format_map, axis=1)
-    description = f"Scores of {len(found)} schools, a row each. {'; '.join(parts)}."
+    words = f"{title(names.group)} {{school}}: {{n}} {names.members}, mean {{mean:.2f}}, SD {{sd:.2f}}"
+    parts = bars.apply(words.format_map, axis=1)
+    description = f"Scores of {len(found)} {names.groups}, a row each. {'; '.join(parts)}."
     dots = pd.DataFrame({"school": np.array(labels)[by_school.ngroup()], "score": table[outcome].round(3)})
-    y = alt.Y("school:N", sort=labels, title="School")
-    look = {"title": "Score", "scale": alt.Scale(zero=False)}
+    y = alt.Y("school:N", sort=labels, title=title(names.group))
+    look = {"title": title("score", unit), "scale": alt.Scale(zero=False)}
     points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.85, color=style.GREY, yOffset=14, aria=False)
     base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y, tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
     rule = style.bars(base, "x", "low", "high", strokeWidth=7, color=style.GREEN, yOffset=-8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 from collections.abc import Iterator
 
@@ -26,9 +28,13 @@ CHARTS = [*CHARTS.split(), "common_and_own_sd", "few_schools", "inspection"]
 EXPLORERS = ["threshold", "construction", "spike_slab", "melsm", "explore.power", "card", "card with students", "grid"]
 
 
-@pytest.fixture(scope="module")
-def specs(importance_fit, saeb_schools) -> dict[str, dict]:
-    """Every chart, and every explorer where it starts."""
+def made(importance_fit, saeb_schools, **words) -> dict[str, dict]:
+    """Every chart, and every explorer where it starts; with words for those that take them."""
+
+    def call(make, *values, **named):
+        takes = inspect.signature(make).parameters
+        return make(*values, **named, **{name: word for name, word in words.items() if name in takes})
+
     other = sm.fit_schools(saeb_schools, inclusion_prior=0.2, sampler="importance", random_seed=1, progressbar=False)
     plan = {"n_schools": 8, "n_students": 20, "inclusion": 1, "random_seed": 1}
     common, own = (sm.simulate_schools(tau_t=tau_t, **plan) for tau_t in (0, 0.4))
@@ -51,16 +57,22 @@ def specs(importance_fit, saeb_schools) -> dict[str, dict]:
     }
     named = {name: {"outcome": "score", "school": "school"} for name in ("few_schools", "inspection")}
     found = {
-        name: getattr(sm.plot, name)(*given.get(name, [importance_fit]), **named.get(name, {})).to_dict()
+        name: call(getattr(sm.plot, name), *given.get(name, [importance_fit]), **named.get(name, {})).to_dict()
         for name in CHARTS
     }
     explorers = {
-        "threshold": sm.explore.threshold(importance_fit),
-        "card": sm.explore.school_card(importance_fit, 39),
-        "card with students": sm.explore.school_card(by_student, 1, data=own.students),
+        "threshold": call(sm.explore.threshold, importance_fit),
+        "card": call(sm.explore.school_card, importance_fit, 39),
+        "card with students": call(sm.explore.school_card, by_student, 1, data=own.students),
         "explore.power": sm.explore.power(),
     }
-    return found | {n: (explorers.get(n) or getattr(sm.explore, n)()).spec() for n in EXPLORERS}
+    found |= {n: (explorers.get(n) or getattr(sm.explore, n)()).spec() for n in EXPLORERS}
+    return found | {f"{n} in words": explorers[n].view().sentence for n in ("threshold", "card", "card with students")}
+
+
+@pytest.fixture(scope="module")
+def specs(importance_fit, saeb_schools):
+    return made(importance_fit, saeb_schools)
 
 
 def test_all_charts_are_here():
@@ -199,3 +211,25 @@ def test_who_has_no_label_is_counted(specs, importance_fit):
     described = sm.plot.outcomes(importance_fit, threshold=0.45).description
     assert re.search(r"Without a label, for want of room: \d+\.$", described)
     assert "want of room" not in specs["pips"]["description"]
+
+
+MADE_UP = {"ranks", "power", "common_and_own_sd", "construction", "spike_slab", "melsm", "explore.power", "grid"}
+SPOKEN = r'"(?:title|description|label)": "([^"]*)"'
+
+
+def test_groups_and_members_are_called_as_asked(importance_fit, saeb_schools):
+    """In every title, tooltip, description and sentence about a reader's own data; SDs have the outcome's unit."""
+    found = made(importance_fit, saeb_schools, units=("patients", "readings"), unit="mmHg")
+    spoken = {n: " ".join(re.findall(SPOKEN, json.dumps(s))) if isinstance(s, dict) else s for n, s in found.items()}
+    wrong = {name: re.findall(r"\w*(?:school|student)\w*", text, re.I) for name, text in spoken.items()}
+    assert {name for name, words in wrong.items() if words} <= MADE_UP
+    assert all("patient" in text.lower() for name, text in spoken.items() if name not in MADE_UP | {"card"})
+    for name in ("funnel", "outcomes", "school_sds", "few_schools", "threshold", "card in words", "card with students"):
+        assert "mmHg" in spoken[name], name
+    assert spoken["card in words"].startswith("Patient 39 has 191 readings and an SD of 0.93 mmHg,")
+
+
+@pytest.mark.parametrize("units", ["", ("patients",), ("a", "b", "c"), 3, ("patients", None)])
+def test_units_are_one_plural_or_two(importance_fit, units):
+    with pytest.raises(ValueError, match="units must be a plural, or two: of the groups and of their members; found"):
+        sm.plot.pips(importance_fit, units=units)

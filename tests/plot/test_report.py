@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +66,15 @@ def test_the_outcomes_unit_stands_at_the_sds(few_fit, tmp_path):
     assert {"SD (points)", "95 % interval (points)", "SD ratio"} <= set(tables["Flagged"])
 
 
+def test_groups_and_members_are_called_as_asked(few, tmp_path):
+    data = few.students.rename(columns={"school": "patient"})
+    fit = sm.fit("score ~ 1 + (1 | patient)", "~ 1 + (1 | patient)", data, **OPTIONS)
+    text, tables = read(sm.report(fit, tmp_path / "a.html", units=("patients", "readings"), data=data))
+    assert re.search("school|student|member", text, re.I) is None
+    assert "12 patients with 360 readings in all" in text
+    assert {"readings", "PIP without one reading", "readings that carry the flag"} <= set(tables["Flagged"])
+
+
 def test_the_scale_of_the_prior_is_shown_where_it_matters(tmp_path):
     """Where a few schools, of which one deviates, say little of tau_t."""
     schools = sm.simulate_schools(n_schools=12, n_students=30, tau_t=0.5, inclusion=0.15, random_seed=5).schools
@@ -95,9 +106,9 @@ def test_students_who_carry_a_flag(few, few_fit, by_summaries, tmp_path):
     found = sm.influence(fit, few.students, **named)
     for school, one in found.groupby("school", sort=False):
         row = flags.loc[str(school)]
-        assert row["PIP without one member"] == f"{one['pip'].min():.2f}"
+        assert row["PIP without one student"] == f"{one['pip'].min():.2f}"
         gone = one[one["removal"].notna()].sort_values("removal")["row"]
-        said, carried = row["members that carry the flag"], one["students_to_unflag"].iloc[0]
+        said, carried = row["students that carry the flag"], one["students_to_unflag"].iloc[0]
         assert said == ("more than 10" if pd.isna(carried) else f"{carried}: row {', '.join(map(str, gone))}")
 
 
