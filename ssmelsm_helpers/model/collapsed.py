@@ -97,9 +97,11 @@ class CollapsedPosterior(Hyperparameters):
         """work(slice) of slices that cover all draws, in threads."""
         size = max(1, min(_PAIRS // self.n_schools, _ROWS // len(self.cells.n)))
         jobs = blocks(draws, size)
-        for _ in in_threads(work, jobs, self.cores):
-            if progress is not None:  # steps add up to one pass but for rounding, and tqdm warns beyond its total
-                progress.update(min(1 / len(jobs), progress.total - progress.n))
+        # To a place, not by a step: where rounded steps end, tqdm warns or paints its bar red.
+        before = 0 if progress is None else progress.n
+        for done, _ in enumerate(in_threads(work, jobs, self.cores), 1):
+            if progress is not None:
+                progress.update(before + done / len(jobs) - progress.n)
 
     def log_density(self, x, progress=None) -> np.ndarray:
         """log posterior density (up to log p(y)) of draws x (S, size)."""

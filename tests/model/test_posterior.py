@@ -1,11 +1,15 @@
 """The collapsed posterior: the same density as the PyMC model, a right gradient, proper priors, a true mode."""
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from posteriors import model_of, posterior_of
 from scipy import stats
 from scipy.integrate import quad
+from tqdm import tqdm
 
 from ssmelsm_helpers import Priors, load_saeb_schools, simulate_schools
 from ssmelsm_helpers.data.schools import check_summary
@@ -171,3 +175,13 @@ def test_every_prior_is_checked():
             Priors(**{name: value})
     with pytest.raises(ValueError, match="Priors: gamma_intercept_mean must be a finite number; found nan"):
         Priors(gamma_intercept_mean=np.nan)
+
+
+@pytest.mark.parametrize("jobs", range(1, 60))
+def test_a_bar_ends_where_a_pass_ends(jobs):
+    """Exactly: a notebook paints a bar red that is closed a rounding error below its total."""
+    one_draw_a_job = SimpleNamespace(n_schools=10**6, cells=SimpleNamespace(n=[1]), cores=1)
+    with tqdm(total=2, file=io.StringIO()) as bar:
+        for passes in (1, 2):
+            CollapsedPosterior.over_draws(one_draw_a_job, lambda _draws: None, jobs, bar)
+            assert bar.n == passes
