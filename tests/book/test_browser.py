@@ -104,6 +104,8 @@ def test_fits_a_phone(fresh):
     fresh.page.set_viewport_size(PHONE)
     fresh.settle()
     assert fresh.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+    printed = fresh.page.locator("div.cell_output div.output.stream pre")
+    assert printed.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
     for figure in fresh.page.locator("figure.book-chart").all():
         box = figure.bounding_box()
         assert box["x"] >= 0
