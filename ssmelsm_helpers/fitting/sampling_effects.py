@@ -1,6 +1,7 @@
 """Sampling the marginal and the sampled formulation, and the indicators of the former."""
 
 import logging
+import os
 
 import numpy as np
 from scipy.special import logsumexp
@@ -66,7 +67,10 @@ def _sample_all(model: Model, run: Run, chosen):
 
     from ..model.pymc.build import model_of
 
-    options = {"cores": min(run.chains, run.cores), "random_seed": run.seed, "progressbar": run.show}
+    # One line for all chains, of so many letters, is what an output cell of a notebook has room for.
+    os.environ.setdefault("JUPYTER_COLUMNS", "90")
+    bar = run.show and "combined"
+    options = {"cores": min(run.chains, run.cores), "random_seed": run.seed, "progressbar": bar}
     options |= {"nuts_sampler": "pymc", "compute_convergence_checks": False}
     logger = logging.getLogger("pymc")
     level = logger.level
