@@ -24,9 +24,8 @@ OPEN = "#9468AC"  # too close to call
 GREY = "#7A7A7A"  # what others are compared with: not flagged, the common SD, the spike, a threshold
 GREEN = "#008568"  # what a chart is about, where it has no direction: the slab, a posterior, a first group
 PINK = "#B65A92"  # a second such thing: what the students say, one school, a second group
-COLOURS = [MORE, LESS, OPEN, GREY]
 SHAPES = ["triangle-up", "triangle-down", "diamond", "circle"]
-LOOKS = list(zip(COLOURS, SHAPES, strict=True))
+LOOKS = list(zip([MORE, LESS, OPEN, GREY], SHAPES, strict=True))
 # Groups without a direction: a third and a fourth colour are used for nothing else.
 GROUPS = [(GREY, "circle"), (GREEN, "square"), (PINK, "triangle-right"), ("#A26F00", "cross")]
 GROUPS += [("#6D7F1E", "triangle-left")]
