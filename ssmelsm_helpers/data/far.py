@@ -16,6 +16,8 @@ CODES = (
 
 # Among fewer scores nothing is far from the others.
 _ENOUGH = 30
+# Without the student the school's SD is less than this share of what it is: a tail that is a little long is no news.
+_MUCH = 0.75
 
 
 def is_apart(codes: np.ndarray, low: float, high: float, sd: float) -> np.ndarray:
@@ -60,9 +62,9 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
             "Taken as a score it makes these schools look restless and all others calm. sm.inspect finds more.",
             UserWarning,
         )
-    far = {label: score for label, (score, _) in dominated(table).items() if score not in apart}
+    far = {x: score for x, (score, times) in dominated(table).items() if times < _MUCH and score not in apart}
     if far:
-        words = [f"{plain(label)!r} ({number(score)})" for label, score in far.items()]
+        words = [f"{plain(label)!r} ({score:.10g})" for label, score in far.items()]
         more = f" and {len(words) - 5} more" if len(words) > 5 else ""
         warn(
             f"one student makes much of the spread of {', '.join(words[:5])}{more}: look at {outcome!r} of that student, or see "

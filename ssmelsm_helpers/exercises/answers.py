@@ -72,3 +72,18 @@ def formula(text: str) -> frozenset[str]:
     outcome, _, terms = text.partition("~")
     names = {term.name for term in model_description(terms.replace("||", "|")).terms}
     return frozenset(names | ({f"{outcome.strip()} ~"} if outcome.strip() else set()))
+
+
+def labels(answer) -> tuple[str, ...]:
+    """Some labels, in a list, an index or a text with commas; their order and their case do not matter.
+
+    Examples
+    --------
+    >>> labels("Milan, Ahorn ") == labels(np.array(["ahorn", "milan"])), labels(...)
+    (True, ())
+    """
+    if operator.length_hint(answer, 1) > 1000:
+        raise ValueError("more than anybody writes")
+    found = answer.split(",") if isinstance(answer, str) else np.asarray(answer, dtype=object).ravel()
+    texts = [str(label).strip(" .\n").casefold() for label in found if label not in (None, ...)]
+    return tuple(sorted({text for text in texts if text}))

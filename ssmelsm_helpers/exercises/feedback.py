@@ -1,6 +1,7 @@
 """`check`: an answer, compared with its exercise's entry in the tables of this folder."""
 
 import tomllib
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from numbers import Real
@@ -12,7 +13,11 @@ import xarray as xr
 import ssmelsm_helpers as sm
 
 from ..arguments import shown
-from .answers import formula, number, single, word
+from ..data.messy import truly_deviating
+from .answers import formula, labels, number, single, word
+
+# What the expressions of all entries see.
+_KNOWN = {"np": np, "sm": sm, "formula": formula, "labels": labels, "truly_deviating": truly_deviating}
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _entry(id: str) -> dict:
 
 def _names(id: str, entry: dict, fits: dict) -> dict:
     """What the expressions and sentences of an entry see: what is given, and the right answer."""
-    needs, names = entry.get("needs", []), {"np": np, "sm": sm, "formula": formula, **fits}
+    needs, names = entry.get("needs", []), _KNOWN | fits
     try:
         for name, value in (entry.get("given", {}) | {"right": entry["right"]}).items():
             names[name] = _evaluate(value, names) if isinstance(value, str) else value
@@ -122,12 +127,14 @@ def _names(id: str, entry: dict, fits: dict) -> dict:
 
 def _evaluate(code: str, names: dict):
     """The value of an expression of an entry."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         return eval(code, names)
 
 
-def _read(answer, right, words: list[str]) -> float | str | frozenset | None:
+def _read(answer, right, words: list[str]) -> float | str | frozenset | tuple | None:
     """The answer as something of the right one's kind; None where it is blank."""
+    if isinstance(right, tuple):
+        return labels(answer) or None
     value = single(answer)
     if value is None or value is ... or (isinstance(value, str) and not value.strip(". \n")):
         return None
@@ -140,6 +147,8 @@ def _expected(right, words: list[str]) -> str:
     """What kind of answer is expected."""
     if isinstance(right, frozenset):
         return "A formula in quotes, with a tilde, a + between terms, and every bracket closed,"
+    if isinstance(right, tuple):
+        return "A list of schools' labels"
     return f"One of {', '.join(map(repr, sorted(words, key=str.casefold)))}" if words else "A single number"
 
 

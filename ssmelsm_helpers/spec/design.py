@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import require
-from ..data.far import tell_far
 from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, rows_with, table_of
 from ..data.labels import by_label, report_unused, tell_alike
 from ..data.schools import require_spread
@@ -55,8 +54,13 @@ class Design:
         """n, mean and sd (ddof=1) of the outcome per school."""
         if self.table is not None:
             return self.table
+        return self.ends[["n", "mean", "sd"]]
+
+    @property
+    def ends(self) -> pd.DataFrame:
+        """The summary of students, with the least and the largest outcome."""
         outcome = pd.Series(self.y).groupby(self.school)
-        return outcome.agg(n="size", mean="mean", sd="std").set_axis(self.labels)
+        return outcome.agg(n="size", mean="mean", sd="std", low="min", high="max").set_axis(self.labels)
 
     @cached_property
     def n(self) -> np.ndarray:
@@ -122,8 +126,6 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     school, labels = by_label(frame[formulas.school], "school", formulas.school)
     require(len(labels) >= 2, f"data must hold at least two schools in {formulas.school!r}", len(labels))
     tell_alike(labels, np.bincount(school))
-    scores = frame[formulas.outcome].groupby(school)
-    tell_far(formulas.outcome, scores.agg(n="size", mean="mean", sd="std", low="min", high="max").set_axis(labels))
     for name in frame:
         report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)

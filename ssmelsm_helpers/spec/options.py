@@ -59,7 +59,10 @@ class Options:
             model = self.for_schools("data", check_summary(table))
             tell_far(formulas.outcome, table)
             return model
-        return self.for_design(build_design(formulas, data, missing=self.missing, constant=self.constant))
+        design = build_design(formulas, data, missing=self.missing, constant=self.constant)
+        if self.family == "normal":  # a Student-t's tails are made for far scores
+            tell_far(formulas.outcome, design.ends)
+        return self.for_design(design)
 
     def for_schools(self, argument: str, table) -> "Model":
         """The intercept-only model of a checked school summary."""

@@ -21,6 +21,7 @@ def fitted(name: str):
     return sm.fit_schools(groups, sampler="importance", random_seed=1, progressbar=False)
 
 
+@pytest.mark.filterwarnings("ignore:one student makes")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_data_that_are_not_schools_go_from_file_to_report(name, tmp_path):
     """Through a CSV, as a reader's own would."""
@@ -103,7 +104,7 @@ def test_reports_that_are_refused(importance_fit, tmp_path):
     sm.report(importance_fit, tmp_path / "saeb.html", overwrite=True)
     with pytest.raises(ValueError, match="threshold must be"):
         sm.report(importance_fit, tmp_path / "b.html", threshold=1.5)
-    with pytest.raises(ValueError, match="name must be 'patients', 'teams' or 'wards'; found 'pupils'"):
+    with pytest.raises(ValueError, match="name must be 'patients', 'teams', 'wards' or 'messy'; found 'pupils'"):
         sm.load_example("pupils")
     with pytest.raises(ValueError, match=r"name must be 'published', .*; found 'mine'"):
         sm.study.load("mine")

@@ -21,6 +21,7 @@ from book_harness import ROOT
 from scipy.special import logit
 
 import ssmelsm_helpers as sm
+from ssmelsm_helpers.data.messy import truly_deviating
 from ssmelsm_helpers.exercises import feedback
 from ssmelsm_helpers.exercises.answers import number
 from ssmelsm_helpers.exercises.feedback import Feedback, exercises
@@ -193,6 +194,10 @@ WORDS = {
         {"a": "quality", "B": "no size", "d.": "ordinary"},
     ),
 }
+LABELS = {
+    "ex-14-codes": (truly_deviating(2), {"Ahornschule": "'Look'", ", ".join("abcdefgh"): "codes are still"}),
+    "ex-14-doubles": (truly_deviating(4), {"Total": "no school", ", ".join("abcdefgh"): "occur twice"}),
+}
 FORMULA = "ex-02-formula"
 RIGHT_FORMULAS = (
     *("~ ses + public + (1 | school)", "~ public + ses + (1 | school)", "~ (1 | school) + public + ses"),
@@ -350,7 +355,7 @@ def values(names):
 
 
 def numeric() -> list[str]:
-    return [id for id in exercises() if id not in WORDS and id != FORMULA]
+    return [id for id in exercises() if id not in (*WORDS, *LABELS, FORMULA)]
 
 
 def forms(right: float, decimals: int) -> list:
@@ -370,7 +375,7 @@ def forms(right: float, decimals: int) -> list:
 
 
 def test_every_exercise_is_asked(numbers):
-    assert {*numbers, *WORDS, FORMULA} == set(exercises())
+    assert {*numbers, *WORDS, *LABELS, FORMULA} == set(exercises())
 
 
 @pytest.mark.parametrize("id", numeric())
@@ -428,6 +433,25 @@ def test_words(ask, id):
         assert ask(id, answer).message.startswith(
             "One of 'a', 'b'" if id == "ex-14-wording" else "One of 'flat', 'hump'"
         )
+
+
+@pytest.mark.parametrize("id", LABELS)
+def test_labels(ask, id):
+    right, wrong = LABELS[id]
+    for answer in (
+        right,
+        right[::-1],
+        tuple(right),
+        np.array(right),
+        pd.Index(right),
+        pd.Series(right),
+        ", ".join(right),
+    ):
+        assert ask(id, answer).correct
+    for answer in (right[:3], [*right, "Rosenschule"], ["?"], 4):
+        assert not ask(id, answer).correct
+    for answer, words in wrong.items():
+        assert words in ask(id, answer).message
 
 
 @pytest.mark.parametrize("answer", RIGHT_FORMULAS)

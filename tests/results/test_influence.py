@@ -91,6 +91,7 @@ def test_the_draws_say_it(students):
     np.testing.assert_allclose(found["pareto_k"], k_hats, atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:one student makes")
 def test_one_pupil_at_ten_sds(outlier):
     """Without whom the school is as it was; weights cannot know, and a new fit says so."""
     fit = fitted(PLAIN, outlier)
@@ -106,6 +107,7 @@ def test_one_pupil_at_ten_sds(outlier):
     assert_refits_agree(PLAIN, outlier, found, [0])
 
 
+@pytest.mark.filterwarnings("ignore:one student makes")
 def test_priors_that_cannot_be_read_are_no_refit(outlier):
     import pymc as pm
 
