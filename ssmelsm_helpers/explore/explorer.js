@@ -10,7 +10,7 @@ var ssmelsmExplorer = (function () {
   const words = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12 };
   const config = {
     background: "transparent",
-    axis: { ...words, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.15 },
+    axis: { ...words, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.15, labelSeparation: 4 },
     header: words,
     legend: words,
     title: { color: ink, subtitleColor: ink },
