@@ -2,6 +2,7 @@
 
 import operator
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
 
@@ -75,15 +76,19 @@ def formula(text: str) -> frozenset[str]:
 
 
 def labels(answer) -> tuple[str, ...]:
-    """Some labels, in a list, an index or a text with commas; their order and their case do not matter.
+    """Some labels, in a list, an index, a text with commas, or a dict of such; their order and their case do not matter.
 
     Examples
     --------
     >>> labels("Milan, Ahorn ") == labels(np.array(["ahorn", "milan"])), labels(...)
     (True, ())
+    >>> labels({1: ["Ahorn"], 3: "Milan, Linden"})
+    ('1 ahorn', '3 linden', '3 milan')
     """
     if operator.length_hint(answer, 1) > 1000:
         raise ValueError("more than anybody writes")
+    if isinstance(answer, Mapping):
+        return tuple(sorted(f"{key} {label}" for key, part in answer.items() for label in labels(part)))
     found = answer.split(",") if isinstance(answer, str) else np.asarray(answer, dtype=object).ravel()
     texts = [str(label).strip(" .\n").casefold() for label in found if label not in (None, ...)]
     return tuple(sorted({text for text in texts if text}))

@@ -196,7 +196,6 @@ WORDS = {
 }
 LABELS = {
     "ex-14-codes": (truly_deviating(2), {"Ahornschule": "'Look'", ", ".join("abcdefgh"): "codes are still"}),
-    "ex-14-doubles": (truly_deviating(4), {"Total": "no school", ", ".join("abcdefgh"): "occur twice"}),
 }
 FORMULA = "ex-02-formula"
 RIGHT_FORMULAS = (
@@ -355,7 +354,7 @@ def values(names):
 
 
 def numeric() -> list[str]:
-    return [id for id in exercises() if id not in (*WORDS, *LABELS, FORMULA)]
+    return [id for id in exercises() if id not in (*WORDS, *LABELS, FORMULA, "ex-14-files")]
 
 
 def forms(right: float, decimals: int) -> list:
@@ -375,7 +374,7 @@ def forms(right: float, decimals: int) -> list:
 
 
 def test_every_exercise_is_asked(numbers):
-    assert {*numbers, *WORDS, *LABELS, FORMULA} == set(exercises())
+    assert {*numbers, *WORDS, *LABELS, FORMULA, "ex-14-files"} == set(exercises())
 
 
 @pytest.mark.parametrize("id", numeric())
@@ -452,6 +451,20 @@ def test_labels(ask, id):
         assert not ask(id, answer).correct
     for answer, words in wrong.items():
         assert words in ask(id, answer).message
+
+
+def test_files(ask):
+    """Each file has a reason of its own."""
+    right = {file: truly_deviating(file) for file in (1, 3, 4, 5)}
+    assert ask("ex-14-files", right).correct
+    assert ask("ex-14-files", {str(file): ", ".join(labels[::-1]) for file, labels in right.items()}).correct
+    assert "dictionary" in ask("ex-14-files", right[1]).message
+    assert "'Total' is no school" in ask("ex-14-files", right | {4: [*right[4], "Total"]}).message
+    for file, words in {1: "one way", 3: "numbers", 4: "twice", 5: "no spread"}.items():
+        for wrong in (right | {file: right[file][:3]}, {one: right[one] for one in right if one != file}):
+            message = ask("ex-14-files", wrong).message
+            assert message.startswith(f"File {file} is not right yet: ")
+            assert words in message
 
 
 @pytest.mark.parametrize("answer", RIGHT_FORMULAS)
