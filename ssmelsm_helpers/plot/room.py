@@ -17,7 +17,7 @@ def room_for_labels(texts, x, y, order, *, width: float, height: float) -> pd.Da
     `x` and `y` are the points' places as shares of the panel. Labels of a higher `order` choose first, so that those from
     any threshold upwards stand where they would stand without the others. There is room on a phone, too.
 
-    >>> found = room_for_labels(["a", "b", "c"], [0.5, 0.5, 0.5], [0.5, 0.5, 0.505], [3, 2, 1], width=600, height=320)
+    >>> found = room_for_labels(["a", "b", "c"], [0.5, 0.5, 0.505], [0.5, 0.5, 0.5], [3, 2, 1], width=600, height=320)
     >>> found.to_numpy().tolist()
     [[0.0, -11.0], [0.0, 11.0], [12.3, 0.0]]
     """
