@@ -3,7 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from functools import cache
+from itertools import chain, combinations
 from unicodedata import combining, normalize
 
 from .frames import BLANKS
@@ -17,8 +18,16 @@ _MANY = 20_000
 
 def _without(characters: str, text: str) -> str:
     """A text without some characters; between digits, where they tell numbers apart, they become one blank."""
-    text = re.sub(rf"(?<=\d)[{characters}]+(?=\d)", " ", text)
-    return re.sub(rf"(?<!\d)[{characters}]+|[{characters}]+(?!\d)", "", text)
+    if text.isalnum():
+        return text
+    between, elsewhere = _patterns(characters)
+    return elsewhere.sub("", between.sub(" ", text))
+
+
+@cache
+def _patterns(characters: str) -> tuple[re.Pattern, re.Pattern]:
+    some = f"[{characters}]+"
+    return re.compile(rf"(?<=\d){some}(?=\d)"), re.compile(rf"(?<!\d){some}|{some}(?!\d)")
 
 
 def _printed(label) -> str:
@@ -42,10 +51,11 @@ def _transcribed(text: str) -> str:
 _LADDER: dict[str, Callable[[str], str]] = {
     "type": _printed,
     "blanks": lambda text: _without(BLANKS, text),
-    "case": str.casefold,
+    "case": str.lower,
     "form of letters": lambda text: normalize("NFKC", text),
     "accents": _transcribed,
     "punctuation": lambda text: _without(r"\W_", text) or text,
+    "abbreviations": lambda text: re.sub("^(saint|sankt)", "st", text),
     "leading zeros": lambda text: re.sub(r"(?<![\d ])0+(?=\d)", "", text),
 }
 
@@ -58,17 +68,17 @@ def alike(labels: Sequence) -> list[tuple[str, list]]:
     """
     if all(isinstance(label, int) for label in labels):  # all of them differ
         return []
-    groups = {(type(label), label): [label] for label in labels}
-    keys, found = {key: key[1] for key in groups}, []
+    keys = [label for _, label in dict.fromkeys((type(label), label) for label in labels)]
+    groups, found = [(key,) for key in keys], []
     for step, forget in _LADDER.items():
-        merged = defaultdict(list)
-        for key, label in keys.items():
-            shorter = tuple(map(forget, map(_printed, label))) if isinstance(label, tuple) else forget(label)
-            merged[shorter].append(groups[key])
-        found += [(step, [label for part in parts for label in part]) for parts in merged.values() if len(parts) > 1]
-        groups = {key: [label for part in parts for label in part] for key, parts in merged.items()}
-        keys = {key: key for key in groups}
-    labels = [group[0] for group in groups.values()]
+        keys = [tuple(map(forget, map(_printed, key))) if isinstance(key, tuple) else forget(key) for key in keys]
+        if len(set(keys)) < len(keys):
+            merged = defaultdict(list)
+            for key, group in zip(keys, groups, strict=True):
+                merged[key].append(group)
+            found += [(step, list(chain(*parts))) for parts in merged.values() if len(parts) > 1]
+            keys, groups = list(merged), [tuple(chain(*parts)) for parts in merged.values()]
+    labels = [group[0] for group in groups]
     return found + (_one_letter_apart(labels) if len(labels) <= _MANY else [])
 
 
@@ -87,7 +97,7 @@ def _one_letter_apart(labels: list) -> list[tuple[str, list]]:
 
 def _one_edit(pair: tuple[str, str]) -> bool:
     """Of two texts that share all letters but one of each: whether one edit makes one of the other."""
-    first, second = pair
-    differ = [at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other]
-    swapped = len(differ) == 2 and differ[1] - differ[0] == 1
-    return len(first) != len(second) or len(differ) == 1 or swapped
+    first, other = pair
+    differ = [at for at, (one, another) in enumerate(zip(first, other, strict=False)) if one != another]
+    swapped = len(differ) == 2 and all(first[at] == other[sum(differ) - at] for at in differ)
+    return len(first) != len(other) or len(differ) == 1 or swapped
