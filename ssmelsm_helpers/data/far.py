@@ -11,25 +11,34 @@ from .findings import number, some
 CODES = (
     *(-1.0, -2.0, -7.0, -8.0, -9.0, -66.0, -77.0, -88.0, -99.0, -666.0, -777.0, -888.0, -999.0, -9999.0, -99999.0),
     *(0.0, 9.0, 88.0, 96.0, 97.0, 98.0, 99.0, 777.0, 888.0, 996.0, 997.0, 998.0, 999.0),
-    *(7777.0, 8888.0, 9998.0, 9999.0, 99999.0, 999999.0),
+    *(7777.0, 8888.0, 9998.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0, 999999999.0),
+    *(9.9, 9.99, 99.9, 99.99, 999.9),
 )
 
+# A score is alone out there if it is so many times farther than the farthest of an ordinary school.
+ALONE = 3.0
 # Among fewer scores nothing is far from the others.
 _ENOUGH = 30
 # Without the student the school's SD is less than this share of what it is: a tail that is a little long is no news.
 _MUCH = 0.75
 
 
-def is_apart(codes: np.ndarray, low: float, high: float, sd: float) -> np.ndarray:
-    """Which codes are far beyond all other scores, or below 0 where nobody else is; 99 may be a score where 999 is none."""
-    margin = np.where((codes >= 0) & (codes < 100), 2 * sd, sd)
-    return (codes < low - margin) | (codes > high + margin) | ((codes < 0) & (low >= 0))
+def is_apart(codes: np.ndarray, counts: np.ndarray, low: float, high: float, sd: float) -> np.ndarray:
+    """Which codes are far beyond all other scores, or below 0 where nobody else is; one 99 may be a score, one 999 is none."""
+    few = counts < 3
+    # 0 stands beside 1.
+    margin = np.where((codes >= 0) & (codes < 100), max(1.0, sd) * np.where(few, 2.0, 1.5), sd)
+    return (codes < low - margin) | (codes > high + margin) | ((codes < 0) & (low >= 0) & ~few)
 
 
 def dominated(table: pd.DataFrame) -> dict:
-    """Schools with a score that is too far from the others', by label: the score, and the SD without it over the SD."""
+    """Schools with a score that is too far from the others'.
+
+    By label: the score, the SD without it over the SD, and whether hardly any other school has one that is nearly so far:
+    else the outcome has a long tail.
+    """
     n, mean, sd = table["n"].to_numpy(float), table["mean"].to_numpy(float), table["sd"].to_numpy(float)
-    found, total = {}, n.sum()
+    found, total, usual = {}, n.sum(), np.nanmedian(sd) if np.isfinite(sd).any() else np.nan
     for end in ("low", "high"):
         score = table[end].to_numpy(float)
         with np.errstate(all="ignore"):
@@ -38,8 +47,12 @@ def dominated(table: pd.DataFrame) -> dict:
             rest_sd = np.sqrt(np.clip(rest, 0, None))
             distance = np.abs(score - rest_mean) / (rest_sd * np.sqrt(1 + 1 / (n - 1)))
             chance = student_t.sf(distance, n - 2) * 2 * total
-        far = (n > 4) & (rest_sd > 0) & (chance < 1e-4) & (rest_sd < 0.93 * sd)
-        found |= {table.index[at]: (score[at], rest_sd[at] / sd[at]) for at in np.flatnonzero(far)}
+            # In a small school, what is usual elsewhere tells more than its own few.
+            times = np.abs(score - rest_mean) / usual
+            strange = ((chance < 1e-4) & (times > 3)) | ((times > 8) & (distance > 5))
+        far = (n > 4) & (rest_sd > 0) & strange & (rest_sd < 0.93 * sd)
+        alone = distance > ALONE * np.median(distance[n > 4]) if far.any() else far
+        found |= {table.index[at]: (score[at], rest_sd[at] / sd[at], bool(alone[at])) for at in np.flatnonzero(far)}
     return found
 
 
@@ -54,7 +67,8 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
     # A school's next score is not known here; its mean tells whether the code is far from those beside it, too.
     beside = ends.where(ends.isin(CODES)).sub(table["mean"], axis=0).abs() > 2.5 * sd
     codes = np.intersect1d(codes, ends.to_numpy()[beside.to_numpy()])
-    apart = codes[is_apart(codes, others["low"].min(), others["high"].max(), sd)]
+    counts = np.array([(ends == code).any(axis=1).sum() for code in codes])
+    apart = codes[is_apart(codes, counts, others["low"].min(), others["high"].max(), sd)]
     for code in apart:
         schools = table.index[(ends == code).any(axis=1)]
         warn(
@@ -62,7 +76,8 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
             "Taken as a score it makes these schools look restless and all others calm. sm.inspect finds more.",
             UserWarning,
         )
-    far = {x: score for x, (score, times) in dominated(table).items() if times < _MUCH and score not in apart}
+    found = dominated(table)
+    far = {x: score for x, (score, times, alone) in found.items() if alone and times < _MUCH and score not in apart}
     if far:
         words = [f"{plain(label)!r} ({score:.10g})" for label, score in far.items()]
         more = f" and {len(words) - 5} more" if len(words) > 5 else ""

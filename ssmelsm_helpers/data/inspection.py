@@ -4,20 +4,22 @@ import re
 from collections.abc import Iterator
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
-from ..arguments import counted
+from ..arguments import counted, require
 from .alike import alike
 from .chance import without_spread
-from .far import dominated
+from .far import CODES, dominated, is_apart
 from .findings import Finding, Words, finding, number, some
 from .frames import data_frame, require_columns
 from .piles import codes_apart, look_at_codes, look_at_values
 from .records import look_at_covariates, look_at_doubles, look_at_levels, look_at_persons
 from .students import SCHOOL, SCORE, Students
 
-_TOTALS = r"(grand |over)?(total|all|mean|average|sum)s?( schools)?|gesamt|summe|insgesamt|mittelwert|media|média|todas?|todos?"
-_NO_LABEL = r"n/?a|n\.a\.|nan|none|null|unknown|unbekannt|missing|\?+|-+|\.+|k\.a\.|0"
+_TOTAL = r"((sub|grand |over)?totals?|averages?|gesamt|insgesamt|durchschnitt|mittelwert|moyenne|média|promedio|razem|średnia)"
+_TOTALS = rf"{_TOTAL}\b.*|.*\b{_TOTAL}|(all|mean|sum)s?( schools)?|summe|media|ensemble|todas?|todos?"
+_NO_LABEL = r"n/?a|n\.a\.|nan|none|null|unknown|unbekannt|missing|\?+|-+|\.+|k\.a\."
 
 
 def inspect(data, *, outcome: str, school: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -58,6 +60,10 @@ def inspected(data, outcome: str, school: str, columns: list[str] | None) -> tup
     """What was looked at, and the findings."""
     frame = data_frame(data)
     names = frame.collect_schema().names()
+    found = [name for name in names if isinstance(name, tuple)]
+    require(
+        not found, "data must have one row of names (data.columns = [' '.join(map(str, c)) for c in data])", found[:2]
+    )
     columns = [name for name in names if name not in (outcome, school)] if columns is None else list(columns)
     require_columns(names, [("outcome", outcome), ("school", school), *(("columns", name) for name in columns)])
     students = Students(frame, outcome, school, columns)
@@ -69,13 +75,21 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
     name, schools = students.school, students.schools
     labels, rows = schools.index.to_list(), schools["rows"]
     missing = int(students.missing[SCHOOL])
+    if len(labels) > 1 and missing > len(labels) and (rows == 1).all():
+        yield finding("labels in first rows only", name, counted(missing, "row"), missing)
+        return
     if missing:
         yield finding("missing labels", name, counted(missing, "row"), missing)
-    for kind, form in {"labels that are none": _NO_LABEL, "rows of totals": _TOTALS}.items():
+    codes = _label_codes(labels)
+    for kind, form in {
+        "labels that are none": rf"{_NO_LABEL}|{re.escape(str(name))}",
+        "rows of totals": _TOTALS,
+    }.items():
         found = [x for x in labels if isinstance(x, str) and re.fullmatch(form, x.strip(), re.IGNORECASE)]
+        found += codes if kind == "labels that are none" else []
         if found:
             yield finding(kind, name, some(found, "label"), rows[[x in found for x in labels]].sum(), found=found)
-    if all(isinstance(x, float) and x.is_integer() for x in labels):
+    if labels and all(re.fullmatch(r"(0|[1-9]\d*)\.0", str(x)) for x in labels):
         yield finding("labels read as decimals", name, some(labels), len(labels))
     if len(labels) > 1 and (rows == 1).all():
         yield finding("no label comes twice", name, some(labels), len(labels))
@@ -86,6 +100,20 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         words = ", ".join(f"{x!r} ({count[type(x), x]})" for x in group)
         other = {x: best for x in group if x is not best}
         yield finding(f"labels differ in {step}", name, words, len(group), other=other)
+
+
+def _label_codes(labels: list) -> list:
+    """Labels such as -9 and 999 among numbers that are far from them."""
+    values = pd.to_numeric(
+        pd.Series(labels, dtype=object).where([type(x) is not bool for x in labels]), errors="coerce"
+    )
+    rest = values[~values.isin(CODES)]
+    if len(rest) < 3 or rest.isna().any():
+        return []
+    few = np.zeros(len(values))
+    apart = is_apart(values.to_numpy(dtype=float), few, rest.min(), rest.max(), rest.std())
+    apart |= (values < 0).to_numpy() & (rest.min() >= 0)
+    return [label for label, code, far in zip(labels, values.isin(CODES), apart, strict=True) if code and far]
 
 
 def look_at_texts(students: Students) -> Iterator[Finding]:
@@ -107,15 +135,16 @@ def look_at_gaps(students: Students) -> Iterator[Finding]:
         # What was text and is no number was named before.
         text = students.texts.get(alias)
         missing = int(students.missing[alias]) if text is None else students.n - text.rows
-        if missing:
+        most = {SCORE: 1.0}.get(alias, 0.5 if alias in students.numeric else 0.25)  # a remark is seldom made
+        if 0 < missing <= most * students.n:
             empty = students.schools.index[students.schools["n"] == 0] if alias == SCORE else []
             lost = f", among them all of {some(empty, 'school')}" if len(empty) else ""
             yield finding("missing values", students.names[alias], f"{counted(missing, 'row')}{lost}", missing)
     # Every row has no school, or no score, or one that is infinite, or counts; few have neither.
-    infinite = {"n": (~nw.col(SCORE).is_null() & ~nw.col(SCORE).is_finite()).cast(nw.Int64)}
-    infinite = int(students.summed(infinite)["n"])
-    if infinite:
-        yield finding("infinite values", students.outcome, counted(infinite, "row"), infinite)
+    infinite = {a: (~nw.col(a).is_null() & ~nw.col(a).is_finite()).cast(nw.Int64) for a in students.numeric}
+    for alias, rows in students.summed(infinite).astype(int).items() if infinite else ():
+        if rows:
+            yield finding("infinite values", students.names[alias], counted(rows, "row"), rows)
 
 
 def look_at_schools(students: Students) -> Iterator[Finding]:
@@ -134,7 +163,7 @@ def look_at_schools(students: Students) -> Iterator[Finding]:
             line = "# no line mends this: fit with Student-t residuals (chapter 13)"
         yield finding("long tail", outcome, some(far, "school"), len(far), line=line)
         return
-    for label, (score, times) in far.items():
+    for label, (score, times, _) in [item for item in far.items() if item[1][-1]]:
         names = {"school": name, "label": label, "score": number(score), "times": times}
         yield finding("one student makes the spread", outcome, f"school {label!r}, score {number(score)}", 1, **names)
 

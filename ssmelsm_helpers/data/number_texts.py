@@ -10,53 +10,27 @@ from .frames import BLANKS, collected, is_blank
 
 # Rust's and DuckDB's regular expressions, too, read these.
 _PLAIN = r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$"
+# (Without the point at their end, and without blanks.)
 _NOTHING = {
-    "na",
-    "n/a",
-    "n.a.",
-    "n.a",
-    "nan",
-    "null",
-    "none",
-    "nil",
-    "missing",
-    "miss",
-    "unknown",
-    "absent",
-    "abs",
-    "blank",
-    "empty",
-    ".",
-    "-",
-    "--",
-    "—",
-    "–",
-    "?",
-    "x",
-    "#n/a",
-    "#na",
-    "#null!",
-    "#value!",
-    "#div/0!",
-    "k.a.",
-    "ka",
-    "fehlt",
-    "fehlend",
-    "krank",
-    "entschuldigt",
-    "nb",
-    "n.b.",
-    "ausente",
-    "nd",
-    "n.d.",
-    "s/d",
-    "refused",
-} | {"no answer", "not available", "keine angabe", "k. a.", "n. a.", "sem resposta", "did not sit"}
+    "",
+    *re.findall(
+        r"\S+",
+        "#div/0! #n/a #na #null! #value! - -- ? abs absent absente abwesend ausente blank didnotsit disp dk empty "
+        "entschuldigt fehlend fehlt k.a ka keineangabe krank miss missing n.a n.b n.d n.v n/a na nan nb nd nil noanswer "
+        "none noresponse notasked notavailable notreached np null nv refused s/d semresposta unknown x – —",
+    ),
+}
+# 12.345: a thousand where all points of the column are so.
+_THREE = r"^\s*[-+]?[1-9]\d{0,2}(?:\.\d{3})+\s*$"
+_DECIMAL = r"^\s*[-+]?(?:0\.|\d*\.\d{0,2}\s*$|\d*\.\d{4}|\d{4}\d*\.)"
 # What a text that is no number is, tried in this order.
 _KINDS = {
     "decimal comma": r"[-+−]?\d*,\d+|[-+−]?\d{1,3}(\.\d{3})+,\d+",
     "thousands mark": r"[-+]?\d{1,3}([,.'’\u00a0\u202f ]\d{3})+([.,]\d+)?",
     "minus sign that is none": r"[−–]\d+(\.\d+)?",
+    "points of a maximum": r"\d+([.,]\d+)?\s*(/|of|out of|von|de|sur)\s*\d+",
+    "time": r"\d+(:[0-5]\d){1,2}",
+    "marked number": r"[-+]?\d+([.,]\d+)?\s*[*†‡#!?]+|[(\[]\d+([.,]\d+)?[)\]][*†‡]?",
     "limit": r"([<>≤≥]=?|ca\.?|about|unter|über|over|under)\s*\d+([.,]\d+)?",
     "unit": r"[-+]?\d+([.,]\d+)?\s*(%|‰|[^\W\d_]{1,12}\.?)|[€$£]\s*\d+([.,]\d+)?",
 }
@@ -74,13 +48,18 @@ class TextNumbers(NamedTuple):
     def of(cls, rows, alias: str, name: str, *, always: bool) -> "TextNumbers | None":
         """What the texts of a column are; None for a column that is no column of numbers."""
         column = nw.col(alias)
-        odd = rows.filter(~column.str.contains(_PLAIN)).group_by(alias).agg(nw.len().alias("count"))
+        odd = rows.filter(~column.str.contains(_PLAIN) | column.str.contains(_THREE))
+        odd = odd.group_by(alias).agg(nw.len().alias("count"))
         found = collected(odd.filter(~nw.col(alias).is_null())).to_pandas()
         found = found.rename(columns={alias: "text"}).sort_values(["count", "text"], ascending=[False, True])
         blank = found["text"].map(is_blank).astype(bool)
         total = int(collected(rows.select(column.count().alias("n"))).item()) - int(found.loc[blank, "count"].sum())
         found = found[~blank]
-        found["kind"] = [_kind_of(text.strip(BLANKS)) for text in found["text"]]
+        found["kind"] = [_kind_of(text.strip(BLANKS), name) for text in found["text"]]
+        three = found["text"].str.contains(_THREE)
+        decimals = rows.filter(column.str.contains(_DECIMAL)).select(nw.len().alias("n"))
+        if three.any() and int(collected(decimals).item()):
+            found = found[~three]
         found = _commas_told_apart(found.reset_index(drop=True))
         numeric = found["kind"].isin(["decimal comma", "thousands mark", "minus sign that is none"])
         readable = total - int(found.loc[~numeric, "count"].sum())
@@ -89,9 +68,11 @@ class TextNumbers(NamedTuple):
         return cls(name, found, total, _marks(found))
 
 
-def _kind_of(text: str) -> str:
-    if text.casefold() in _NOTHING:
+def _kind_of(text: str, name: str) -> str:
+    if "".join(text.casefold().split()).rstrip(".") in _NOTHING:
         return "word for missing"
+    if text.casefold() == str(name).strip().casefold():
+        return "header again"
     return next((kind for kind, form in _KINDS.items() if re.fullmatch(form, text, re.IGNORECASE)), "text")
 
 
@@ -119,7 +100,7 @@ def read_number(alias: str, marks: tuple[str, str]):
     text = nw.col(alias).str.replace_all("−", "-", literal=True).str.replace_all("–", "-", literal=True)
     if decimal == ",":
         # A point is a thousands mark only beside a comma: 1.5 among decimal commas is one and a half.
-        beside = text.str.contains(r"\..*,") if thousands == "." else None
+        beside = text.str.contains(r"\..*,|" + _THREE) if thousands == "." else None
         if beside is not None:
             text = nw.when(beside).then(text.str.replace_all(".", "", literal=True)).otherwise(text)
         elif thousands:

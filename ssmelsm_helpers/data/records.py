@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
 
 import numpy as np
 from scipy.stats import poisson
@@ -11,10 +10,21 @@ from ..arguments import counted
 from .findings import Finding, finding, some
 from .students import SCHOOL, SCORE, Students
 
-_YEAR = r"year|jahr|ano|wave|welle|term|semester|round|zeitpunkt|occasion|session|survey|season|messung"
-_BORN = r"birth|born|geb|nasc|dob"
-_WEIGHT = r"(^|_)w(gh?t|t|eight)?s?($|_)|weight|gewicht|peso|pond"
+_YEAR = (
+    r"(year|jahr|wave|welle|semester|zeitpunkt|messung)($|_|\W|\d)"
+    r"|(^|_|\b)(ano|año|ann[ée]e|rok|term|round|occasion|survey|season|onda|vague|edition)($|_|\W|\d)|^time(_?point)?$"
+)
+_BORN = r"birth|born|geb|nasc|dob|yob|naiss|urodz|arriv|immig"
+_WEIGHT = r"(^|_)w(t|eight)?s?($|_)|wgh?t|weight|gewicht|peso|poids|pond|w_f"
 _CLASS = r"class|klasse|teacher|lehr|room|turma|group|kurs|course|section"
+# A level whose labels may come again in every school: 7a and 7b.
+_OF_SCHOOL = (
+    r"(school_?)?(class|klasse?|classe|class_?room|turma|teacher|section|kurs|klasa)(_?(id|nr|no|code|name|label))?"
+)
+_ABOVE = (
+    r"district|region|county|country|state|municip|bezirk|kreis|gemeinde|bundesland|provin|kanton|canton|depart|estado|"
+    r"acad[ée]mie|wojew|powiat|gmina|cluster|stratum|strata|authority|(^|_)lea($|_)|land$"
+)
 _WILD = 1e6
 
 
@@ -22,21 +32,27 @@ def look_at_doubles(students: Students) -> Iterator[Finding]:
     """Rows that occur twice, more often than chance makes them."""
     columns = [alias for alias in students.names if alias not in (SCHOOL, SCORE)]
     # A number of the row, or of the student, tells doubles apart that are none.
-    others = tuple(alias for alias in columns if students.distinct(alias) < students.n)
-    numbers = [students.names[alias] for alias in columns if alias not in others]
+    numbers = [alias for alias in columns if students.distinct(alias) == students.n]
+    varying = [alias for alias in columns if alias not in students.others or students.schools[alias].any()]
+    others, numbers = tuple(a for a in varying if a not in numbers), [students.names[a] for a in numbers]
     if not others and students.agreement > 0.001:  # equal scores are nothing strange, and nothing else is known
         return
     score, same, *rest = students.pairs((SCORE,), (SCORE, *others), *([others] if others else []))
 
-    def beyond_chance(both, rest) -> bool:
-        """Whether more pairs agree in score and rest than if these had nothing to do with each other."""
-        of_school = np.maximum(score["n"] * (score["n"] - 1) / 2, 1)
-        expected = rest["pairs"] * score["pairs"] / of_school if len(rest) else of_school * students.agreement
+    of_school = np.maximum(score["n"] * (score["n"] - 1) / 2, 1)
+
+    def beyond(both, expected) -> bool:
+        """Whether more pairs agree than expected."""
         varies = (score["groups"] > 1).to_numpy()  # where all have one score, that is another finding
         both, expected = both[varies], expected[varies]
         counts, expected = np.append(both, both.sum()), np.append(expected, expected.sum())
         # Twice the expected: scores and other columns are related, and then agree more often.
         return bool((poisson.sf(counts - 1, 2 * expected) < 1e-6 / len(counts)).any())
+
+    def beyond_chance(both, rest, aliases) -> bool:
+        """Whether more pairs agree in score and rest than if these had nothing to do with each other, or in other schools."""
+        expected = rest["pairs"] * score["pairs"] / of_school if len(rest) else of_school * students.agreement
+        return beyond(both, expected) and beyond(both, of_school * students.between((SCORE, *aliases)))
 
     def schools(pairs) -> str:
         return some(
@@ -45,23 +61,43 @@ def look_at_doubles(students: Students) -> Iterator[Finding]:
         )
 
     def names(aliases) -> list[str]:
-        return [students.names[alias] for alias in (SCHOOL, SCORE, *aliases)]
+        return [students.names[alias] for alias in (SCHOOL, *aliases)]
 
-    if beyond_chance(same["pairs"], rest[0] if rest else ()):
+    if beyond_chance(same["pairs"], rest[0] if rest else (), others):
         extra = (same["n"] - same["groups"]).sum()
         where = f"all but {some(numbers)}" if numbers else "all columns"
         yield finding(
-            "rows that occur twice", where, schools(same["pairs"]), extra, columns=names(others) if numbers else ""
+            "rows that occur twice",
+            where,
+            schools(same["pairs"]),
+            extra,
+            columns=names((SCORE, *others)) if numbers else "",
         )
         return
-    for left_out in others if len(others) > 2 else ():
+    if len(others) < 2:
+        return
+    for left_out in others:
         fewer = tuple(alias for alias in others if alias != left_out)
         _, both, without_score = students.pairs((SCORE,), (SCORE, *fewer), fewer)
         both = both["pairs"] - same["pairs"]
-        if beyond_chance(both, without_score):
-            name = students.names[left_out]
-            yield finding("rows that are nearly the same", name, schools(both), both.sum(), columns=names(fewer))
+        if beyond_chance(both, without_score, fewer):
+            name, columns = students.names[left_out], names((SCORE, *fewer))
+            yield finding("rows that are nearly the same", name, schools(both), both.sum(), columns=columns)
             return
+    both = rest[0]["pairs"] - same["pairs"]
+    if _person(students) in others or not beyond(both, of_school * students.between(others)):
+        return
+    for alias in others:
+        _, one, all_but = students.pairs((SCORE,), (alias,), tuple(other for other in others if other != alias))
+        # A class of one school is in no other, so that nothing can be learnt from them.
+        nested = one["pairs"].sum() / of_school.sum() > 20 * students.between((alias,))
+        every, one, all_but = rest[0]["pairs"], one["pairs"], all_but["pairs"]
+        if nested or not beyond(
+            both, (one - every) * (all_but - every) / np.maximum(of_school - one - all_but + every, 1)
+        ):
+            return
+    where, columns = schools(both), names(others)
+    yield finding("rows that are nearly the same", students.outcome, where, both.sum(), columns=columns)
 
 
 def look_at_persons(students: Students) -> Iterator[Finding]:
@@ -89,9 +125,10 @@ def look_at_persons(students: Students) -> Iterator[Finding]:
 def _person(students: Students) -> str | None:
     """The column of students' own labels: nearly every row has its own, or every student one and every year a row."""
     for alias in students.others:
-        name = students.names[alias].casefold()
+        name = str(students.names[alias]).casefold()
         named = re.search(
-            r"(^|_|\b)(id|nr|no|code|number|nummer)($|_|\b)|student|pupil|sch[uü]e?ler|aluno|candidate|person", name
+            r"(^|_|\b)(\w{0,5}id|id\w{0,5}|nr|no|code|number|nummer)($|_|\b)|student|pupil|sch[uü]e?ler|aluno|[ée]l[eè]ve|candidat|person|child",
+            name,
         )
         if not students.wholes.get(alias, True):
             continue
@@ -104,10 +141,10 @@ def _person(students: Students) -> str | None:
 
 
 def _times(students: Students) -> Iterator[str]:
-    for alias in students.numeric:
-        name = students.names[alias].casefold()
+    for alias in students.others:
+        name = str(students.names[alias]).casefold()
         named = re.search(_YEAR, name) and not re.search(_BORN, name)
-        if alias != SCORE and named and students.wholes[alias] and 2 <= students.distinct(alias) <= 40:
+        if named and students.wholes.get(alias, True) and 2 <= students.distinct(alias) <= 15:
             yield alias
 
 
@@ -116,17 +153,24 @@ def look_at_levels(students: Students) -> Iterator[Finding]:
     person, schools = _person(students), len(students.schools)
     for alias in [alias for alias in students.others if alias != person]:
         name, varies = students.names[alias], students.schools[alias]
-        if alias in students.numeric and re.search(_WEIGHT, name.casefold()) and students.spread.loc[alias, "low"] > 0:
+        if (
+            alias in students.numeric
+            and re.search(_WEIGHT, str(name).casefold())
+            and students.spread.loc[alias, "low"] > 0
+        ):
             low, high = students.spread.loc[alias, ["low", "high"]]
             yield finding("weights", name, f"from {low:.3g} to {high:.3g}", students.n)
-        if alias not in students.worded and not re.search(_CLASS, name.casefold()):
+        above, of_school = re.search(_ABOVE, str(name).casefold()), re.fullmatch(_OF_SCHOOL, str(name).casefold())
+        named = above or re.search(_CLASS, str(name).casefold())
+        if alias not in students.worded and not (named and students.wholes[alias]):
             continue
         groups = students.distinct(alias)
-        within = varies.mean() > 0.5 and 10 <= students.n / groups <= 60 and groups > 1.5 * schools
-        if not varies.any() and 5 <= groups <= schools / 2:
+        if not varies.any() and (2 if above else 5) <= groups <= schools / 2:
             yield finding("a level above", name, f"{groups} values, {schools} schools", groups)
-        elif within and students.pairs((alias,))[0]["groups"].sum() < 1.1 * groups:
-            yield finding("a level below", name, f"{groups} values in {schools} schools", groups)
+        elif varies.mean() > 0.5 and (of_school or groups > 1.5 * schools):
+            inside = int(students.pairs((alias,))[0]["groups"].sum())
+            if 10 <= students.n / inside <= 60 and (of_school or inside < 1.1 * groups):
+                yield finding("a level below", name, f"{inside} groups in {schools} schools", inside)
 
 
 def look_at_covariates(students: Students) -> Iterator[Finding]:
@@ -136,16 +180,30 @@ def look_at_covariates(students: Students) -> Iterator[Finding]:
     varying = [alias for alias in others if spread.loc[alias, "low"] < spread.loc[alias, "high"]]
     for alias in others:
         name, sd = students.names[alias], spread.loc[alias, "sd"]
-        if alias not in varying:
+        if students.missing[alias] > students.n / 2:
+            yield finding("mostly missing", name, counted(int(students.missing[alias]), "row"), students.missing[alias])
+            varying = [other for other in varying if other != alias]
+        elif alias not in varying:
             yield finding("constant", name, f"every row has {spread.loc[alias, 'low']:g}", students.n)
         elif not 1 / _WILD < sd < _WILD:
             yield finding("wild scale", name, f"SD {sd:.2g}", students.n, power=int(np.floor(np.log10(sd))))
     fixed = [alias for alias in students.others if alias in varying or alias in students.worded]
-    fixed = [students.names[alias] for alias in fixed if alias != person and not students.schools[alias].any()]
+    fixed = [str(students.names[alias]) for alias in fixed if alias != person and not students.schools[alias].any()]
     if fixed and students.n > len(students.schools):
         yield finding("constant within schools", ", ".join(fixed), some(fixed), len(fixed))
-    for one, other in combinations([SCORE, *varying], 2):
-        r = students.correlations.get((one, other), 0.0)
-        if abs(r) > 0.995:
-            where = f"correlation {r:.3f} with {students.names[one]!r}"
-            yield finding("says the same", students.names[other], where, students.n)
+    kept, names, r = [], students.names, students.correlations
+    for alias in varying:
+        near = [other for other in [SCORE, *kept] if abs(r.get((other, alias), 0.0)) > 0.995]
+        if near:
+            where = f"correlation {r[near[0], alias]:.3f} with {names[near[0]]!r}"
+            yield finding("says the same", names[alias], where, students.n)
+            continue
+        among = np.array([[r.get((a, b), r.get((b, a), float(a == b))) for b in kept] for a in kept])
+        with_it = np.array([r[other, alias] for other in kept])
+        share = np.linalg.lstsq(among, with_it, rcond=1e-6)[0] if kept else with_it
+        if share @ with_it > 0.999:
+            parts = [other for other, part in zip(kept, share, strict=True) if abs(part) > 0.05]
+            where = f"follows from {some([names[other] for other in parts], 'column')}"
+            yield finding("says the same", names[alias], where, students.n)
+            continue
+        kept.append(alias)

@@ -69,7 +69,8 @@ class Students:
             column = nw.col(alias)
             if schema[alias] in (nw.Categorical, nw.Enum):
                 column = column.cast(nw.String)
-            if schema[alias].is_float() or (schema[alias].is_numeric() and alias != SCHOOL):
+            number = schema[alias].is_numeric() or schema[alias] == nw.Boolean
+            if schema[alias].is_float() or (number and alias != SCHOOL):
                 number = column.cast(nw.Float64)
                 column = nw.when(~number.is_nan()).then(number)
             columns.append(column.alias(alias))
@@ -204,6 +205,17 @@ class Students:
         """The share of pairs of students, of whatever schools, who have the same score."""
         count, n = self.values[self.values > 1].to_numpy(dtype=float), float(self.schools["n"].sum())
         return float((count * (count - 1)).sum() / max(n * (n - 1), 1.0))
+
+    def between(self, aliases: tuple[str, ...]) -> float:
+        """The share of pairs of students of different schools who agree in some columns; of a large file, in a part of it."""
+        rows, count = self.parts()[0], nw.col("count").cast(nw.Float64)
+
+        def pairs(*by) -> float:
+            groups = rows.group_by(*by).agg(nw.len().alias("count"))
+            return float(collected(groups.select((count * (count - 1) / 2).sum().alias("n"))).item() or 0.0)
+
+        n = float(collected(rows.select(nw.len().alias("n"))).item())
+        return (pairs(*aliases) - pairs(SCHOOL, *aliases)) / max(n * (n - 1) / 2 - pairs(SCHOOL), 1.0)
 
     def parts(self):
         """The rows that have a school, in parts with whole schools."""
