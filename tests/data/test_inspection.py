@@ -52,10 +52,41 @@ def kinds(data) -> set[str]:
     return set(look(data)["kind"])
 
 
-@pytest.mark.parametrize("first", range(0, 60, 12))
+@pytest.mark.parametrize("first", range(0, 24, 8))
 def test_clean_files_are_let_alone(first):
-    for seed in range(first, first + 12):
+    for seed in range(first, first + 8):
         assert kinds(clean(seed)) <= {SPEAKS}, seed
+
+
+SCALES = {
+    "quarter points": lambda z, rng: np.round(4 * (11 + 3 * z)) / 4,
+    "half points": lambda z, rng: (np.round(2 * (8 + 2.3 * z)) / 2).clip(0, 15),
+    "mean of 14 items": lambda z, rng: np.round(np.round(14 * (3 + 0.5 * z)) / 14, 2).clip(1, 5),
+    "mean of 3 items": lambda z, rng: np.round(np.round(3 * (4 + z)) / 3, 2).clip(1, 7),
+    "scores in tens": lambda z, rng: (10 * np.round(50 + 10 * z)).clip(200, 800),
+    "percent": lambda z, rng: np.round(100 / (1 + np.exp(-0.3 - 0.7 * z)), 1),
+    "days absent": lambda z, rng: rng.poisson(3.5 * np.exp(0.3 * z)),
+    "a hard test": lambda z, rng: rng.binomial(20, 1 / (1 + np.exp(1.6 - 0.7 * z))),
+    "log of milliseconds": lambda z, rng: np.log(350 + 120 * np.exp(0.4 * z)),
+    "symptoms around 0": lambda z, rng: np.round(8 * z),
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_clean_files_of_other_scales(scale):
+    """With covariates that are what they seem: years of school, siblings, an item's square, remarks, subjects and their sum."""
+    rng = np.random.default_rng(len(scale))
+    school = pd.Series(np.repeat([f"Schule {j}" for j in range(12)], rng.integers(15, 40, 12)), dtype=object)
+    z, n = 0.3 * rng.normal(size=12)[pd.factorize(school)[0]] + rng.normal(size=len(school)), len(school)
+    table = pd.DataFrame({"school": school, "score": SCALES[scale](z, rng)})
+    table["number"] = table.groupby("school").cumcount() + 1
+    table["siblings"], table["mother_years_school"] = rng.poisson(1.2, n), rng.integers(8, 19, n)
+    table["ses"] = np.round(rng.normal(size=n), 2)
+    table["squared"], table["remark"] = table["ses"] ** 2, rng.choice(["", "", "late", "ill last week"], n)
+    table["birth_year"], table["gender"] = rng.integers(2008, 2011, n), rng.choice([1, 2], n)
+    assert look(table).empty
+    less = table[["school", "score"]].assign(physics=rng.permutation(table["score"]))
+    assert look(less.assign(both=less["score"] + less["physics"])).empty
 
 
 def test_the_books_data_are_let_alone():
@@ -206,11 +237,62 @@ FAULTS = {
 }  # fmt: skip
 
 
+def first_rows_only(table, rng):
+    """The merged cells of a sheet."""
+    table = table.sort_values("school", ignore_index=True)
+    return table.assign(school=table["school"].mask(table["school"].duplicated()))
+
+
+def names_again(table, rng):
+    """The header after every 100 rows."""
+    header = pd.DataFrame({name: [name] for name in table}, dtype=object)
+    parts = [table.iloc[at : at + 100].astype(object) for at in range(0, len(table), 100)]
+    return pd.concat([x for part in parts for x in (part, header)][:-1], ignore_index=True)
+
+
+def entered_again(table, rng):
+    """With a slip in the score, and no number of the student."""
+    table = table.drop(columns="student", errors="ignore").assign(ses=np.round(rng.normal(size=len(table)), 2), sex=rng.choice(["f", "m"], len(table)), months=rng.integers(170, 190, len(table)))  # fmt: skip
+    return pd.concat([table, table.head(25).assign(score=table["score"] + 1)], ignore_index=True)
+
+
+def passed(table, rng):
+    score = np.round(60 + 13 * rng.normal(size=len(table)))
+    return table.assign(score=np.where((score > 44) & (score < 50), 50, score))
+
+
+FAULTS |= {
+    "labels in first rows only": first_rows_only,
+    "header again": names_again,
+    "labels that are none (code)": relabelled(lambda label: -9 if isinstance(label, int) else "unbekannt"),
+    "labels read as decimals (text)": lambda table, rng: table.assign(school=[f"{j}.0" for j in pd.factorize(table["school"])[0] + 1]),
+    "rows of totals (each school)": relabelled(lambda label: f"{label} Total"),
+    "rows that are nearly the same (score)": entered_again,
+    "thousands mark (point)": written(lambda score: f"{1000 * (abs(score) + 1.0):,.0f}".replace(",", "."), rows=None),
+    "thousands mark (narrow blank)": written(lambda score: f"{1000 * (abs(score) + 1.0):,.0f}".replace(",", "\u202f"), rows=None),
+    "unit (comma)": written(lambda score: f"{score:.1f} Pkt.".replace(".", ",", 1), rows=None),
+    "points of a maximum": written(lambda score: f"{abs(score):.0f}/20", rows=None),
+    "time": written(lambda score: f"{10 + abs(score) // 60:.0f}:{abs(score) % 60 // 1:02.0f}", rows=None),
+    "marked number": written(lambda score: f"{score}*"),
+    "word for missing (n. v.)": written("n. v."),
+    "code for missing (all nines)": values(99999999.0),
+    "pile": passed,
+    "ceiling (of whole points)": lambda table, rng: table.assign(score=np.round(17 + 3 * rng.normal(size=len(table))).clip(0, 20)),
+    "infinite values (covariate)": lambda table, rng: table.assign(ratio=np.r_[np.inf, rng.normal(size=len(table) - 1)]),
+    "mostly missing": lambda table, rng: table.assign(income=np.where(rng.random(len(table)) < 0.7, np.nan, rng.normal(size=len(table)))),
+    "a level above (three states)": lambda table, rng: table.assign(state=pd.factorize(table["school"])[0] % 3),
+    "weights (PISA)": lambda table, rng: table.assign(SENWGT=rng.uniform(0.2, 3, len(table))),
+    "several years (text)": lambda table, rng: table.drop(columns="student", errors="ignore").assign(school_year=rng.choice(["2022/23", "2023/24"], len(table))),
+    "says the same (sum)": lambda table, rng: table.assign(one=rng.normal(size=len(table)), two=rng.normal(size=len(table))).assign(both=lambda table: table["one"] + table["two"]),
+    "a level below (7a, 7b)": lambda table, rng: table.assign(klasse=rng.choice(["7a", "7b"], len(table))),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_found_and_named(fault):
-    """In three files of different kinds; and beside the fault little else."""
+def test_faults_are_found_named_and_mended(fault):
+    """In files of different kinds; and beside the fault little else."""
     kind = fault.split(" (")[0]
-    for seed in (100, 103, 107):  # labels of text, numbers, numbers
+    for seed in (103, 100):  # labels of numbers, text
         table = clean(seed)
         is_text = isinstance(table["school"][0], str)
         if (fault == "labels differ in case" and not is_text) or (fault == "labels differ in type" and is_text):
@@ -226,25 +308,19 @@ def test_faults_are_found_and_named(fault):
         assert one["why"].endswith((".", "?"))
         beside = set(found["kind"]) - {kind, SPEAKS, "numbers as text", "missing values"}
         assert len(beside) <= 2, (seed, beside)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_lines_mend_what_they_stand_beside(fault):
-    """Or say, as a comment, that no line does."""
-    table = FAULTS[fault](clean(101), np.random.default_rng(101))
-    kind = fault.split(" (")[0]
-    names = {"data": table.copy(), "pd": pd, "np": np}
+    # The lines of the findings mend what they stand beside, or say, as a comment, that no line does.
+    names = {"data": table, "pd": pd, "np": np}
     for _ in range(4):
-        found = look(names["data"])
         left = found[~found["mend"].str.startswith("#")]
         if left.empty:
             break
         for line in found["mend"]:
             exec(line, names)
+        found = look(names["data"])
     assert kind not in set(left["kind"]), left[["kind", "where", "mend"]].to_dict("records")
 
 
-@pytest.mark.parametrize("seed", range(1, 13))
+@pytest.mark.parametrize("seed", range(1, 10))
 def test_lines_lead_from_a_messy_file_to_the_right_flags(seed):
     names = {"data": sm.load_example("messy", seed=seed), "pd": pd, "np": np}
     for _ in range(4):
