@@ -124,9 +124,13 @@ def look_at_texts(students: Students) -> Iterator[Finding]:
         for kind, words in text.counts.groupby("kind", sort=False):
             found = words["text"].to_list()
             counts = [Words(f"{value} in {count:,} rows") for value, count in zip(found, words["count"], strict=True)]
-            mark = re.escape(text.marks[0] or ",")
-            yield finding(kind, text.name, some(counts), words["count"].sum(), found=found, mark=mark)
-        yield finding("numbers as text", text.name, counted(text.rows, "row"), text.rows)
+            mark, total = re.escape(text.marks[0] or ","), words["count"].sum()
+            if kind == "text" and total > text.rows / 2:
+                yield finding("no numbers", text.name, some(counts), total)
+                break
+            yield finding(kind, text.name, some(counts), total, found=found, mark=mark)
+        else:
+            yield finding("numbers as text", text.name, counted(text.rows, "row"), text.rows)
 
 
 def look_at_gaps(students: Students) -> Iterator[Finding]:

@@ -25,8 +25,10 @@ def codes_apart(students: Students, aliases: list[str]) -> dict[str, pd.Series]:
     found = {}
     for alias, (n, _mean, sd, low, high) in rest.iterrows():
         column = students.counts(alias, CODES)
-        if n > 1 and sd > 0:
-            found[alias] = column[is_apart(column.index.to_numpy(dtype=float), column.to_numpy(), low, high, sd)]
+        if n > 1:  # of a column of 0 and 1, one value is left
+            apart = is_apart(column.index.to_numpy(dtype=float), column.to_numpy(), low, high, sd or 1.0)
+            scale = column.index.isin([-1.0, -2.0]) & (column > n / 10).to_numpy()  # such as -2 to 2
+            found[alias] = column[apart & ~scale]
     return found
 
 

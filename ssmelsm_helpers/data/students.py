@@ -174,7 +174,8 @@ class Students:
         z = {a: (finite(a) - mean[a]) / sd[a] for a in self.numeric if sd[a] > 0}
         found = self.summed({f"{a} {b}": z[a] * z[b] for a, b in combinations(z, 2)}) if len(z) > 1 else {}
         n = self.spread["n"]
-        return {(a, b): found[f"{a} {b}"] / (min(n[a], n[b]) - 1) for a, b in combinations(z, 2)}
+        r = {(a, b): found[f"{a} {b}"] / (min(n[a], n[b]) - 1) for a, b in combinations(z, 2)}
+        return {pair: float(np.clip(value, -1, 1)) for pair, value in r.items()}
 
     def distinct(self, alias: str) -> int:
         """Different values of a column."""

@@ -83,6 +83,7 @@ def test_clean_files_of_other_scales(scale):
     table["siblings"], table["mother_years_school"] = rng.poisson(1.2, n), rng.integers(8, 19, n)
     table["ses"] = np.round(rng.normal(size=n), 2)
     table["squared"], table["remark"] = table["ses"] ** 2, rng.choice(["", "", "late", "ill last week"], n)
+    table["agrees"] = rng.integers(-2, 3, n)
     table["birth_year"], table["gender"] = rng.integers(2008, 2011, n), rng.choice([1, 2], n)
     assert look(table).empty
     less = table[["school", "score"]].assign(physics=rng.permutation(table["score"]))
@@ -275,6 +276,8 @@ FAULTS |= {
     "time": written(lambda score: f"{10 + abs(score) // 60:.0f}:{abs(score) % 60 // 1:02.0f}", rows=None),
     "marked number": written(lambda score: f"{score}*"),
     "word for missing (n. v.)": written("n. v."),
+    "no numbers": lambda table, rng: table.assign(score=rng.choice(list("ABCDE"), len(table))),
+    "code for missing (9 beside 0 and 1)": lambda table, rng: table.assign(abroad=np.r_[[9] * 5, rng.choice([0, 1], len(table) - 5)]),
     "code for missing (all nines)": values(99999999.0),
     "pile": passed,
     "ceiling (of whole points)": lambda table, rng: table.assign(score=np.round(17 + 3 * rng.normal(size=len(table))).clip(0, 20)),
