@@ -51,7 +51,7 @@ def dominated(table: pd.DataFrame) -> dict:
             times = np.abs(score - rest_mean) / usual
             strange = ((chance < 1e-4) & (times > 3)) | ((times > 8) & (distance > 5))
         far = (n > 4) & (rest_sd > 0) & strange & (rest_sd < 0.93 * sd)
-        alone = distance > ALONE * np.median(distance[n > 4]) if far.any() else far
+        alone = distance > ALONE * np.nanmedian(distance[n > 4]) if far.any() else far
         found |= {table.index[at]: (score[at], rest_sd[at] / sd[at], bool(alone[at])) for at in np.flatnonzero(far)}
     return found
 

@@ -144,6 +144,11 @@ def one_far(table, rng):
     return table
 
 
+def one_far_beside_equals(table, rng):
+    """Another school has no spread, and so no distances."""
+    return one_far(table.assign(score=table["score"].mask(table["school"] == table["school"].mode()[0], 50.0)), rng)
+
+
 def all_equal(table, rng):
     table.loc[table["school"] == some_school(table), "score"] = table["score"].median()
     return table
@@ -218,6 +223,7 @@ FAULTS = {
     "text": written("see the other sheet"),
     "numbers as text": written(str, rows=None),
     "one student makes the spread": one_far,
+    "one student makes the spread (one school has none)": one_far_beside_equals,
     "schools without spread": all_equal,
     "schools of one student": alone,
     "rows that occur twice": pasted,
