@@ -146,7 +146,14 @@ def one_far(table, rng):
 
 def one_far_beside_equals(table, rng):
     """Another school has no spread, and so no distances."""
-    return one_far(table.assign(score=table["score"].mask(table["school"] == table["school"].mode()[0], 50.0)), rng)
+    return one_far(
+        table.assign(
+            score=table["score"].mask(
+                table["school"] == table["school"].value_counts().index[2], table["score"].median()
+            )
+        ),
+        rng,
+    )
 
 
 def all_equal(table, rng):
