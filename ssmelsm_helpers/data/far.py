@@ -34,8 +34,8 @@ def is_apart(codes: np.ndarray, counts: np.ndarray, low: float, high: float, sd:
 def dominated(table: pd.DataFrame) -> dict:
     """Schools with a score that is too far from the others'.
 
-    By label: the score, the SD without it over the SD, and whether hardly any other school has one that is nearly so far:
-    else the outcome has a long tail.
+    By label: the score; the SD without it over the SD; whether hardly any other school has one that is nearly so far, else
+    the outcome has a long tail; and whether the school's own students tell it, who in a small school may but be restless.
     """
     n, mean, sd = table["n"].to_numpy(float), table["mean"].to_numpy(float), table["sd"].to_numpy(float)
     found, total, usual = {}, n.sum(), np.nanmedian(sd) if np.isfinite(sd).any() else np.nan
@@ -49,10 +49,14 @@ def dominated(table: pd.DataFrame) -> dict:
             chance = student_t.sf(distance, n - 2) * 2 * total
             # In a small school, what is usual elsewhere tells more than its own few.
             times = np.abs(score - rest_mean) / usual
-            strange = ((chance < 1e-4) & (times > 3)) | ((times > 8) & (distance > 5))
+            certain = (chance < 1e-4) & (times > 3)
+            strange = certain | ((times > 8) & (distance > 5))
         far = (n > 4) & (rest_sd > 0) & strange & (rest_sd < 0.93 * sd)
         alone = distance > ALONE * np.nanmedian(distance[n > 4]) if far.any() else far
-        found |= {table.index[at]: (score[at], rest_sd[at] / sd[at], bool(alone[at])) for at in np.flatnonzero(far)}
+        found |= {
+            table.index[at]: (score[at], rest_sd[at] / sd[at], bool(alone[at]), bool(certain[at]))
+            for at in np.flatnonzero(far)
+        }
     return found
 
 
@@ -77,7 +81,11 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
             UserWarning,
         )
     found = dominated(table)
-    far = {x: score for x, (score, times, alone) in found.items() if alone and times < _MUCH and score not in apart}
+    far = {
+        label: score
+        for label, (score, times, alone, certain) in found.items()
+        if alone and certain and times < _MUCH and score not in apart
+    }
     if far:
         words = [f"{plain(label)!r} ({score:.10g})" for label, score in far.items()]
         more = f" and {len(words) - 5} more" if len(words) > 5 else ""

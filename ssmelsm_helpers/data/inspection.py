@@ -167,7 +167,7 @@ def look_at_schools(students: Students) -> Iterator[Finding]:
             line = "# no line mends this: fit with Student-t residuals (chapter 13)"
         yield finding("long tail", outcome, some(far, "school"), len(far), line=line)
         return
-    for label, (score, times, _) in [item for item in far.items() if item[1][-1]]:
+    for label, (score, times, _, _) in [item for item in far.items() if item[1][2]]:
         names = {"school": name, "label": label, "score": number(score), "times": times}
         yield finding("one student makes the spread", outcome, f"school {label!r}, score {number(score)}", 1, **names)
 
