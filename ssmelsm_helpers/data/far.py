@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from ..arguments import plain, warn
-from .findings import number, some
+from .findings import Words, number, some
 
 # What questionnaires and their programs write where there is no answer.
 CODES = (
@@ -87,10 +87,9 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
         if alone and certain and times < _MUCH and score not in apart
     }
     if far:
-        words = [f"{plain(label)!r} ({score:.10g})" for label, score in far.items()]
-        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        words = [Words(f"{plain(label)!r} ({score:.10g})") for label, score in far.items()]
         warn(
-            f"one student makes much of the spread of {', '.join(words[:5])}{more}: look at {outcome!r} of that student, or see "
+            f"one student makes much of the spread of {some(words)}: look at {outcome!r} of that student, or see "
             "whether a flag holds with Student-t residuals.",
             UserWarning,
         )

@@ -13,7 +13,7 @@ from .chance import without_spread
 from .far import CODES, dominated, is_apart
 from .findings import Finding, Words, finding, number, some
 from .frames import data_frame, require_columns
-from .piles import codes_apart, look_at_codes, look_at_values
+from .piles import look_at_codes, look_at_values
 from .records import look_at_covariates, look_at_doubles, look_at_levels, look_at_persons
 from .students import SCHOOL, SCORE, Students
 
@@ -144,7 +144,6 @@ def look_at_gaps(students: Students) -> Iterator[Finding]:
             empty = students.schools.index[students.schools["n"] == 0] if alias == SCORE else []
             lost = f", among them all of {some(empty, 'school')}" if len(empty) else ""
             yield finding("missing values", students.names[alias], f"{counted(missing, 'row')}{lost}", missing)
-    # Every row has no school, or no score, or one that is infinite, or counts; few have neither.
     infinite = {a: (~nw.col(a).is_null() & ~nw.col(a).is_finite()).cast(nw.Int64) for a in students.numeric}
     for alias, rows in students.summed(infinite).astype(int).items() if infinite else ():
         if rows:
@@ -159,7 +158,7 @@ def look_at_schools(students: Students) -> Iterator[Finding]:
     for kind, found in {"schools of one student": single, "schools without spread": even}.items():
         if 0 < len(found) < len(table):
             yield finding(kind, name, some(found, "school"), len(found), found=found)
-    codes = codes_apart(students, [SCORE]).get(SCORE, {})
+    codes = students.codes.get(SCORE, {})
     far = {label: found for label, found in dominated(table).items() if found[0] not in codes}
     if len(far) > max(3, len(table) / 10):
         line = f"data[{outcome!r}] = np.log(data[{outcome!r}])"

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .far import CODES, is_apart
+from .far import CODES
 from .findings import Finding, Words, finding, number, some
 from .students import SCORE, Students
 
@@ -15,26 +14,9 @@ _FEW = 7
 _BEYOND = 8
 
 
-def codes_apart(students: Students, aliases: list[str]) -> dict[str, pd.Series]:
-    """By column, the codes that lie apart from its other values, and their counts."""
-
-    def without_codes(alias):
-        return nw.when(nw.col(alias).is_finite() & ~nw.col(alias).is_in(CODES)).then(nw.col(alias))
-
-    rest = students.moments(without_codes, aliases)
-    found = {}
-    for alias, (n, _mean, sd, low, high) in rest.iterrows():
-        column = students.counts(alias, CODES)
-        if n > 1:  # of a column of 0 and 1, one value is left
-            apart = is_apart(column.index.to_numpy(dtype=float), column.to_numpy(), low, high, sd or 1.0)
-            scale = column.index.isin([-1.0, -2.0]) & (column > n / 10).to_numpy()  # such as -2 to 2
-            found[alias] = column[apart & ~scale]
-    return found
-
-
 def look_at_codes(students: Students) -> Iterator[Finding]:
     """Codes for missing that are taken as numbers."""
-    for alias, counts in codes_apart(students, students.numeric).items():
+    for alias, counts in students.codes.items():
         found = [*map(number, counts.index)]
         words = [Words(f"{code} in {count:,} rows") for code, count in zip(found, counts, strict=True)]
         if found:
@@ -44,7 +26,7 @@ def look_at_codes(students: Students) -> Iterator[Finding]:
 def look_at_values(students: Students) -> Iterator[Finding]:
     """Floors, ceilings, piles, heaps, few values."""
     name = students.outcome
-    apart = codes_apart(students, [SCORE]).get(SCORE, pd.Series(dtype=float)).index
+    apart = students.codes.get(SCORE, pd.Series(dtype=float)).index
     counts = students.values.drop(apart, errors="ignore")
     total = int(students.schools["n"].sum())
     if not len(counts) or total < 30:

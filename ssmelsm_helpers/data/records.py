@@ -28,81 +28,89 @@ _ABOVE = (
 _WILD = 1e6
 
 
+class _Agreement:
+    """Pairs of students of one school who agree in some columns, beside what chance makes of them."""
+
+    def __init__(self, students: Students, score):
+        self.students, self.score = students, score
+        self.possible = np.maximum(score["n"] * (score["n"] - 1) / 2, 1)  # by school
+
+    def beyond(self, pairs, expected) -> bool:
+        """Whether more pairs agree than expected, in a school or in all."""
+        varies = (self.score["groups"] > 1).to_numpy()  # where all have one score, that is another finding
+        pairs, expected = pairs[varies], expected[varies]
+        counts, expected = np.append(pairs, pairs.sum()), np.append(expected, expected.sum())
+        # Twice the expected: scores and other columns are related, and then agree more often.
+        return bool((poisson.sf(counts - 1, 2 * expected) < 1e-6 / len(counts)).any())
+
+    def between(self, aliases):
+        """Pairs that are expected if those of one school agree as often as those of different schools."""
+        return self.possible * self.students.between(aliases)
+
+    def with_score(self, pairs, others, aliases) -> bool:
+        """Whether more agree in score and others than if these had nothing to do with each other, or in other schools."""
+        share = self.students.agreement if others is None else others["pairs"] / self.possible
+        expected = self.possible * share if others is None else self.score["pairs"] * share
+        return self.beyond(pairs, expected) and self.beyond(pairs, self.between((SCORE, *aliases)))
+
+    def schools(self, pairs) -> str:
+        """Where they are."""
+        labels, places = self.students.labels, pairs.index[pairs > 0]
+        return some([place if labels is None else labels[int(place)] for place in places], "school")
+
+    def columns(self, aliases) -> list:
+        """The school's column, and others."""
+        return [self.students.names[alias] for alias in (SCHOOL, *aliases)]
+
+
 def look_at_doubles(students: Students) -> Iterator[Finding]:
     """Rows that occur twice, more often than chance makes them."""
     columns = [alias for alias in students.names if alias not in (SCHOOL, SCORE)]
     # A number of the row, or of the student, tells doubles apart that are none.
-    numbers = [alias for alias in columns if students.distinct(alias) == students.n]
+    unique = [alias for alias in columns if students.distinct(alias) == students.n]
     varying = [alias for alias in columns if alias not in students.others or students.schools[alias].any()]
-    others, numbers = tuple(a for a in varying if a not in numbers), [students.names[a] for a in numbers]
+    others, unique = tuple(a for a in varying if a not in unique), [students.names[a] for a in unique]
     if not others and students.agreement > 0.001:  # equal scores are nothing strange, and nothing else is known
         return
     score, same, *rest = students.pairs((SCORE,), (SCORE, *others), *([others] if others else []))
-
-    of_school = np.maximum(score["n"] * (score["n"] - 1) / 2, 1)
-
-    def beyond(both, expected) -> bool:
-        """Whether more pairs agree than expected."""
-        varies = (score["groups"] > 1).to_numpy()  # where all have one score, that is another finding
-        both, expected = both[varies], expected[varies]
-        counts, expected = np.append(both, both.sum()), np.append(expected, expected.sum())
-        # Twice the expected: scores and other columns are related, and then agree more often.
-        return bool((poisson.sf(counts - 1, 2 * expected) < 1e-6 / len(counts)).any())
-
-    def beyond_chance(both, rest, aliases) -> bool:
-        """Whether more pairs agree in score and rest than if these had nothing to do with each other, or in other schools."""
-        expected = rest["pairs"] * score["pairs"] / of_school if len(rest) else of_school * students.agreement
-        return beyond(both, expected) and beyond(both, of_school * students.between((SCORE, *aliases)))
-
-    def schools(pairs) -> str:
-        return some(
-            [label if students.labels is None else students.labels[int(label)] for label in pairs.index[pairs > 0]],
-            "school",
-        )
-
-    def names(aliases) -> list[str]:
-        return [students.names[alias] for alias in (SCHOOL, *aliases)]
-
-    if beyond_chance(same["pairs"], rest[0] if rest else (), others):
+    agreement = _Agreement(students, score)
+    if agreement.with_score(same["pairs"], rest[0] if rest else None, others):
+        where = f"all but {some(unique)}" if unique else "all columns"
+        kept = agreement.columns((SCORE, *others)) if unique else ""
         extra = (same["n"] - same["groups"]).sum()
-        where = f"all but {some(numbers)}" if numbers else "all columns"
-        yield finding(
-            "rows that occur twice",
-            where,
-            schools(same["pairs"]),
-            extra,
-            columns=names((SCORE, *others)) if numbers else "",
-        )
-        return
-    if len(others) < 2:
-        return
+        yield finding("rows that occur twice", where, agreement.schools(same["pairs"]), extra, columns=kept)
+    elif len(others) > 1:
+        yield from _nearly_the_same(agreement, others, same["pairs"], rest[0]["pairs"])
+
+
+def _nearly_the_same(agreement: _Agreement, others: tuple, same, every) -> Iterator[Finding]:
+    """Rows that differ in one column only; of the pairs, `same` agree in all columns, `every` in all but the score."""
+    students, kind = agreement.students, "rows that are nearly the same"
     for left_out in others:
         fewer = tuple(alias for alias in others if alias != left_out)
         _, both, without_score = students.pairs((SCORE,), (SCORE, *fewer), fewer)
-        both = both["pairs"] - same["pairs"]
-        if beyond_chance(both, without_score, fewer):
-            name, columns = students.names[left_out], names((SCORE, *fewer))
-            yield finding("rows that are nearly the same", name, schools(both), both.sum(), columns=columns)
+        both = both["pairs"] - same
+        if agreement.with_score(both, without_score, fewer):
+            kept = agreement.columns((SCORE, *fewer))
+            yield finding(kind, students.names[left_out], agreement.schools(both), both.sum(), columns=kept)
             return
-    both = rest[0]["pairs"] - same["pairs"]
-    if _person(students) in others or not beyond(both, of_school * students.between(others)):
+    both, possible = every - same, agreement.possible
+    if students.person in others or not agreement.beyond(both, agreement.between(others)):
         return
     for alias in others:
         _, one, all_but = students.pairs((SCORE,), (alias,), tuple(other for other in others if other != alias))
+        one, all_but = one["pairs"], all_but["pairs"]
         # A class of one school is in no other, so that nothing can be learnt from them.
-        nested = one["pairs"].sum() / of_school.sum() > 20 * students.between((alias,))
-        every, one, all_but = rest[0]["pairs"], one["pairs"], all_but["pairs"]
-        if nested or not beyond(
-            both, (one - every) * (all_but - every) / np.maximum(of_school - one - all_but + every, 1)
-        ):
+        nested = one.sum() / possible.sum() > 20 * students.between((alias,))
+        apart = np.maximum(possible - one - all_but + every, 1)
+        if nested or not agreement.beyond(both, (one - every) * (all_but - every) / apart):
             return
-    where, columns = schools(both), names(others)
-    yield finding("rows that are nearly the same", students.outcome, where, both.sum(), columns=columns)
+    yield finding(kind, students.outcome, agreement.schools(both), both.sum(), columns=agreement.columns(others))
 
 
 def look_at_persons(students: Students) -> Iterator[Finding]:
     """Students who occur twice, in two schools, or every year."""
-    alias, time = _person(students), next(_times(students), None)
+    alias, time = students.person, next(_times(students), None)
     persons = pairs = rows = 0
     if alias is not None:
         (found,) = students.pairs((alias,))
@@ -122,27 +130,9 @@ def look_at_persons(students: Students) -> Iterator[Finding]:
         yield finding("student in two schools", name, where, pairs - persons, school=students.school)
 
 
-def _person(students: Students) -> str | None:
-    """The column of students' own labels: nearly every row has its own, or every student one and every year a row."""
-    for alias in students.others:
-        name = str(students.names[alias]).casefold()
-        named = re.search(
-            r"(^|_|\b)(\w{0,5}id|id\w{0,5}|nr|no|code|number|nummer)($|_|\b)|student|pupil|sch[uü]e?ler|aluno|[ée]l[eè]ve|candidat|person|child",
-            name,
-        )
-        if not students.wholes.get(alias, True):
-            continue
-        if students.schools[alias].mean() < 0.5:
-            continue
-        share = students.distinct(alias) / max(students.n, 1)
-        if share > 0.95 or (named and share > 0.15):
-            return alias
-    return None
-
-
 def _times(students: Students) -> Iterator[str]:
     for alias in students.others:
-        name = str(students.names[alias]).casefold()
+        name = students.said(alias)
         named = re.search(_YEAR, name) and not re.search(_BORN, name)
         if named and students.wholes.get(alias, True) and 2 <= students.distinct(alias) <= 15:
             yield alias
@@ -150,18 +140,15 @@ def _times(students: Students) -> Iterator[str]:
 
 def look_at_levels(students: Students) -> Iterator[Finding]:
     """Weights; levels above or below the schools."""
-    person, schools = _person(students), len(students.schools)
+    person, schools = students.person, len(students.schools)
     for alias in [alias for alias in students.others if alias != person]:
-        name, varies = students.names[alias], students.schools[alias]
-        if (
-            alias in students.numeric
-            and re.search(_WEIGHT, str(name).casefold())
-            and students.spread.loc[alias, "low"] > 0
-        ):
+        name, said, varies = students.names[alias], students.said(alias), students.schools[alias]
+        if re.search(_WEIGHT, said) and alias in students.numeric:
             low, high = students.spread.loc[alias, ["low", "high"]]
-            yield finding("weights", name, f"from {low:.3g} to {high:.3g}", students.n)
-        above, of_school = re.search(_ABOVE, str(name).casefold()), re.fullmatch(_OF_SCHOOL, str(name).casefold())
-        named = above or re.search(_CLASS, str(name).casefold())
+            if low > 0:
+                yield finding("weights", name, f"from {low:.3g} to {high:.3g}", students.n)
+        above, of_school = re.search(_ABOVE, said), re.fullmatch(_OF_SCHOOL, said)
+        named = above or re.search(_CLASS, said)
         if alias not in students.worded and not (named and students.wholes[alias]):
             continue
         groups = students.distinct(alias)
@@ -175,7 +162,7 @@ def look_at_levels(students: Students) -> Iterator[Finding]:
 
 def look_at_covariates(students: Students) -> Iterator[Finding]:
     """Covariates that do not vary, that say the same, or that are on wild scales."""
-    person, spread = _person(students), students.spread
+    person, spread = students.person, students.spread
     others = [alias for alias in students.numeric if alias not in (SCORE, person)]
     varying = [alias for alias in others if spread.loc[alias, "low"] < spread.loc[alias, "high"]]
     for alias in others:

@@ -1,5 +1,6 @@
 """A file of students as the looks of `inspect` see it: plain kinds, and sums that a lazy engine makes where the rows lie."""
 
+import re
 from functools import cached_property
 from itertools import combinations
 
@@ -7,12 +8,17 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .frames import BLANKS, collected, is_blank, numbers
+from .far import CODES, is_apart
+from .frames import BLANKS, collected, is_blank, numbers, table_of
 from .number_texts import TextNumbers, read_number
 
 SCHOOL, SCORE = "__school", "__score"
 # Rows that are grouped by all their columns at once: more would not fit into a lecturer's laptop beside a browser.
 _CHUNK = 1_000_000
+_PERSON = (
+    r"(^|_|\b)(\w{0,5}id|id\w{0,5}|nr|no|code|number|nummer)($|_|\b)"
+    r"|student|pupil|sch[uü]e?ler|aluno|[ée]l[eè]ve|candidat|person|child"
+)
 
 
 def finite(alias: str):
@@ -30,8 +36,9 @@ class Students:
         rows = frame.select(*wanted)
         self.labels: list | None = None
         if isinstance(rows, nw.DataFrame):
-            rows = nw.from_native(self._plain(rows.to_pandas()))
+            rows = nw.from_native(self._plain(table_of(rows, dict.fromkeys(self.names, "columns"))))
         self.texts: dict[str, TextNumbers] = {}
+        self._distinct: dict[str, int] = {}
         self.rows = self._numbers_read(self._of_plain_kinds(rows))
         schema = self.rows.collect_schema()
         self.odd = None if schema[SCORE].is_numeric() else schema[SCORE]  # dates and the like
@@ -45,20 +52,18 @@ class Students:
         """Columns of Python's objects as numbers or texts; schools by their places among the labels."""
         # 1 and True are equal for Python, so a label goes with its type.
         label = table[SCHOOL].astype(object)
-        label = label.mask(label.map(is_blank).astype(bool))
         keys = [None if missing else (type(x).__name__, x) for x, missing in zip(label, label.isna(), strict=True)]
         places: dict = {}
         codes = [np.nan if key is None else places.setdefault(key, len(places)) for key in keys]
         self.labels = [label for _, label in places]
         plain = {SCHOOL: pd.Series(codes, dtype=float)}
         for alias in list(self.names)[1:]:
-            column = table[alias].reset_index(drop=True)
+            column = table[alias]
             if isinstance(column.dtype, pd.CategoricalDtype):
                 column = column.astype(column.cat.categories.dtype)
             found = column.astype(float) if pd.api.types.is_bool_dtype(column) else numbers(column)
             if found is None and not pd.api.types.is_datetime64_any_dtype(column):
                 found = column.astype(object).map(str, na_action="ignore").astype("str").str.strip(BLANKS)
-                found = found.mask(found == "")
             plain[alias] = column if found is None else found
         return pd.DataFrame(plain)
 
@@ -179,8 +184,41 @@ class Students:
 
     def distinct(self, alias: str) -> int:
         """Different values of a column."""
-        column = nw.col(alias)
-        return int(collected(self.rows.filter(~column.is_null()).select(column.n_unique().alias("n"))).item())
+        if alias not in self._distinct:
+            column = nw.col(alias)
+            found = self.rows.filter(~column.is_null()).select(column.n_unique().alias("n"))
+            self._distinct[alias] = int(collected(found).item())
+        return self._distinct[alias]
+
+    def said(self, alias: str) -> str:
+        """A column's name, in small letters."""
+        return str(self.names[alias]).casefold()
+
+    @cached_property
+    def person(self) -> str | None:
+        """The column of students' own labels: nearly every row has its own, or every student one and every year a row."""
+        for alias in self.others:
+            if self.wholes.get(alias, True) and self.schools[alias].mean() >= 0.5:
+                share = self.distinct(alias) / max(self.n, 1)
+                if share > 0.95 or (share > 0.15 and re.search(_PERSON, self.said(alias))):
+                    return alias
+        return None
+
+    @cached_property
+    def codes(self) -> dict[str, pd.Series]:
+        """By column of numbers, the codes for missing that lie apart from its other values, and their counts."""
+
+        def without_codes(alias):
+            return nw.when(nw.col(alias).is_finite() & ~nw.col(alias).is_in(CODES)).then(nw.col(alias))
+
+        found = {}
+        for alias, (n, _mean, sd, low, high) in self.moments(without_codes, self.numeric).iterrows():
+            column = self.counts(alias, CODES)
+            if n > 1:  # of a column of 0 and 1, one value is left
+                apart = is_apart(column.index.to_numpy(dtype=float), column.to_numpy(), low, high, sd or 1.0)
+                scale = column.index.isin([-1.0, -2.0]) & (column > n / 10).to_numpy()  # such as -2 to 2
+                found[alias] = column[apart & ~scale]
+        return found
 
     def pairs(self, *sets: tuple[str, ...]) -> list[pd.DataFrame]:
         """For sets of columns, by school: n, and how many pairs of students, and groups of them, agree in the set.

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import require
+from ..data.findings import Finding
 from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
 from ..results.flags import LEAST_EVIDENCE, has_evidence, with_tau_t_scale
@@ -28,7 +29,7 @@ _FLAGGED = {
 }
 _CHECKS = {"mean": "{mean:.3g}", "sd": "{sd:.3g}", "ESS": "{ess_bulk:,.0f}"}
 _PRIORS = {"flags with evidence (Bayes factor)": "{which}", "by the prior alone": "{alone}", "how": "{how}"}
-_FINDINGS = ["kind", "column", "where", "count", "why", "mend"]
+_FINDINGS = [*Finding._fields]
 _MOST = 10
 # A change of a Bayes factor that is not worth a table.
 _LITTLE = 0.1

@@ -29,7 +29,7 @@ ROOMS = {
     "exercises",
 }
 # Lines of code.
-MOST_LINES = 7395
+MOST_LINES = 7393
 # Below this, a room is one screen after the other.
 MOST_LINES_OF_A_MODULE = 290
 
