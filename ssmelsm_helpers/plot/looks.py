@@ -56,8 +56,8 @@ def inspection(data, *, outcome: str, school: str) -> alt.VConcatChart:
         f"{rows['rows'].max():.0f} in each, {rows['gaps'].sum():.0f} without a score. Values of {outcome!r}: "
         f"{'; '.join(piles['kind'] + ' ' + piles['where']) or 'no piles'}."
     )
-    words = {"label": school, "rows": "rows", "gaps": "without a score"}
-    numbers = style.tooltip(words, {"mean": "mean", "sd": "sd", "low": "lowest", "high": "highest"})
+    numbers = {"mean": "mean", "sd": "sd", "low": "lowest", "high": "highest"}
+    numbers = style.tooltip({"label": school, "rows": "rows", "gaps": "without a score"}, numbers)
     # The panels of the schools have one axis, which has no numbers: it is an order.
     axis, ends = alt.Axis(labels=False, ticks=False, grid=False), alt.Scale(domain=[-1, len(rows)], nice=False)
     x = alt.X("place:Q", title=f"{school}, by mean", axis=axis, scale=ends)
@@ -68,17 +68,17 @@ def inspection(data, *, outcome: str, school: str) -> alt.VConcatChart:
         style.points(base, tooltip=numbers, size=20, color=style.GREEN),
     )
     bars = base.mark_bar(size=max(1, min(8, 0.8 * style.WIDTH / max(len(rows), 1))), aria=False)
-    count = {"title": "rows", "scale": alt.Scale(zero=True)}
     sizes = alt.layer(
-        bars.encode(alt.Y("n:Q", **count), alt.Y2(datum=0), color=alt.value(style.GREY), tooltip=numbers),
-        bars.encode(alt.Y("rows:Q", **count), alt.Y2("n"), color=alt.value(style.PINK), tooltip=numbers),
+        bars.encode(alt.Y("n:Q", title="rows"), alt.Y2(datum=0), color=alt.value(style.GREY), tooltip=numbers),
+        bars.encode(alt.Y("rows:Q", title="rows"), alt.Y2("n"), color=alt.value(style.PINK), tooltip=numbers),
     )
-    panels = [
-        scores.properties(height=180),
-        sizes.properties(height=80),
-        _values(students, outcome).properties(height=110),
-    ]
-    return alt.vconcat(*[panel.properties(width=style.WIDTH) for panel in panels], description=description)
+    panels = {
+        "Scores: range, and mean ± SD": scores.properties(height=180),
+        "Rows: with a score, and on top of them without": sizes.properties(height=80),
+        "How many rows have which score": _values(students, outcome).properties(height=110),
+    }
+    chart = alt.vconcat(*[panel.properties(width=style.WIDTH, title=words) for words, panel in panels.items()])
+    return chart.properties(description=description).configure_title(anchor="start", frame="group", fontSize=12)
 
 
 def _written(value: float) -> str:
