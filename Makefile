@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers course lab rehearse wheel bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course lab rehearse wheel release bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -24,11 +24,8 @@ $(PYTHON):
 	"$$python" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python's venv module does not work here; on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
 
-# Build isolation would fetch the build tools again; they are in the lock.
 $(INSTALLED): pyproject.toml requirements.lock | $(PYTHON)
-	$(PIP) install -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation -e .
-	$(PYTHON) tools/compile.py
+	$(PYTHON) tools/install.py
 	@touch $@
 
 book: $(INSTALLED) ## build the book; open _build/html/index.html
@@ -54,6 +51,9 @@ rehearse: $(INSTALLED) ## rehearse what Binder does, on one core
 
 wheel: $(INSTALLED) ## build the wheel of a release in dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+release: book ## put a release into dist: wheel, book, wheels for a workshop, notes; TAG=v1.2.3 checks the tag
+	$(PYTHON) tools/release.py $(TAG)
 
 bench: $(INSTALLED) ## measure time and memory; FULL=1 with 100 million students
 	FULL=$(FULL) $(PYTHON) tests/benchmarks/bench.py $(ARGS)

@@ -18,6 +18,8 @@ FILES = (
     "_config.yml",
     "CITATION.cff",
     "*.md",
+    ".github/**/*.md",
+    ".github/**/*.yml",
     "book/**/*.md",
     "notebooks/*.ipynb",
 )

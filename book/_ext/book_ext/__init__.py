@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .execution_cache import use_keyed_cache
 from .launch_buttons import keep_on_notebooks_only
+from .page_head import name_commit
 from .plain_form import shape_page
 from .static_files import add_static_files
 
@@ -11,6 +12,7 @@ from .static_files import add_static_files
 def setup(app) -> dict:
     """Called by Sphinx."""
     app.connect("config-inited", use_keyed_cache)
+    app.connect("config-inited", name_commit)
     app.connect("doctree-read", shape_page)
     app.connect("builder-inited", add_static_files, priority=100)
     # The theme adds the buttons with priority 501.
