@@ -9,8 +9,8 @@ from tqdm.auto import tqdm
 from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
 from ..model.compiled import is_compiled, usable_cores
+from ..model.school_density import callbacks, density
 from ..model.school_effects import draw_effects
-from ..model.school_gradient import log_likelihood_and_gradient
 from ..spec.options import Model
 from .importance import Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import compare, evidence_of_draws
@@ -23,6 +23,8 @@ _LEAST_PROPOSALS = 700
 _MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
 # Of a chain's steps, what a fit records.
 STATISTICS = ("diverging", "energy", "n_steps", "acceptance_rate")
+# Versions of nutpie whose way to call compiled functions is known; any other calls Python.
+_CALLS_COMPILED = "0.16."
 # Draws of the model without differences in spread, for the check of the others.
 _NULL_DRAWS = 300
 # A chain's draws of tau_t are correlated; so many count as one in that check.
@@ -87,7 +89,7 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
     posterior = CollapsedPosterior(model, run.cores)
     kept = run.kept(posterior.n_schools)
     rng = np.random.default_rng(run.seed)
-    ready = is_compiled(log_likelihood_and_gradient) and is_compiled(draw_effects)
+    ready = is_compiled(density) and is_compiled(draw_effects)
     bar = {"desc": "fit" if ready else "compiling, once", "delay": 2 if ready else 0}
     bar |= {"leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
@@ -150,21 +152,22 @@ def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> dict
     return found
 
 
-def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
+def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress, start: StudentT | None = None) -> Draws:
     """NUTS on the collapsed posterior; every chain starts near the mode."""
     kept, tune = run.kept(posterior.n_schools), run.tune or _TUNE
     mode, covariance = find_mode(posterior)
     # In units of the Laplace approximation the posterior is nearly round, and short paths suffice.
     factor = np.linalg.cholesky(covariance)
 
-    def density(standard):
+    def in_standard(standard):
         value, gradient = posterior.log_density_and_gradient(mode + factor @ standard)
         return value, factor.T @ gradient
 
     def start(seed):
         return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
 
-    standard, statistics = nutpie_on(density, start, posterior.size, run._replace(tune=tune), rng)
+    data = None if posterior.by_pymc else posterior.seen_from(mode, factor)
+    standard, statistics = nutpie_on(in_standard, start, posterior.size, run._replace(tune=tune), rng, data)
     chosen = evenly_spaced(run.draws, kept)
     x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
     statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
@@ -178,9 +181,23 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     return by_name(posterior, x, effects, statistics, attributes, run.chains)
 
 
-def nutpie_on(density, start, size: int, run: Run, rng):
-    """NUTS by nutpie on a density with its gradient: points (chain, draw, size), and statistics."""
+def nutpie_on(density, start, size: int, run: Run, rng, data=None):
+    """NUTS by nutpie on a density with its gradient: points (chain, draw, size), and statistics.
+
+    With the compiled density's `data`, on that: then no chain waits for another's Python.
+    """
     import nutpie
+
+    compiled = data is not None and nutpie.__version__.startswith(_CALLS_COMPILED)
+    model = _compiled_model(data, start, size) if compiled else _python_model(density, start, size)
+    seed = int(rng.integers(2**32))
+    options = {"cores": min(run.cores, run.chains), "seed": seed, "progress_bar": run.show, "save_warmup": False}
+    trace = nutpie.sample(model, draws=run.draws, tune=run.tune, chains=run.chains, **options)
+    found = trace["sample_stats"].to_dataset().rename(mean_tree_accept="acceptance_rate")
+    return trace["posterior"]["x"].to_numpy(), {name: found[name].to_numpy() for name in STATISTICS}
+
+
+def _python_model(density, start, size: int):
     from nutpie.compiled_pyfunc import from_pyfunc
 
     def make_density():
@@ -193,11 +210,28 @@ def nutpie_on(density, start, size: int, run: Run, rng):
     def make_expand(*_seeds):
         return lambda x: {"x": x}
 
-    model = from_pyfunc(
+    return from_pyfunc(
         size, make_density, make_expand, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start
     )
-    seed = int(rng.integers(2**32))
-    options = {"cores": min(run.cores, run.chains), "seed": seed, "progress_bar": run.show, "save_warmup": False}
-    trace = nutpie.sample(model, draws=run.draws, tune=run.tune, chains=run.chains, **options)
-    found = trace["sample_stats"].to_dataset().rename(mean_tree_accept="acceptance_rate")
-    return trace["posterior"]["x"].to_numpy(), {name: found[name].to_numpy() for name in STATISTICS}
+
+
+def _compiled_model(data, start, size: int):
+    """What nutpie makes of PyMC's models: addresses of functions, and of the data that they are called with."""
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    in_standard, unchanged = callbacks()
+    shapes = (["x"], [slice(0, size)], [(size,)])
+    unused = dict.fromkeys(("shared_data", "shared_var_keys", "logp_func", "expand_func"))
+    return CompiledPyMCModel(
+        compiled_logp_func=in_standard,
+        compiled_expand_func=unchanged,
+        initial_point_func=start,
+        user_data=data,
+        n_expanded=size,
+        shape_info=shapes,
+        dims={},
+        _coords={},
+        _n_dim=size,
+        _shapes={"x": (size,)},
+        **unused,
+    )

@@ -15,8 +15,8 @@ from .compiled import in_threads, usable_cores
 from .hyperparameters import Hyperparameters
 from .linear import cholesky
 from .school import Points, log_likelihoods
+from .school_density import density, packed
 from .school_effects import draw_effects
-from .school_gradient import log_likelihood_and_gradient
 from .start import Start
 
 # Draw-school pairs and draw-student pairs that a thread evaluates at once.
@@ -42,6 +42,9 @@ class CollapsedPosterior(Hyperparameters):
     def __init__(self, model: Model, cores: int | None = None):
         super().__init__(model)
         self.units, self.cores = model.units, cores or usable_cores()
+        self.forms = self.prior_forms()
+        #: whether a prior's density is known to PyMC alone
+        self.by_pymc = not len(self.forms[0])
         self._see(cells_of(model.design))
         first = self.effects.start + self.covariance.effects
         self.tau_t = first - 1  # where log tau_t stands in x
@@ -56,6 +59,7 @@ class CollapsedPosterior(Hyperparameters):
         self.n_schools = len(n)
         #: the outcome's unit is part of a density (J,)
         self.log_unit = n * np.log(self.units.unit)
+        self.data = self.seen_from(np.zeros(self.size), np.eye(self.size))
 
     def of_cells(self, cells: Cells) -> "CollapsedPosterior":
         """The same hyperparameters with the same priors, on the same scale, of other students."""
@@ -147,27 +151,33 @@ class CollapsedPosterior(Hyperparameters):
     def _null_log_prior(self, x):
         return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
 
+    def seen_from(self, mode, factor) -> np.ndarray:
+        """All that compiled code needs to know, in one array; its callback's coordinates are x = mode + factor @ them."""
+        X, W, Z, _, *cells, starts = self.students
+        rows, forms, constant = self.forms
+        numbers = [0.0 if self.learns_pi else self.inclusion.log_odds, self.learns_pi, constant, -self.log_unit.sum()]
+        partials = np.reshape([(block[i], block[j]) for block, i, j in self.covariance.partials], (-1, 2))
+        parts = rows, forms, [numbers], partials, X, W, Z, cells, [starts], [mode], factor
+        return packed(*parts)
+
     def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
-        log_p, gradient = self.log_likelihood_and_gradient(x, -np.inf, null=True)
-        gradient += self.log_prior_gradient(x)
+        log_p, gradient = self.log_density_and_gradient(x, null=True)
         gradient[self.of_scale] = 0.0
-        return float(log_p + self._null_log_prior(x)), gradient
+        return log_p - float(self.log_prior_of(x, self.of_scale)), gradient
 
-    def log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
+    def log_density_and_gradient(self, x, null: bool = False) -> tuple[float, np.ndarray]:
         """log posterior density and its gradient at one point x (size,)."""
-        log_p, gradient = self.log_likelihood_and_gradient(x, self.log_odds(x))
-        return float(log_p + self.log_prior(x)), gradient + self.log_prior_gradient(x)
+        log_p, gradient = self._at(x, True, null)
+        if self.by_pymc:
+            return float(log_p + self.log_prior(x)), gradient + self.log_prior_gradient(x)
+        return log_p, gradient
 
-    def log_likelihood_and_gradient(self, x, log_odds: float, null: bool = False) -> tuple[float, np.ndarray]:
-        """log p(y | hyperparameters) and its gradient at one point x (size,), given logit pi."""
-        gradient, root = np.zeros(self.size), self.covariance.constrain(x[self.effects])
-        point = self.points(x, root, null)
-        point = point._replace(tau_t=float(point.tau_t))
-        found = log_likelihood_and_gradient(self.students, point, float(log_odds))
-        log_p, by_gamma, by_eta, *by_moments, included = found
-        gradient[self.gamma], gradient[self.eta] = by_gamma, by_eta
-        gradient[self.effects] = self.covariance.pull_back(*root, *by_moments)
-        if self.learns_pi:
-            gradient[self.pi] = included - self.n_schools / (1 + np.exp(-log_odds))
-        return log_p - self.log_unit.sum(), gradient
+    def log_likelihood_and_gradient(self, x) -> tuple[float, np.ndarray]:
+        """log p(y | hyperparameters) and its gradient at one point x (size,)."""
+        return self._at(x, False, False)
+
+    def _at(self, x, whole: bool, null: bool):
+        # Copies: see `points`.
+        gradient = np.empty(self.size)
+        return density(self.data, np.array(x, dtype=float), whole, null, gradient), gradient

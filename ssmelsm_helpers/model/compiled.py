@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from numba import njit
+from numba import cfunc, njit
 
 # Other threads run meanwhile; a division by zero far outside gives NaN, which samplers reject; sums may be taken in any
 # order, so that several students are added at once.
@@ -22,8 +22,9 @@ def compiled(function):
         found = njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no directory can be written to
         return njit(**_OPTIONS)(function)
-    newest = max(path.stat().st_mtime for path in Path(function.__code__.co_filename).parent.glob("school*.py"))
-    for index in Path(found.stats.cache_path).glob(f"*.{function.__name__}-*.nbi"):
+    source = Path(function.__code__.co_filename)
+    newest = max(path.stat().st_mtime for path in source.parent.glob("school*.py"))
+    for index in Path(found.stats.cache_path).glob(f"{source.stem}.*.nbi"):
         with contextlib.suppress(OSError):  # another process may have done so
             if index.stat().st_mtime < newest:
                 index.unlink()
@@ -33,6 +34,17 @@ def compiled(function):
 def helper(function):
     """A function that is compiled into those that call it, and kept with them."""
     return njit(**_OPTIONS)(function)
+
+
+def callback(signature):
+    """A function as machine code that compiled code calls by its address; kept like the compiled ones of its file."""
+
+    def as_callback(function):
+        with contextlib.suppress(RuntimeError):  # no directory can be written to
+            return cfunc(signature, cache=True)(function)
+        return cfunc(signature)(function)
+
+    return as_callback
 
 
 def is_compiled(function) -> bool:

@@ -66,23 +66,6 @@ class EffectCovariance:
         slope, spike = (scaled * row[..., None, :]).sum(axis=-1), scaled @ np.swapaxes(scaled, -1, -2)
         return slope, spike - slope[..., :, None] * slope[..., None, :], spike, tau[..., -1]
 
-    def pull_back(self, tau, factor, by_slope, by_slab, by_spike, by_tau_t) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradients by `conditional` at tau (M,) and L (M, M) are given."""
-        if self.size == 3:  # one location effect, correlated with t: the usual case, and several times faster
-            (tau_u, tau_t), rho, free = tau, factor[1, 0], factor[1, 1] ** 2
-            by_slope, by_slab, by_spike = by_slope[0], by_slab[0, 0], by_spike[0, 0]
-            by_tau_u = by_slope * rho + 2 * tau_u * (free * by_slab + by_spike)
-            by_rho = tau_u * by_slope - 2 * rho * tau_u**2 * by_slab
-            return np.array([by_tau_u * tau_u, by_tau_t * tau_t, by_rho * free])
-        scaled, row = tau[:-1, None] * factor[:-1, :-1], factor[-1, :-1]
-        # Cov(u | z) is Cov(u) less the outer square of the slope.
-        by_slope = by_slope - 2 * by_slab @ (scaled @ row)
-        by_scaled = 2 * (by_slab + by_spike) @ scaled + by_slope[:, None] * row
-        by_tau, by_factor = np.zeros_like(tau), np.zeros_like(factor)
-        by_tau[:-1], by_tau[-1] = (by_scaled * factor[:-1, :-1]).sum(axis=1), by_tau_t
-        by_factor[:-1, :-1], by_factor[-1, :-1] = tau[:-1, None] * by_scaled, by_slope @ scaled
-        return self.pull_back_factor(tau, factor, by_tau, by_factor)
-
     def pull_back_factor(self, tau, factor, by_tau, by_factor) -> np.ndarray:
         """Gradient by x (size,) of a function whose gradients at tau (M,) and L (M, M) are given."""
         gradient = np.empty(self.size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logit
 
-from ..spec.densities import ScalarPrior
+from ..spec.densities import Form, ScalarPrior
 from ..spec.inclusion import Beta
 from ..spec.options import Model
 from ..spec.priors import LEAST_NU
@@ -28,6 +28,11 @@ class LogScale:
         """Derivative of the log density."""
         return self.prior.gradient(self.least + np.exp(x)) * np.exp(x) + 1
 
+    @property
+    def form(self) -> Form | None:
+        """As the prior has it."""
+        return self.prior.form
+
 
 @dataclass(frozen=True)
 class LogitScale:
@@ -46,6 +51,11 @@ class LogitScale:
     def gradient(self, x):
         """Derivative of the log density."""
         return self.factor * self.prior.gradient_by_logit(self.factor * x)
+
+    @property
+    def form(self) -> Form:
+        """Of x."""
+        return Form(self.factor, 0.0, 0.0, self.prior.a, self.prior.a + self.prior.b)
 
     def sample(self, draws: int, rng) -> np.ndarray:
         """Independent draws (S,)."""
@@ -113,3 +123,22 @@ class Hyperparameters:
         for at in range(self.effects.start, self.nu.stop):
             gradient[at] = self.prior_at(at).gradient(x[at])
         return gradient
+
+    def prior_forms(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """All priors for compiled loops: `Form` by `Form`, of rows @ x; shift, q, a and n of each; and the constant.
+
+        No rows where a prior is a PyMC distribution.
+        """
+        coefficients = self.priors.gamma, self.priors.eta
+        priors = [*coefficients[0].priors, *coefficients[1].priors, *self.scalar_priors]
+        if any(prior.form is None for prior in priors):
+            return np.empty((0, self.size)), np.empty((0, 4)), 0.0
+        rows, forms, constant = np.eye(self.size), np.zeros((self.size, 4)), 0.0
+        for where, part in zip((self.gamma, self.eta), coefficients, strict=True):
+            rows[where, where], forms[where, 0] = part.rows, part.offset
+            constant += part.log_volume
+        for at, prior in enumerate(priors):
+            factor, shift, *form = prior.form
+            rows[at], forms[at] = factor * rows[at], [factor * forms[at, 0] + shift, *form]
+            constant += prior.log_density(-shift / factor) + form[-1] * np.log(2)  # at v = 0
+        return rows, forms, float(constant)

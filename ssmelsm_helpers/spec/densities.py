@@ -3,11 +3,21 @@
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 _LOG_2PI = math.log(2 * math.pi)
+
+
+class Form(NamedTuple):
+    """A log density but for a constant, as compiled loops know it: a v - q v^2 / 2 - n log(1 + e^v) at v = factor x + shift."""
+
+    factor: float
+    shift: float
+    q: float
+    a: float
+    n: float
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,11 @@ class NormalPrior:
     def gradient(self, x):
         """Derivative of the log density."""
         return (self.mean - x) / self.sd**2
+
+    @property
+    def form(self) -> Form:
+        """Of x."""
+        return Form(1 / self.sd, -self.mean / self.sd, 1.0, 0.0, 0.0)
 
     def of_multiple(self, factor: float, shift: float = 0.0) -> "NormalPrior":
         """The prior of x where this is the prior of factor x + shift."""
@@ -52,6 +67,11 @@ class HalfStudentTPrior:
     def sample(self, draws: int, rng) -> np.ndarray:
         """Independent draws (S,)."""
         return self.scale * np.abs(rng.standard_t(self.df, size=draws))
+
+    @property
+    def form(self) -> Form:
+        """Of log x."""
+        return Form(2.0, -2 * math.log(self.scale) - math.log(self.df), 0.0, 0.5, (self.df + 1) / 2)
 
     def of_multiple(self, factor: float) -> "HalfStudentTPrior":
         """The prior of x where this is the prior of factor x."""
@@ -102,6 +122,7 @@ class DistributionPrior:
 
     distribution: Any
     factor: float = 1.0
+    form = None  #: PyMC's density is called from Python
 
     def _at(self, which: int, x):
         return np.reshape(_compiled(self.distribution)[which](self.factor * np.atleast_1d(np.ravel(x))), np.shape(x))

@@ -34,7 +34,8 @@ class CoefficientPriors:
         return not self.offset.any() and np.array_equal(self.rows, np.eye(len(self.rows)))
 
     @cached_property
-    def _log_volume(self) -> float:
+    def log_volume(self) -> float:
+        """What the combinations add to a log density."""
         return float(np.linalg.slogdet(self.rows)[1])
 
     def combinations(self, coefficients) -> np.ndarray:
@@ -45,7 +46,7 @@ class CoefficientPriors:
         """log density at coefficients (..., P)."""
         values = self.combinations(coefficients)
         total = sum(prior.log_density(values[..., at]) for at, prior in enumerate(self.priors))
-        return total + self._log_volume
+        return total + self.log_volume
 
     def gradient(self, coefficients) -> np.ndarray:
         """Its gradient at coefficients (P,)."""

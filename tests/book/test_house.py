@@ -28,8 +28,8 @@ ROOMS = {
     "explore",
     "exercises",
 }
-# Lines of code.
-MOST_LINES = 7393
+# Lines of code. (The collapsed density is compiled as a whole, some 180 lines, so that chains run without Python.)
+MOST_LINES = 7593
 # Below this, a room is one screen after the other.
 MOST_LINES_OF_A_MODULE = 290
 

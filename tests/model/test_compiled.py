@@ -10,7 +10,8 @@ import xarray as xr
 from posteriors import posterior_of
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.model import compiled, school, school_effects, school_gradient
+from ssmelsm_helpers.fitting import sampling
+from ssmelsm_helpers.model import compiled, school, school_density, school_effects
 
 EVIDENCE = "import ssmelsm_helpers as sm; print(float(sm.school_evidence([5, 80], sd=[2.0, 1.2]).log_bf.sum()))"
 
@@ -87,7 +88,7 @@ def test_every_loop_is_compiled_once(saeb_schools, tmp_path):
     posterior.log_density_and_gradient(x)
     posterior.log_density(x[None])
     sm.school_evidence(20, sd=[1.0, 1.2])
-    entries = school.log_likelihoods, school_effects.draw_effects, school_gradient.log_likelihood_and_gradient
+    entries = school.log_likelihoods, school_effects.draw_effects, school_density.density
     for function in entries:
         assert len({*map(str, function.signatures)}) == 1, "\n".join(map(str, function.signatures))
 
@@ -100,6 +101,33 @@ def test_cores_do_not_change_a_draw(sampler, saeb_schools):
     ]
     for name, values in fits[0]["posterior"].data_vars.items():
         np.testing.assert_array_equal(values, fits[1]["posterior"][name])
+
+
+def test_chains_call_no_python(saeb_schools, monkeypatch):
+    """The installed nutpie takes addresses of compiled functions, and draws what it draws of the same density in Python."""
+    options = {"draws": 30, "tune": 30, "random_seed": 2, "progressbar": False, "chains": 1, "sampler": "nuts"}
+    with monkeypatch.context() as only:
+        only.delattr(sampling, "_python_model")
+        found = sm.fit_schools(saeb_schools, **options)
+    monkeypatch.delattr(sampling, "_compiled_model")
+    monkeypatch.setattr(sampling, "_CALLS_COMPILED", "another version")
+    in_python = sm.fit_schools(saeb_schools, **options)
+    np.testing.assert_allclose(found["posterior"]["tau"], in_python["posterior"]["tau"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("inclusion_prior", [0.2, sm.Beta(1, 3)])
+def test_compiled_priors_are_those_in_python(saeb_schools, inclusion_prior):
+    """By name, and as compiled loops know them; away from the mode, too."""
+    given = sm.Priors(gamma_intercept_mean=0.3, gamma_intercept_sd=2.0, tau_df=5.0, tau_u_scale=0.4, omega_shape=2.5)
+    posterior = posterior_of(saeb_schools, inclusion_prior, given)
+    near = posterior.start()[0]
+    for x in near + np.random.default_rng(1).normal(size=(8, posterior.size)):
+        (density, slope), (likelihood, its_slope) = (
+            at(x) for at in (posterior.log_density_and_gradient, posterior.log_likelihood_and_gradient)
+        )
+        assert density - likelihood == pytest.approx(posterior.log_prior(x), rel=1e-10, abs=1e-10 * abs(likelihood))
+        largest = np.abs(slope).max()
+        np.testing.assert_allclose(slope - its_slope, posterior.log_prior_gradient(x), rtol=1e-10, atol=1e-10 * largest)
 
 
 def test_a_variable_limits_the_cores(monkeypatch):

@@ -44,7 +44,7 @@ class SchoolsLikelihood(Op):
 
     def perform(self, node, inputs, outputs):
         (x,) = inputs
-        log_p, gradient = self.posterior.log_likelihood_and_gradient(x, self.posterior.log_odds(x))
+        log_p, gradient = self.posterior.log_likelihood_and_gradient(x)
         outputs[0][0], outputs[1][0] = np.array(log_p), gradient
 
     def pullback(self, inputs, outputs, cotangents):

@@ -1,0 +1,157 @@
+"""The collapsed posterior's density and gradient at one point, compiled as a whole: priors, covariance, schools.
+
+Whatever it needs stands in one array of doubles, which a compiled sampler can be handed with the function's address: its
+chains then run without the interpreter's lock. Parts (matrices) have names; the array begins with its length and their sizes.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+from numba import carray, types
+
+from .compiled import callback, compiled, helper
+from .school_gradient import log_likelihood_and_gradient
+
+# Priors, one a row (`Form`), of v = row @ x + shift; logit pi, whether it is learned, and the constants of prior and
+# likelihood; rows and columns of partial correlations; students; mode and factor of the coordinates that NUTS moves in.
+ROWS, FORMS, NUMBERS, PARTIALS, LOCATION, SCALE, EFFECTS, CELLS, STARTS, MODE, FACTOR = range(11)
+_PARTS = FACTOR + 1
+SHIFT, Q, A, N = range(4)
+LOG_ODDS, LEARNED, CONSTANT, UNIT = range(4)
+
+
+def packed(*parts) -> np.ndarray:
+    """Matrices as one array."""
+    shapes = [np.shape(part) for part in parts]
+    sizes = [size for shape in shapes for size in shape]
+    values = np.concatenate([np.array(sizes, dtype=float), *(np.ravel(part).astype(float) for part in parts)])
+    return np.concatenate([[len(values) + 1.0], values])
+
+
+@helper
+def _part(data, which):
+    at = 1 + 2 * _PARTS
+    for part in range(which):
+        at += int(data[1 + 2 * part]) * int(data[2 + 2 * part])
+    rows, columns = int(data[1 + 2 * which]), int(data[2 + 2 * which])
+    return data[at : at + rows * columns].reshape((rows, columns))
+
+
+@helper
+def _log_prior(rows, forms, x, gradient):
+    """log prior density but for a constant; its gradient is added."""
+    total = 0.0
+    for i in range(len(rows)):
+        v, q, a, n = forms[i, SHIFT], forms[i, Q], forms[i, A], forms[i, N]
+        for k in range(len(x)):
+            v += rows[i, k] * x[k]
+        falling = math.exp(-abs(v))
+        total += a * v - 0.5 * q * v * v - n * (max(v, 0.0) + math.log1p(falling))
+        slope = a - q * v - n * (1.0 if v > 0 else falling) / (1 + falling)
+        for k in range(len(x)):
+            gradient[k] += rows[i, k] * slope
+    return total
+
+
+@helper
+def _constrain(partials, x, tau, L, slope, slab, spike):
+    """tau, the factor L of the correlations, and what a school sees of them, set: as `EffectCovariance` has them."""
+    K = len(slope)
+    for i in range(K + 1):
+        tau[i], L[i, i] = math.exp(x[i]), 1.0
+    for at in range(len(partials)):
+        i, j, p = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[K + 1 + at])
+        L[i, j], L[i, i] = p * L[i, i], L[i, i] * math.sqrt(1 - p * p)
+    for i in range(K):
+        for k in range(K):
+            slope[i] += tau[i] * L[i, k] * L[K, k]
+        for j in range(K):
+            for k in range(K):
+                spike[i, j] += tau[i] * L[i, k] * tau[j] * L[j, k]
+    for i in range(K):
+        for j in range(K):
+            slab[i, j] = spike[i, j] - slope[i] * slope[j]
+
+
+@helper
+def _pull_back(partials, x, tau, L, slope, by_slope, by_slab, by_spike, by_tau_t, gradient):
+    """Gradient by log tau and the partial correlations' atanh, added, from that by what a school sees."""
+    K, by_L = len(slope), np.zeros(L.shape)
+    for i in range(K):
+        by_mean = by_slope[i]
+        for j in range(K):
+            by_mean -= (by_slab[i, j] + by_slab[j, i]) * slope[j]
+        for k in range(K):
+            by = by_mean * L[K, k]
+            by_L[K, k] += by_mean * tau[i] * L[i, k]
+            for j in range(K):
+                by += (by_slab[i, j] + by_slab[j, i] + by_spike[i, j] + by_spike[j, i]) * tau[j] * L[j, k]
+            gradient[i] += by * tau[i] * L[i, k]
+            by_L[i, k] += by * tau[i]
+    gradient[K] += by_tau_t * tau[K]
+    # Backwards: each p = L[i, j] / rest shortened what is left of row i, `rest`, to sqrt(1 - p^2) of it.
+    for at in range(len(partials) - 1, -1, -1):
+        i, j, p, rest = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[K + 1 + at]), 1.0
+        for before in range(at):
+            if partials[before, 0] == i:
+                rest *= 1 / math.cosh(x[K + 1 + before])
+        left = math.sqrt(1 - p * p)
+        gradient[K + 1 + at] += rest * left * (by_L[i, j] * left - by_L[i, i] * p)
+        by_L[i, i] = by_L[i, j] * p + by_L[i, i] * left
+
+
+@compiled
+def density(data, x, whole, null, gradient):
+    """log posterior density, or, where not `whole`, log likelihood; its gradient is set. Where `null`, tau_t is zero."""
+    X, W, Z = _part(data, LOCATION), _part(data, SCALE), _part(data, EFFECTS)
+    cells, starts = _part(data, CELLS), _part(data, STARTS)[0].astype(np.int64)
+    partials, numbers = _part(data, PARTIALS), _part(data, NUMBERS)[0]
+    P, first, K, pi = len(X), len(X) + len(W), len(Z), len(x) - 1
+    tau, L, slope = np.zeros(K + 1), np.zeros((K + 1, K + 1)), np.zeros(K)
+    slab, spike = np.zeros((K, K)), np.zeros((K, K))
+    _constrain(partials, x[first:], tau, L, slope, slab, spike)
+    log_odds = -np.inf if null else x[pi] if numbers[LEARNED] else numbers[LOG_ODDS]
+    point = x[:P], x[P:first], slope, slab, spike, 0.0 if null else tau[K]
+    found = log_likelihood_and_gradient((X, W, Z, Z, cells[0], cells[1], cells[2], starts), point, log_odds)
+    log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included = found
+    log_p += numbers[UNIT]
+    gradient[:] = 0.0
+    gradient[:P], gradient[P:first] = by_gamma, by_eta
+    _pull_back(partials, x[first:], tau, L, slope, by_slope, by_slab, by_spike, by_tau_t, gradient[first:])
+    if numbers[LEARNED]:
+        gradient[pi] = included - (len(starts) - 1) / (1 + math.exp(-log_odds))
+    if whole:
+        log_p += _log_prior(_part(data, ROWS), _part(data, FORMS), x, gradient) + numbers[CONSTANT]
+    return log_p
+
+
+@cache
+def callbacks():
+    """Density and identity as functions that other compiled code calls: in standard coordinates, x = mode + factor @ them."""
+    number, numbers = types.uint64, types.CPointer(types.double)
+
+    @callback(types.int64(number, numbers, numbers, numbers, types.voidptr))
+    def in_standard(size, standard, gradient, log_p, data):
+        known = carray(data, (int(carray(data, (1,), np.float64)[0]),), np.float64)
+        at, found, value = carray(standard, (size,)), carray(gradient, (size,)), carray(log_p, (1,))
+        factor, x, by_x = _part(known, FACTOR), _part(known, MODE)[0].copy(), np.empty(size)
+        for i in range(size):
+            for k in range(size):
+                x[i] += factor[i, k] * at[k]
+        # Not literals: the density would be compiled once more.
+        value[0] = density(known, x, np.bool_(True), np.bool_(False), by_x)
+        finite = np.isfinite(value[0])
+        for k in range(size):
+            found[k] = 0.0
+            for i in range(size):
+                found[k] += factor[i, k] * by_x[i]
+            finite = finite and np.isfinite(found[k])
+        return 0 if finite else 1
+
+    @callback(types.int64(number, number, numbers, numbers, types.voidptr))
+    def unchanged(size, _size, standard, out, _data):
+        carray(out, (size,))[:] = carray(standard, (size,))
+        return 0
+
+    return in_standard, unchanged
