@@ -250,5 +250,6 @@ def null_evidence(proposal: Proposal, draws: int, rng) -> WeightedDraws:
 
 def moments(x, weights, widen: float = 1.0) -> StudentT:
     """A Student-t with the mean of weighted draws and `widen` times their covariance."""
-    mean = weights @ x
-    return StudentT.matching(mean, widen * (x - mean).T * weights @ (x - mean))
+    # Not by BLAS, whose threads would spin afterwards and keep a core from the schools.
+    mean = np.einsum("s,si->i", weights, x)
+    return StudentT.matching(mean, widen * np.einsum("s,si,sj->ij", weights, x - mean, x - mean))

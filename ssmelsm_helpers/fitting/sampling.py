@@ -99,12 +99,12 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
         return sample(posterior, run, rng, progress)
 
 
-def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start: StudentT | None = None) -> Draws:
+def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
     chains, kept = run.chains, run.kept(posterior.n_schools)
-    proposal = adapt(posterior, rng, start)
+    proposal = adapt(posterior, rng)
     proposals = max(kept * chains, _LEAST_PROPOSALS)
-    proposal, x, replicate = _replicated(proposal, proposals, rng)
+    proposal, x, replicate = replicated(proposal, proposals, rng)
     # School effects come in the same pass over the schools, unless they are more than will be kept.
     at_once = proposals == kept * chains
     effects, log_density = (
@@ -129,7 +129,7 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress, start
     return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
 
 
-def _replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.ndarray, np.ndarray]:
+def replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.ndarray, np.ndarray]:
     """Proposals in independent replicates, whose differences show the Monte Carlo error: where from, x, and which."""
     replicates = min(_MOST_REPLICATES, proposals // _LEAST_REPLICATE)
     each = -(-proposals // replicates)
@@ -152,7 +152,7 @@ def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> dict
     return found
 
 
-def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress, start: StudentT | None = None) -> Draws:
+def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     """NUTS on the collapsed posterior; every chain starts near the mode."""
     kept, tune = run.kept(posterior.n_schools), run.tune or _TUNE
     mode, covariance = find_mode(posterior)

@@ -21,6 +21,8 @@ from .start import Start
 
 # Draw-school pairs and draw-student pairs that a thread evaluates at once.
 _PAIRS, _ROWS = 40_000, 400_000
+# Few draws are shared all the same. (Not by the number of cores, which must not change a draw.)
+_LEAST_JOBS = 4
 
 
 def blocks(total: int, size: int) -> list[slice]:
@@ -99,7 +101,7 @@ class CollapsedPosterior(Hyperparameters):
 
     def over_draws(self, work, draws: int, progress=None) -> None:
         """work(slice) of slices that cover all draws, in threads."""
-        size = max(1, min(_PAIRS // self.n_schools, _ROWS // len(self.cells.n)))
+        size = max(1, min(_PAIRS // self.n_schools, _ROWS // len(self.cells.n), -(-draws // _LEAST_JOBS)))
         jobs = blocks(draws, size)
         # To a place, not by a step: where rounded steps end, tqdm warns or paints its bar red.
         before = 0 if progress is None else progress.n

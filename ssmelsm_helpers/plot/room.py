@@ -21,28 +21,33 @@ def room_for_labels(texts, x, y, order, *, width: float, height: float) -> pd.Da
     >>> found.to_numpy().tolist()
     [[0.0, -11.0], [0.0, 11.0], [12.3, 0.0]]
     """
-    half = _LETTER * np.array([len(text) for text in texts]) + 2
+    tried = np.argsort(-np.asarray(order), kind="stable")[:_MOST]
+    half = _LETTER * np.array([len(text) for text in texts])[tried] + 2
     dx, dy = np.outer(_ACROSS, half + 7), np.outer(-_UP, np.full(len(half), 11.0))
     points_x = np.outer([width, _NARROW * width], x)
     points_y = (1 - np.asarray(y)) * height
-    places = np.full((len(half), 2), np.nan)
-    taken = np.empty((3, 2, 0))  # of the labels that have a place: x in both widths, y, and half their widths
-    for at in np.argsort(-np.asarray(order), kind="stable")[:_MOST]:
-        spots_x, spots_y = points_x[:, [at]] + dx[:, at], points_y[at] + dy[:, at]
-        others = np.delete(points_x, at, axis=1), np.delete(points_y, at)
-        over = _over(spots_x, spots_y, *others, half[at] + _POINT, _TALL + _POINT)
-        over |= _over(spots_x, spots_y, taken[0], taken[1, 0], half[at] + taken[2, 0], 2 * _TALL)
-        free = np.flatnonzero(~over)
+    spots_x, spots_y = points_x[:, None, tried] + dx, points_y[tried] + dy  # (2 widths, 8 spots, labels), (8, labels)
+    spots = zip(np.moveaxis(spots_x, 1, 0), spots_y, strict=True)
+    # No label is over its own point.
+    over_points = np.array([_over(*spot, points_x, points_y, half[:, None] + _POINT, _TALL + _POINT) for spot in spots])
+    places = np.full((np.size(y), 2), np.nan)
+    taken = np.empty((4, len(tried)))  # of the labels that have a place: x in both widths, y, and half their widths
+    count = 0
+    for label, at in enumerate(tried):
+        free = np.flatnonzero(~over_points[:, label])
+        if count and len(free):
+            here, others = (spots_x[:, free, label], spots_y[free, label]), taken[:, :count]
+            free = free[~_over(*here, others[:2], others[2], half[label] + others[3], 2 * _TALL)]
         if len(free):
             spot = free[0]
-            places[at] = dx[spot, at], dy[spot, at]
-            here = spots_x[:, spot], [spots_y[spot]] * 2, [half[at]] * 2
-            taken = np.concatenate([taken, np.array(here)[..., None]], axis=2)
+            places[at] = dx[spot, label], dy[spot, label]
+            taken[:, count] = *spots_x[:, spot, label], spots_y[spot, label], half[label]
+            count += 1
     return pd.DataFrame(places, columns=_COLUMNS)
 
 
 def _over(spots_x, spots_y, x, y, across, up) -> np.ndarray:
-    """Which spots cover something at x or y, in one of the widths."""
+    """Which spots (N,) cover something at x (2 widths, M) or y (M,)."""
     near = (abs(spots_x[:, :, None] - x[:, None, :]) < across) & (abs(spots_y[:, None] - y) < up)
     return near.any(axis=(0, 2))
 

@@ -1,6 +1,5 @@
 """Other prior probabilities of inclusion, from one fit: its draws reweighted, not its PIPs shifted."""
 
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,42 +9,42 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from ..arguments import check_probability, check_seed, require, sequence, warn
-from ..fitting.importance import moments
-from ..fitting.sampling import Run, by_name, run_importance
-from ..fitting.tree import Draws, assemble, observed_schools
+from ..fitting.importance import adapt, moments
+from ..fitting.sampling import by_name, replicated
+from ..fitting.tree import assemble, design_from, observed_schools
 from ..fitting.weights import GOOD_PARETO_K, WeightedDraws, resample, weigh
 from ..spec.inclusion import Inclusion
 from .checks import effective_share
-from .draws import error_between, joined, posterior_of_fit, replicates_of, school_log_sd
+from .draws import error_between, joined, posterior_of_fit, replicates_of
 from .pips import bayes_factor, pip_table
 from .saved import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
 
 # Draws of a model that is fitted anew while somebody waits.
-_DRAWS = 700
+_DRAWS = 500
 
 
-def weights_at(fit: xr.DataTree, pi: float) -> WeightedDraws:
-    """The draws' log Bayes factors, with weights p(y | draw, new pi) / p(y | draw, old pi), products over schools."""
-    log_bf = joined(fit["posterior"]["log_bf"])
+def weights_at(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray]:
+    """P(delta = 1 | y, draw) (S, J) under another pi, with weights; and how many times as large it is as under the fit's own.
 
-    def log_likelihood(pi):
-        return np.logaddexp(np.log(pi) + log_bf, np.log1p(-pi)).sum(axis=1)
+    The weights are p(y | draw, new pi) / p(y | draw, old pi), products over schools.
+    """
+    own = own_prior(fit)
+    old = expit(joined(fit["posterior"]["log_bf"]) + logit(own))
+    by_school = old * (pi / own) + (1 - old) * ((1 - pi) / (1 - own))
+    change = pi / own / by_school
+    return weigh(old * change, np.log(by_school).sum(axis=1)), change
 
-    return weigh(log_bf, log_likelihood(pi) - log_likelihood(own_prior(fit)))
 
-
-def reweighted(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray, dict[str, np.ndarray]]:
-    """Weights of the draws under another pi, P(delta = 1 | y, draw) (S, J), and the PIPs (J,) with their errors."""
-    weighted = weights_at(fit, pi)
-    weights, inclusion = np.exp(weighted.log_weights), expit(weighted.x + logit(pi))
+def _pips(fit: xr.DataTree, weighted: WeightedDraws, replicate) -> dict[str, np.ndarray]:
+    """PIPs (J,) with their errors, from P(delta = 1 | y, draw) (S, J)."""
+    weights, inclusion = np.exp(weighted.log_weights), weighted.x
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
-    replicate = replicates_of(fit)
     if replicate is None:
         mcse = np.sqrt((weights[:, None] ** 2 * (inclusion - pip) ** 2).sum(axis=0) / effective_share(fit))
     else:
         mcse = error_between(replicate, inclusion, weights)
-    return weighted, inclusion, {"pip": pip, "pip_mcse": mcse}
+    return {"pip": pip, "pip_mcse": mcse}
 
 
 def own_prior(fit: xr.DataTree) -> float:
@@ -105,7 +104,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     own = own_prior(fit)
     posterior = posterior_of(fit, float(inclusion_prior))
     x = hyperparameters(fit, posterior)
-    weighted = weights_at(fit, inclusion_prior)
+    weighted, _change = weights_at(fit, inclusion_prior)
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warn(
             f"reweighting from pi = {own:g} to {inclusion_prior:g} is unreliable: Pareto k-hat "
@@ -121,11 +120,6 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     attributes |= posterior.inclusion.attributes()
     statistics = {} if replicate is None else {"replicate": replicate[chosen]}
     draws = by_name(posterior, x, effects, statistics, attributes, fit["posterior"].sizes["chain"])
-    return _assembled(fit, draws, attributes)
-
-
-def _assembled(fit: xr.DataTree, draws: Draws, attributes: dict) -> xr.DataTree:
-    """New draws of a fit's model, with the fit's data and its other attributes."""
     tree = assemble(draws, model_of(fit))
     kept = {name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))}
     tree.attrs = kept | attributes
@@ -171,7 +165,8 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
 
 def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
     """PIPs under one pi."""
-    weighted, _inclusion, found = reweighted(fit, pi)
+    weighted, _change = weights_at(fit, pi)
+    found = _pips(fit, weighted, replicates_of(fit))
     own = pi == own_prior(fit)
     table = pd.DataFrame({"inclusion_prior": pi, "school": fit["posterior"].indexes["school"], **found})
     table["bayes_factor"] = bayes_factor(found["pip"], inclusion_prior=pi)
@@ -196,26 +191,27 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
     own = own_prior(fit)
     if inclusion_prior == own:
         return PriorTable(pip_table(fit)[["n", "mean", "sd", "sd_ratio", "pip", "pip_mcse"]], np.nan, np.nan)
-    weighted, inclusion, found = reweighted(fit, inclusion_prior)
-    pareto_k = weighted.pareto_k
+    weighted, change = weights_at(fit, inclusion_prior)
+    pareto_k, refit_k = weighted.pareto_k, np.nan
+    draws, replicate = {name: joined(fit["posterior"][name]) for name in ("eta", "t")}, replicates_of(fit)
     if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
-        anew = _fitted_anew(fit, inclusion_prior, weighted)
-        return reweighted_table(anew, inclusion_prior)._replace(pareto_k=pareto_k, refit_k=anew.attrs["pareto_k"])
-    weights, t = np.exp(weighted.log_weights), joined(fit["posterior"]["t"])
-    old = expit(weighted.x + logit(own))
-    ratios = 1 + np.where(t != 0, inclusion / old, 0.0) * np.expm1(t)
-    without_t = np.exp(joined(school_log_sd(fit)) - t)
-    means = {"sd": weights @ (without_t * ratios), "sd_ratio": weights @ ratios}
-    return PriorTable(observed_schools(fit)[["n", "mean"]].assign(**means, **found), pareto_k, np.nan)
+        weighted, change, draws, replicate = _fitted_anew(fit, inclusion_prior, weighted)
+        refit_k = weighted.pareto_k
+    weights, design = np.exp(weighted.log_weights), design_from(fit)
+    ratios = 1 + np.where(draws["t"] != 0, change, 0.0) * np.expm1(draws["t"])
+    without_t = np.exp(np.einsum("sq,jq->sj", draws["eta"], design.school_means(design.W)))
+    sd, sd_ratio = np.einsum("s,sj,sj->j", weights, without_t, ratios), np.einsum("s,sj->j", weights, ratios)
+    found = {"sd": sd, "sd_ratio": sd_ratio} | _pips(fit, weighted, replicate)
+    return PriorTable(observed_schools(fit)[["n", "mean"]].assign(**found), pareto_k, refit_k)
 
 
-def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws) -> xr.DataTree:
-    """The fit's model under another pi, by importance sampling; the reweighted draws say where to start."""
-    posterior = posterior_of(fit, pi, priors_of(fit))
-    x = hyperparameters(fit, posterior)
-    with warnings.catch_warnings():  # its k-hat is reported
-        warnings.simplefilter("ignore", RuntimeWarning)
-        # Few of these draws are left in effect, so their covariance is too small where it matters.
-        start = moments(x, np.exp(weighted.log_weights), widen=2.5)
-        found = run_importance(posterior, Run(_DRAWS, keep=_DRAWS), np.random.default_rng(0), None, start)
-    return _assembled(fit, found, found.attributes | posterior.inclusion.attributes() | {"sampler": "importance"})
+def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws):
+    """Weighted draws under another pi, by importance sampling; the reweighted draws say where to start."""
+    posterior, rng = posterior_of(fit, pi, priors_of(fit)), np.random.default_rng(0)
+    # Few of these draws are left in effect, so their covariance is too small where it matters.
+    start = moments(hyperparameters(fit, posterior), np.exp(weighted.log_weights), widen=2.5)
+    proposal, x, replicate = replicated(adapt(posterior, rng, start), _DRAWS, rng)
+    effects, log_density = posterior.draw_effects(x, rng)
+    found = weigh(expit(effects["log_bf"] + logit(pi)), log_density - proposal.log_density(x))
+    draws = by_name(posterior, x, effects, {}, {}, 1).posterior
+    return found, 1.0, {name: draws[name][0] for name in ("eta", "t")}, replicate
