@@ -36,6 +36,11 @@ def helper(function):
     return njit(**_OPTIONS)(function)
 
 
+def inlined(function):
+    """A function that only one calls: its code stands there, and is compiled once, not twice."""
+    return njit(inline="always", **_OPTIONS)(function)
+
+
 def callback(signature):
     """A function as machine code that compiled code calls by its address; kept like the compiled ones of its file."""
 

@@ -116,8 +116,8 @@ def density(data, x, whole, null, gradient):
     found = log_likelihood_and_gradient((X, W, Z, Z, cells[0], cells[1], cells[2], starts), point, log_odds)
     log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included = found
     log_p += numbers[UNIT]
-    gradient[:] = 0.0
-    gradient[:P], gradient[P:first] = by_gamma, by_eta
+    for k in range(len(x)):  # not by slices, which take the compiler a second
+        gradient[k] = by_gamma[k] if k < P else by_eta[k - P] if k < first else 0.0
     _pull_back(partials, x[first:], tau, L, slope, by_slope, by_slab, by_spike, by_tau_t, gradient[first:])
     if numbers[LEARNED]:
         gradient[pi] = included - (len(starts) - 1) / (1 + math.exp(-log_odds))

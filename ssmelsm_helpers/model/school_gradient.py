@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from .compiled import helper
+from .compiled import helper, inlined
 from .school import AT, CENTRE, DENSITY, LOAD, PULL, SLOPE, F, S, add_up, empty_room, spike_and_slab
 
 
-@helper
+@inlined
 def log_likelihood_and_gradient(students, point, log_odds):
     """log p(y | hyperparameters); its gradient by gamma, eta, slope, slab, spike and tau_t; the sum of P(delta = 1).
 
