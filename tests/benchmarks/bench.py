@@ -48,7 +48,7 @@ class Row(NamedTuple):
 FIRST_VERSION = "2a84939"
 ROWS = [
     Row("Saeb, importance", "importance", cold=6, warm=1, memory=500),
-    Row("Saeb, NUTS 4 x 1,000", cold=15, warm=6, ratio=2),
+    Row("Saeb, NUTS 4 x 1,000", cold=10, warm=3, ratio=4),
     Row("160 schools, importance", "importance", 160),
     Row("1,600 schools, importance", "importance", 1_600),
     Row("16,000 schools, importance", "importance", 16_000, cold=30, memory=1_000, ratio=2),
@@ -127,7 +127,7 @@ def in_fresh_process(at: int, package: str | None = None) -> dict:
 
 EXPLORERS = {  # name -> limit of an answer in ms; the power explorer and far values of pi fit anew
     "threshold": 100,
-    "threshold, refit": 300,
+    "threshold, refit": 150,
     "construction": 100,
     "spike_slab": 100,
     "melsm": 100,
@@ -147,8 +147,8 @@ def explorer_latencies() -> pd.Series:
         given = {"threshold": (fit,), "card": (fit, 39)}.get(kind, ())
         explorer = getattr(sm.explore, "school_card" if kind == "card" else kind)(*given)
         settings = [{c.name: value} for c in explorer.controls for value in c.values[:: max(len(c.values) // 10, 1)]]
-        if kind == "threshold":  # reweighting from pi = .5 holds from about .2 on
-            settings = [s for s in settings if (s.get("pi", 0.5) < 0.2) == ("refit" in name)]
+        if kind == "threshold":  # reweighting from pi = .5 holds from about .25 on
+            settings = [s for s in settings if (s.get("pi", 0.5) < 0.25) == ("refit" in name)]
         times = []
         for moved in settings:
             begin = time.perf_counter()
