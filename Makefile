@@ -13,7 +13,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers course lab rehearse wheel release bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course lab rehearse wheel pdf release bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -52,7 +52,10 @@ rehearse: $(INSTALLED) ## rehearse what Binder does, on one core
 wheel: $(INSTALLED) ## build the wheel of a release in dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
-release: book ## put a release into dist: wheel, book, wheels for a workshop, notes; TAG=v1.2.3 checks the tag
+pdf: book ## print the book into _build/book.pdf, or some pages of it: make pdf ARGS="07 glossary"; needs Chromium
+	$(PYTHON) tools/print_book.py $(ARGS)
+
+release: pdf ## put a release into dist: wheel, book, PDF, wheels for a workshop, notes; TAG=v1.2.3 checks the tag
 	$(PYTHON) tools/release.py $(TAG)
 
 bench: $(INSTALLED) ## measure time and memory; FULL=1 with 100 million students

@@ -123,6 +123,7 @@ class Visit:
         self.page.goto(f"{address}/{path}", wait_until="load")
         self.page.add_style_tag(content=NO_FADING)
         self.page.evaluate(UNFOLD)
+        self.page.evaluate("window.drawBookCharts && window.drawBookCharts().then(() => null)")
         self.settle()
 
     def _let_pass_or_record(self, route: Route) -> None:
@@ -139,8 +140,11 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until charts and mathematics are there, and stay so for two frames."""
+        two_frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate(two_frames)  # charts see a new width
+        self.page.wait_for_timeout(50)
         self.page.wait_for_function(SETTLED, timeout=30_000)
-        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(two_frames)
         self.page.evaluate("window.MathJax && window.MathJax.startup && window.MathJax.startup.promise")
 
     def use_theme(self, theme: str) -> None:

@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """Which tests stay together, in `make test`.
 
-    A module's tests share its fixtures; the two modules that need the built book share that; a chapter can run anywhere.
+    A module's tests share its fixtures; the modules that need the built book share that; a chapter can run anywhere.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -79,6 +79,6 @@ def pytest_xdist_make_scheduler(config, log):
             module = nodeid.split("::")[0]
             if module.endswith(("test_chapters.py", "test_live.py")):
                 return nodeid
-            return "book" if module.endswith(("test_book.py", "test_browser.py")) else module
+            return "book" if "/test_book.py" in module or "/test_browser" in module else module
 
     return ByFixture(config, log)

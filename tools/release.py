@@ -1,6 +1,6 @@
 """Put what belongs to a release into dist: `make release`.
 
-The wheel, the book as a zip to be read without a network, the wheels of the lock for workshops without one, and
+The wheel, the book as a PDF and as a zip to be read without a network, the wheels of the lock for workshops without one, and
 notes.md, the release's part of the changelog.
 """
 
@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> int:
     DIST.mkdir()
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", DIST, ".")
     zip_book(DIST)
+    shutil.copy(ROOT / "_build" / "book.pdf", DIST / "ssmelsm-book.pdf")
     wheelhouse(DIST)
     (DIST / "notes.md").write_text(text + "\n", "utf8")
     print(*sorted(path.name for path in DIST.iterdir()), sep="\n")

@@ -21,6 +21,19 @@
       sidebar.setAttribute("aria-label", "Book contents");
     }
   }
+  /* A formula is a stop of the Tab key only where it has to be scrolled. */
+  function fitFormulas() {
+    for (const formula of document.querySelectorAll("mjx-container[display='true']")) {
+      if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+      else formula.removeAttribute("tabindex");
+    }
+  }
+  window.addEventListener("load", () => {
+    const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
+    if (typeset) typeset.then(() => document.fonts.ready).then(fitFormulas);
+  });
+  document.addEventListener("toggle", fitFormulas, true);
+  window.addEventListener("resize", fitFormulas);
   if (document.readyState === "complete") nameThem();
   else window.addEventListener("load", nameThem);
 })();

@@ -1,4 +1,4 @@
-/* Draws every <figure class="book-chart"> with one shared Vega bundle, loaded only on pages with charts. */
+/* Draws every <figure class="book-chart"> with one shared Vega bundle, loaded when the first chart comes near the screen. */
 (function () {
   "use strict";
   const bundleUrl = new URL("vega-bundle.js", document.currentScript.src).href;
@@ -76,6 +76,42 @@
 
   window.drawBookChart = drawFitted;
 
+  /* What the reader has set: sliders and menus of the chart. */
+  const settings = (spec, view) =>
+    (spec.params || []).filter(param => param.bind && !param.select).map(param => [param.name, view.signal(param.name)]);
+
+  /* Draws anew when there is other room than before, with the sliders where they were. */
+  function followWidth(figure, place, spec, draw) {
+    let [room, wanted, busy] = [place.clientWidth, 0, false];
+    async function redraw() {
+      if (busy) return;
+      busy = true;
+      for (let drawn = 0; drawn !== wanted;) {  // the width may change again meanwhile
+        drawn = wanted;
+        const before = settings(spec, figure.view);
+        place.style.minHeight = `${place.clientHeight}px`;  // or the page would jump
+        figure.view.finalize();
+        figure.view = (await draw()).view;
+        for (const [name, value] of before) figure.view.signal(name, value);
+        await figure.view.runAsync();
+        place.style.minHeight = "";
+      }
+      busy = false;
+      makeAccessible(figure);
+      figure.dataset.state = "ready";
+    }
+    let waiting = 0;
+    new ResizeObserver(() => {
+      if (!place.clientWidth || Math.abs(place.clientWidth - room) < 1) return;
+      room = place.clientWidth;
+      wanted += 1;
+      figure.dataset.state = "drawing";
+      makeAccessible(figure);  // until then it may have to be scrolled
+      clearTimeout(waiting);
+      waiting = setTimeout(redraw, 100);
+    }).observe(place);
+  }
+
   async function draw(figure) {
     if (figure.dataset.state) return;
     figure.dataset.state = "loading";
@@ -84,13 +120,14 @@
       const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       spec.description = figure.dataset.alt;
       const options = { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config };
-      const result = await drawFitted(place, spec, options);
+      const drawHere = () => drawFitted(place, spec, options);
+      const result = await drawHere();
       figure.view = result.view;  // a handle for tests and for curious readers
       addDescription(figure);
       makeAccessible(figure);
-      // Vega draws anew when a slider moves or a window gets wider.
+      // Vega draws anew when a slider moves.
       new MutationObserver(() => makeAccessible(figure)).observe(place, { childList: true, subtree: true });
-      window.addEventListener("resize", () => makeAccessible(figure));
+      followWidth(figure, place, spec, drawHere);
       figure.dataset.state = "ready";
     } catch (error) {
       figure.dataset.state = "error";
@@ -99,12 +136,36 @@
     }
   }
 
+  /* A chart is drawn when it comes within a screen of being seen; a reader who prints wants them all. */
+  const waiting = new Map();
+  const near = new IntersectionObserver(entries => entries.filter(entry => entry.isIntersecting)
+    .forEach(entry => drawNow(entry.target)), { rootMargin: "100% 0px" });
+  function drawNow(figure) {
+    const draw = waiting.get(figure);
+    waiting.delete(figure);
+    near.unobserve(figure);
+    return draw && draw(figure);
+  }
+  window.whenNearScreen = (figure, draw) => {
+    if (figure.dataset.state || waiting.has(figure)) return;
+    waiting.set(figure, draw);
+    near.observe(figure);
+  };
+
   /* What is folded has no width to be fitted to: it is drawn when it is opened. */
-  const drawAll = () => [...document.querySelectorAll("figure.book-chart")]
-    .filter(figure => !figure.closest("details:not([open])")).forEach(draw);
-  document.addEventListener("toggle", drawAll, true);
-  window.addEventListener("beforeprint", () =>
-    document.querySelectorAll("article details").forEach(fold => { fold.open = true; }));
-  if (document.readyState === "complete") drawAll();
-  else window.addEventListener("load", drawAll);
+  const folded = figure => figure.closest("details:not([open])");
+  const watchAll = () => [...document.querySelectorAll("figure.book-chart")]
+    .filter(figure => !folded(figure)).forEach(figure => window.whenNearScreen(figure, draw));
+  const drawAll = () => {
+    watchAll();
+    return Promise.all([...waiting.keys()].filter(figure => !folded(figure)).map(drawNow));
+  };
+  window.drawBookCharts = drawAll;  // for who prints a page without having looked at it
+  document.addEventListener("toggle", watchAll, true);
+  document.addEventListener("keydown", event => { if (event.ctrlKey || event.metaKey) drawAll(); });
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("article details").forEach(fold => { fold.open = true; });
+    drawAll();
+  });
+  watchAll();  // a deferred script: the page has been read, its styles are there
 })();

@@ -53,7 +53,7 @@
   }
 
   const startAll = () => [...document.querySelectorAll("figure.book-explorer")]
-    .filter(figure => !figure.closest("details:not([open])")).forEach(start);
+    .filter(figure => !figure.closest("details:not([open])")).forEach(figure => whenNearScreen(figure, start));
   document.addEventListener("toggle", startAll, true);
   if (document.readyState === "complete") startAll();
   else window.addEventListener("load", startAll);

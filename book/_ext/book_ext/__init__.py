@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .execution_cache import use_keyed_cache
 from .launch_buttons import keep_on_notebooks_only
-from .page_head import name_commit
+from .page_head import add_meta, name_commit
+from .page_weight import lighten
 from .plain_form import shape_page
 from .static_files import add_static_files
 
@@ -17,6 +18,8 @@ def setup(app) -> dict:
     app.connect("builder-inited", add_static_files, priority=100)
     # The theme adds the buttons with priority 501.
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)
+    app.connect("html-page-context", add_meta)
+    app.connect("build-finished", lighten, priority=900)
     for script in ("explorer.js", "book-charts.js", "book-explorers.js", "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
     for style in ("book.css", "book-charts.css", "book-explorers.css"):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from html import escape
 from pathlib import Path
+
+from docutils import nodes
+
+LONGEST = 160  # what search engines show of a description
+PICTURE = "_static/saeb-v.png"
 
 
 def commit(folder: Path) -> str:
@@ -26,3 +32,40 @@ def name_commit(app, config) -> None:
         options["extra_footer"] = (
             options.get("extra_footer", "") + f'<p>Built from commit <a href="{address}">{found}</a>.</p>'
         )
+
+
+def describe(doctree) -> str:
+    """What a page is about: its title and the beginning of its first paragraph, at most `LONGEST` characters."""
+    title = next((found.astext() for found in doctree.findall(nodes.title)), "")
+    for paragraph in doctree.findall(nodes.paragraph):
+        parts = [node for node in paragraph.findall(nodes.Text) if not isinstance(node.parent, nodes.raw)]
+        text = " ".join("".join(parts).split())
+        if len(text) >= 20:
+            text = f"{title}. {text}".replace("?. ", "? ")
+            return text if len(text) <= LONGEST else text[: LONGEST - 2].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+    return ""
+
+
+def public_address(repository: str) -> str:
+    """Where GitHub Pages shows a repository's book.
+
+    >>> public_address("https://github.com/owner/name")
+    'https://owner.github.io/name/'
+    """
+    owner, name = repository.rstrip("/").split("/")[-2:]
+    return f"https://{owner.lower()}.github.io/" + ("" if name.lower() == f"{owner.lower()}.github.io" else f"{name}/")
+
+
+def add_meta(app, pagename, templatename, context, doctree) -> None:
+    """Called by Sphinx with each page: what search engines and messengers show of it."""
+    about = (describe(doctree) if doctree is not None else "") or f"{context.get('title', '')} of this book"
+    repository = app.config.html_theme_options.get("repository_url", "")
+    said = {"og:title": context.get("title", ""), "og:description": about, "og:type": "article"}
+    if repository:
+        home = public_address(repository)
+        said |= {"og:url": f"{home}{pagename}.html", "og:image": home + PICTURE}
+    tags = [f'<meta name="description" content="{escape(about)}" />']
+    tags += [
+        f'<meta property="{name}" content="{escape(re.sub("<[^>]+>", "", text))}" />' for name, text in said.items()
+    ]
+    context["metatags"] = context.get("metatags", "") + "\n    ".join(["", *tags])
