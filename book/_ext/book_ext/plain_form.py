@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from docutils import nodes
+from sphinx import addnodes
 
 # The bold words that a blockquote may begin with, and the box that it becomes.
 BOXES = {
@@ -22,6 +23,8 @@ LEAD = re.compile(rf"({'|'.join(BOXES)})\b ?([\d.]*\d)?(:.*)?")
 GUESS = "<details><summary>I have guessed</summary>"
 # A live notebook keeps capitals and commas in a heading's own anchor; what links to it needs this one before it.
 ANCHOR = re.compile(r'<a id="([a-z\d-]+)"></a>')
+# A public name as the text writes it, called or not.
+_NAME = re.compile(r"sm\.((?:(?:plot|explore|study)\.)?[A-Za-z]\w*)(?:\(.*\))?")
 _CAPTION = re.compile(r"Figure \d+\.\d+\.")
 
 
@@ -34,9 +37,27 @@ def shape_page(app, doctree) -> None:
             paragraph["classes"].append("chart-caption")
         elif ANCHOR.fullmatch("".join(part.astext() for part in paragraph.findall(nodes.raw))):
             paragraph.parent.remove(paragraph)  # on the page the heading's own anchor is the same
+    _link_names(app, doctree)
     for fold in list(doctree.findall(nodes.raw)):
         if fold.astext().startswith(GUESS):
             _fold_outputs(fold)
+
+
+def _link_names(app, doctree) -> None:
+    """The first time that a page's text names something public, it links to the reference."""
+    page, seen = app.env.docname, set()
+    if page.startswith("book/reference/"):
+        return
+    for literal in list(doctree.findall(nodes.literal)):
+        found = _NAME.fullmatch(literal.astext())
+        inside = (nodes.title, nodes.reference, addnodes.pending_xref)
+        if not found or found[1] in seen or isinstance(literal.parent, inside):
+            continue
+        seen.add(found[1])
+        target = f"ssmelsm_helpers.{found[1]}"
+        link = addnodes.pending_xref("", refdomain="py", reftype="obj", reftarget=target, refdoc=page, refwarn=False)
+        literal.replace_self(link)
+        link += literal
 
 
 def _lead(paragraph) -> str:
@@ -77,3 +98,21 @@ def _fold_outputs(fold) -> None:
         part.parent.remove(part)
     if outputs:
         parent.insert(parent.index(fold) + 1, nodes.container("", *outputs, classes=["cell"]))
+
+
+def list_meanings(app, what, name, obj, options, lines: list[str]) -> None:
+    """Called by Sphinx with each docstring: lines such as "``n``, ``mean`` : what they are" become a list."""
+    done, inside = [], None
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if re.match(r"\s*``[^`]+``(?:, ``[^`]+``)* : ", line):
+            if inside is None and done and done[-1].strip():
+                done.append("")
+            inside = indent
+            done.append(f"{line[:indent]}- {line[indent:]}")
+        elif inside is not None and line.strip() and indent >= inside:
+            done.append(f"  {line}")
+        else:
+            inside = None
+            done.append(line)
+    lines[:] = done
