@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 LOG = BUILD / "book.log"
 STAMP = BUILD / "book.fingerprint"
-SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "notebooks/*.ipynb", "ssmelsm_helpers/**/*.py", "data/*")
+SOURCES = ("_config.yml", "_toc.yml", "book/**/*", "notebooks/*.ipynb", "ssmelsm_helpers/**/*.*", "data/*")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))

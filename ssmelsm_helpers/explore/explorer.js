@@ -1,6 +1,6 @@
-/* The part of an explorer that runs in the browser, live in a notebook and in the static page alike.
+/* The picture of an explorer and its words, live in a notebook and on a static page alike. `hands.js` moves them.
 
-   `open` draws the charts once. After that only data and signals change: nothing flickers, and a brush stays. */
+   `open` draws the charts. After that only data and signals change: nothing flickers, and a brush stays. */
 var ssmelsmExplorer = (function () {
   "use strict";
 
@@ -18,6 +18,7 @@ var ssmelsmExplorer = (function () {
     rule: { color: ink },
     view: { stroke: null },
   };
+  const narrow = 480;  // pixels, below which panels stand above each other
 
   /* Vega's groups without a name have a role that promises one. */
   function dropEmptyRoles(place) {
@@ -47,29 +48,60 @@ var ssmelsmExplorer = (function () {
     return group;
   }
 
-  async function open(place, words, spec, embed) {
+  /* On a phone panels that stood side by side stand above each other, all of one width and not too high. */
+  function stacked(spec) {
+    const { hconcat, columns, ...copy } = spec;
+    if (hconcat) copy.vconcat = hconcat;
+    if (typeof copy.width === "number") copy.width = 600;
+    if (copy.height > 160) copy.height *= 0.8;
+    for (const list of ["vconcat", "concat"]) if (copy[list]) copy[list] = copy[list].map(stacked);
+    return columns ? { ...copy, columns: 1 } : copy;
+  }
+
+  /* What is known of the picture as it is drawn goes into the specification: so it starts as it stands. */
+  function standing(spec, { data, signals }) {
+    const params = (spec.params || []).map(p => (p.name in signals ? { ...p, value: signals[p.name] } : p));
+    return { ...spec, params, datasets: { ...spec.datasets, ...data } };
+  }
+
+  /* `place` for the picture and `said` for the words; `drawn(view)` is told of every new drawing. */
+  async function open(place, said, spec, embed, first, drawn = () => {}) {
     const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config, patch: guardBrushes };
-    const { view } = await embed(place, spec, options);
-    const picture = place.querySelector("svg");
     const brushes = (spec.params || []).filter(param => param.select).map(param => param.name);
+    const charts = { view: null, show, clear, place };
+    let shown = first, waiting = null, busy = null, marked = null, change = "", width = 0;
+
     /* Takes brushes away, all but one. */
     function clear(kept) {
+      const picture = place.querySelector("svg");
       for (const name of brushes) if (name !== kept) picture.dispatchEvent(new MouseEvent(`clear_${name}`));
     }
-    for (const name of brushes)
-      view.addSignalListener(name, (_name, drawn) => { if (Object.keys(drawn).length) view.runAfter(() => clear(name)); });
-    /* A finger that scrolls leaves none. */
-    picture.addEventListener("pointercancel", () => clear());
-    /* Where all of it is seen, a finger that moves sideways draws a brush; up and down it scrolls the page. */
-    if (brushes.length && place.scrollWidth <= place.clientWidth + 1) picture.style.touchAction = "pan-y";
-    let waiting = null, busy = null, marked = null, change = "";
+
+    async function draw() {
+      width = place.clientWidth;
+      if (charts.view) charts.view.finalize();
+      const now = standing(width && width < narrow ? stacked(spec) : spec, shown);
+      charts.view = (await embed(place, now, options)).view;
+      const picture = place.querySelector("svg");
+      for (const name of brushes) {
+        const alone = (_name, area) => { if (Object.keys(area).length) charts.view.runAfter(() => clear(name)); };
+        charts.view.addSignalListener(name, alone);
+      }
+      /* A finger that scrolls leaves no brush. */
+      picture.addEventListener("pointercancel", () => clear());
+      /* Where all of it is seen, a finger that moves sideways draws a brush; up and down it scrolls the page. */
+      if (brushes.length && place.scrollWidth <= place.clientWidth + 1) picture.style.touchAction = "pan-y";
+      dropEmptyRoles(place);
+      drawn(charts.view);
+      describe(shown);
+    }
 
     function describe(update) {
       if (marked) change = changes(marked, update.marked) || change;
       marked = update.marked;
-      words.textContent = update.sentence + change;
+      said.textContent = update.sentence + change;
       const picture = place.querySelector("[role='graphics-document']");
-      if (picture) picture.setAttribute("aria-label", `${spec.description} ${words.textContent}`);
+      if (picture) picture.setAttribute("aria-label", `${spec.description} ${said.textContent}`);
     }
 
     /* While one picture is being drawn, only the latest of the next ones is kept. */
@@ -77,55 +109,37 @@ var ssmelsmExplorer = (function () {
       while (waiting) {
         const update = waiting;
         waiting = null;
-        for (const [name, value] of Object.entries(update.signals || {})) view.signal(name, value);
-        for (const [name, rows] of Object.entries(update.data || {})) view.data(name, rows);
-        await view.runAsync();
-        describe(update);
-        dropEmptyRoles(place);
+        if (update === "anew") await draw();
+        else {
+          shown = update;
+          for (const [name, value] of Object.entries(update.signals)) charts.view.signal(name, value);
+          for (const [name, rows] of Object.entries(update.data)) charts.view.data(name, rows);
+          await charts.view.runAsync();
+          describe(update);
+          dropEmptyRoles(place);
+        }
       }
       busy = null;
     }
 
+    /* An update is whole: data, signals, sentence, marked. */
     function show(update) {
-      if (waiting) {
-        update = {
-          ...update,
-          signals: { ...waiting.signals, ...update.signals },
-          data: { ...waiting.data, ...update.data },
-        };
-      }
+      if (update === "anew" && waiting) return busy;
       waiting = update;
       busy = busy || drawAll();
       return busy;
     }
 
+    await draw();
+    /* Another width of the page is another picture; a scroll bar that comes or goes is not. */
+    let soon = null;
+    new ResizeObserver(() => {
+      clearTimeout(soon);
+      soon = setTimeout(() => { if (place.clientWidth && Math.abs(place.clientWidth - width) > 20) show("anew"); }, 200);
+    }).observe(place);
     new MutationObserver(() => dropEmptyRoles(place)).observe(place, { childList: true, subtree: true });
-    return { view, show, clear };
+    return charts;
   }
 
-  /* anywidget's entry: the kernel sends updates, and when it is gone the reader is told so. */
-  async function render({ model, el }) {
-    const place = document.createElement("div");
-    const words = document.createElement("p");
-    words.className = "explorer-sentence";
-    words.setAttribute("role", "status");
-    const gone = document.createElement("p");
-    gone.className = "explorer-gone";
-    gone.setAttribute("role", "alert");
-    gone.hidden = true;
-    gone.style.fontWeight = "bold";
-    gone.textContent = "The kernel that answered here is gone. Run this cell again.";
-    el.append(gone, place, words);
-    const lost = () => { gone.hidden = false; };
-    model.on("comm_live_update", lost);
-    model.on("comm:close", lost);
-    const charts = await open(place, words, model.get("spec"), globalThis.ssmelsmVegaEmbed);
-    el.charts = charts;
-    await charts.show(model.get("update"));
-    model.on("change:update", () => charts.show(model.get("update")));
-    model.on("msg:custom", () => charts.clear());
-    return () => charts.view.finalize();
-  }
-
-  return { config, open, render };
+  return { config, open };
 })();

@@ -1,8 +1,11 @@
-"""An explorer: controls, a pure function from their values to a view, and charts; what these have in common."""
+"""An explorer: controls, something that answers their moves, and charts; what these have in common."""
 
+import copy
+import json
 import math
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -11,7 +14,7 @@ import pandas as pd
 
 from ..arguments import is_number, shown
 from ..plot.style import DASHED
-from .live import live_widget
+from .live import ExplorerWidget
 
 THRESHOLD = 0.75
 PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
@@ -27,16 +30,12 @@ class Control(NamedTuple):
     label: str
     values: tuple  #: all positions, in order
     start: Any  #: one of them
-    static: tuple = ()  #: positions in the static page; empty: it stays at `start` there
+    static: tuple = ()  #: positions in the static page where views are computed with the book; empty: `start` alone
 
     @property
     def is_menu(self) -> bool:
         """Whether words are chosen, not numbers."""
         return isinstance(self.start, str)
-
-    def text(self, value) -> str:
-        """A value as readers see it."""
-        return value if self.is_menu else f"{value:g}"
 
     def position(self, value):
         """The position that is meant: a slider's 0.30000000000000004 is 0.3."""
@@ -44,6 +43,16 @@ class Control(NamedTuple):
             if value == place or (not self.is_menu and is_number(value) and math.isclose(value, place, abs_tol=1e-9)):
                 return place
         raise ValueError(f"{self.name} must be one of {shown(list(self.values))}; found {shown(value)}.")
+
+    def starting_at(self, value) -> "Control":
+        """The same control, which starts elsewhere."""
+        start = self.position(value)
+        static = tuple(place for place in self.values if place in {*self.static, start}) if self.static else ()
+        return self._replace(start=start, static=static)
+
+    def for_the_browser(self) -> dict:
+        """What is drawn of it."""
+        return {name: getattr(self, name) for name in ("name", "label", "values", "start")}
 
 
 def evenly(low: float, high: float, step: float) -> tuple[float, ...]:
@@ -77,25 +86,26 @@ def as_sent(value):
 
 
 class Explorer:
-    """Controls, a view for every position of them, and charts that show views.
+    """Controls, charts, and an answer to every position of the controls.
 
-    In a notebook it shows itself as a live widget. The built book has a page's own sliders in its place (`page.twin`), with
-    every picture and sentence computed beforehand by the same function.
+    In a notebook it shows itself as a widget. The built book has the same controls and charts; what answers there is
+    the explorer's module, or every view, computed beforehand.
 
     Parameters
     ----------
     name : str
         What it is called, for screen readers.
+    code : str
+        What makes it, for readers who copy its settings.
     controls : sequence of Control
-    view : callable
-        Settings as keywords -> `View`. Pure: the same settings, the same view.
     charts : callable
         Makes an Altair chart whose data sets and parameters bear the names of the view's data and signals.
+    view : callable, optional
+        Settings as keywords -> `View`. Pure: the same settings, the same view.
     """
 
-    def __init__(self, name: str, controls, view, charts):
-        self.name, self.controls = name, tuple(controls)
-        self._view, self._charts = view, charts
+    def __init__(self, name: str, code: str, controls, charts, view=None):
+        self.name, self.code, self.controls, self._charts, self._view = name, code, tuple(controls), charts, view
         self._widget = None
 
     @property
@@ -103,8 +113,8 @@ class Explorer:
         """Where the controls start."""
         return {control.name: control.start for control in self.controls}
 
-    def view(self, **settings) -> View:
-        """The view at some settings; the others stay where they start.
+    def at(self, **settings) -> "Explorer":
+        """The same explorer, with controls that start elsewhere.
 
         Raises
         ------
@@ -114,34 +124,98 @@ class Explorer:
         for name in settings:
             if name not in self.settings:
                 raise ValueError(f"{name!r} is no setting of this explorer; it has {sorted(self.settings)}.")
-        chosen = self.settings | settings
-        return self._view(**{control.name: control.position(chosen[control.name]) for control in self.controls})
+        moved = copy.copy(self)
+        moved._widget = None
+        moved.controls = tuple(c.starting_at(settings.get(c.name, c.start)) for c in self.controls)
+        return moved
 
-    def spec(self, **settings) -> dict:
-        """Vega-Lite specification at some settings, data included."""
-        view = self.view(**settings)
+    def view(self, **settings) -> View:
+        """The view at some settings; the others stay where they start.
+
+        Raises
+        ------
+        ValueError
+            A setting is unknown, or not one of its control's positions.
+        """
+        return self._view(**self.at(**settings).settings)
+
+    def spec(self) -> dict:
+        """Vega-Lite specification, with the data and the signals of the start."""
+        view = self.view()
         signals = [alt.param(name=name, value=value) for name, value in view.signals.items()]
         spec = self._charts().add_params(*signals).properties(description=self.name).to_dict()
         return spec | {"datasets": spec.get("datasets", {}) | view.update()["data"]}
 
-    def static_views(self) -> Iterator[View]:
+    def book(self) -> dict:
+        """What the browser needs to draw it."""
+        controls = [control.for_the_browser() for control in self.controls]
+        return {"name": self.name, "code": self.code, "controls": controls, "spec": self.spec()}
+
+    def states(self) -> Iterator[View]:
         """Every view of the static page: nested loops over its controls, the last one fastest."""
         for values in product(*(control.static or [control.start] for control in self.controls)):
             yield self.view(**dict(zip(self.settings, values, strict=True)))
 
-    def widget(self):
-        """The live widget; made once."""
+    def in_words(self) -> str:
+        """What stands in place of the picture where there is none."""
+        return self.view().sentence
+
+    def widget(self) -> ExplorerWidget:
+        """The live widget, made once; its `settings` can be read, set, observed and linked, as any ipywidget's traits."""
         if self._widget is None:
-            self._widget = live_widget(self)
+            answer = None if self._view is None else lambda settings: self.view(**settings).update()
+            self._widget = ExplorerWidget(self.book(), self.settings, answer)
         return self._widget
 
-    def _repr_mimebundle_(self, **_options) -> dict:
-        return self.widget()._repr_mimebundle_()
+    def _repr_mimebundle_(self, **_options) -> tuple[dict, dict]:
+        shown, metadata = self.widget()._repr_mimebundle_()
+        return shown | {"text/plain": self.in_words()}, metadata
+
+
+class BrowserExplorer(Explorer):
+    """An explorer that computes in the browser: it moves without a wait and without a kernel, on a static page too.
+
+    Parameters
+    ----------
+    module : str
+        Its JavaScript beside this file: ``view(settings, constants)`` gives what `View.update` gives; ``pull(handle, x, y,
+        datum, settings, constants)`` the settings that a pulled mark means; ``settle(before, now, constants)`` what
+        else a changed setting changes.
+    constants : dict
+        Numbers that do not move.
+    """
+
+    def __init__(self, name: str, code: str, controls, charts, module: str, constants: dict):
+        super().__init__(name, code, controls, charts)
+        self.module, self.constants = module, constants
+
+    def spec(self) -> dict:
+        """Vega-Lite specification, without data."""
+        return self._charts().properties(description=self.name).to_dict()
+
+    def book(self) -> dict:
+        """What the browser needs to draw it and to compute."""
+        module = Path(__file__).with_name(self.module).read_text("utf8")
+        return super().book() | {"module": module, "constants": self.constants}
+
+    def in_words(self) -> str:
+        """What stands in place of the picture where there is none."""
+        return f"{self.name}: {json.dumps(self.settings)}"
 
 
 def chart_of(name: str) -> alt.Chart:
     """A chart of one of the view's data sets."""
     return alt.Chart(alt.NamedData(name))
+
+
+def can_be_pulled(chart: alt.Chart, name: str) -> alt.Chart:
+    """The same chart, whose marks a hand can pull; the explorer's module hears of it under the name."""
+    return chart.properties(name=f"pull_{name}")
+
+
+def thumb(base: alt.Chart, size: int = 1600, **place) -> alt.Chart:
+    """Room for a finger, 44 pixels wide, around each of the points; not to be seen."""
+    return base.mark_point(filled=True, size=size, color="transparent", opacity=1, aria=False, **place)
 
 
 def threshold_line() -> alt.Chart:

@@ -1,66 +1,44 @@
-"""The live shell of an explorer: ipywidgets for the hands, one anywidget for the charts."""
+"""The live shell of an explorer: a widget with the same scripts as the built page."""
 
 from functools import cache
 from pathlib import Path
 
 import anywidget
-import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from ..plot.rendering import vega_bundle
+
+SCRIPTS = [Path(__file__).with_name(name) for name in ("explorer.js", "hands.js")]
 
 
 @cache
 def _script() -> str:
     """The widget's script: Vega from the installed package, so that no network is needed, and our own."""
+    own = "\n".join(path.read_text("utf8") for path in SCRIPTS)
     bundle = vega_bundle("globalThis.ssmelsmVegaEmbed = vegaEmbed;")
-    own = Path(__file__).with_name("explorer.js").read_text("utf8")
     return f"{bundle}\n{own}\nexport default {{ render: ssmelsmExplorer.render }};\n"
 
 
-class Charts(anywidget.AnyWidget):
-    """Charts that follow updates of their data and signals."""
+class ExplorerWidget(anywidget.AnyWidget):
+    """Controls and charts; a move of the controls changes `settings`, and `answer` makes of them an update of the charts.
 
-    spec = traitlets.Dict().tag(sync=True)
+    Without `answer` the book's own module computes in the browser.
+    """
+
+    _css = Path(__file__).with_name("explorer.css").read_text("utf8")
+
+    book = traitlets.Dict().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
     update = traitlets.Dict().tag(sync=True)
 
+    def __init__(self, book: dict, settings: dict, answer=None):
+        first = answer(settings) if answer else {}
+        super().__init__(book=book, settings=settings, update=first, _esm=_script())
+        if answer:
+            self.observe(lambda change: self._answer(answer, change.new), names="settings")
 
-def control_widget(control) -> widgets.Widget:
-    """A slider, or a menu."""
-    common = {"value": control.start, "description": control.label, "style": {"description_width": "initial"}}
-    if control.is_menu:
-        return widgets.Dropdown(options=control.values, **common)
-    common["layout"] = {"width": "95%", "max_width": "420px"}
-    steps = np.diff(control.values)
-    if not np.allclose(steps, steps[0]):
-        return widgets.SelectionSlider(options=[(control.text(value), value) for value in control.values], **common)
-    # Its position is read aloud as a number.
-    slider = widgets.IntSlider if isinstance(control.start, int) else widgets.FloatSlider
-    return slider(min=control.values[0], max=control.values[-1], step=steps[0].item(), **common)
-
-
-def live_widget(explorer) -> widgets.VBox:
-    """Controls above charts. A control's move computes the view anew and sends what changed."""
-    controls = {control.name: control_widget(control) for control in explorer.controls}
-    charts = Charts(_esm=_script(), spec=explorer.spec(), update=explorer.view().update())
-
-    def answer(_change=None):
+    def _answer(self, answer, settings: dict) -> None:
         try:
-            update = explorer.view(**{name: control.value for name, control in controls.items()}).update()
+            self.update = answer(settings)
         except Exception as error:  # an error in a callback would vanish in the log, and the slider would look dead
-            update = charts.update | {"sentence": f"{type(error).__name__}: {error}", "marked": []}
-        charts.update = update
-
-    def reset(_button):
-        for name, start in explorer.settings.items():
-            controls[name].value = start
-        charts.send("reset")
-
-    for control in controls.values():
-        control.observe(answer, names="value")
-    button = widgets.Button(description="Reset", tooltip="All controls back to where they started")
-    button.on_click(reset)
-    box = widgets.VBox([*controls.values(), button, charts])
-    box.controls, box.charts = controls, charts
-    return box
+            self.update = self.update | {"sentence": f"{type(error).__name__}: {error}", "marked": []}

@@ -15,80 +15,56 @@ from ..results.evidence import school_evidence
 from ..results.influence import influence
 from ..results.pips import pip_table
 from ..spec.inclusion import Inclusion
-from .explorer import LEGEND_ABOVE, PIP, THRESHOLD, Control, Explorer, View, by_word, chart_of, evenly, threshold_line
+from .explorer import (
+    LEGEND_ABOVE,
+    PIP,
+    THRESHOLD,
+    BrowserExplorer,
+    Control,
+    Explorer,
+    View,
+    by_word,
+    can_be_pulled,
+    chart_of,
+    evenly,
+    threshold_line,
+    thumb,
+)
 
-_RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 241))
+_ENDS = (0.4, 2.5)  # of the SD ratios on the axes
+_TAU_U = 0.3  # as `school_evidence` takes it
 _SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
-_SIDES = {"more variable": "at least", "less variable": "at most"}
+_SIDES = ("more variable", "less variable")
 # Draws that tell a school's PIP without a student while somebody waits.
 _DRAWS = 400
 _TIMES = np.unique(np.round(np.geomspace(0.25, 16, 40), 3))
 
 
-def spike_slab() -> Explorer:
-    """One school: n, SD ratio, tau_t and pi on the left; evidence, PIP and what .75 asks for on the right.
+def spike_slab() -> BrowserExplorer:
+    """One school: n, SD ratio, tau_t and pi; evidence, PIP and what .75 asks for. Pull the school's point in the lower panels.
 
     The hyperparameters are taken as known, the school's mean as average (rho does not matter then).
 
     Returns
     -------
-    Explorer
-        Settings ``n``, ``sd_ratio``, ``tau_t`` and ``pi``.
+    BrowserExplorer
+        Settings ``n``, ``sd_ratio``, ``tau_t`` and ``pi``. Its numbers are those of `school_evidence`.
 
     Examples
     --------
     >>> import ssmelsm_helpers as sm
-    >>> sm.explore.spike_slab().view(n=150, sd_ratio=1.3).sentence[:62]
-    '150 students, an SD 1.3 times the common one, tau_t = 0.1, pi '
+    >>> sm.explore.spike_slab().at(n=150, sd_ratio=1.3).settings
+    {'n': 150, 'sd_ratio': 1.3, 'tau_t': 0.1, 'pi': 0.5}
     """
     controls = [
-        Control("n", "Students n", _SIZES, 71, static=(10, 40, 71, 300)),
-        Control("sd_ratio", "SD ratio", evenly(0.5, 2, 0.05), 1.2, static=(0.6, 0.8, *evenly(0.9, 1.3, 0.1), 1.5, 2.0)),
-        Control("tau_t", "tau of the scale", (0.05, 0.08, 0.1, 0.2, 0.3, 0.5), 0.1, static=(0.05, 0.1, 0.3)),
-        Control("pi", "Prior probability pi", (0.05, 0.1, 0.25, 0.5, 0.75, 0.9), 0.5, static=(0.1, 0.5, 0.9)),
+        Control("n", "Students n", (*range(5, 100), *range(100, 501, 10)), 71),
+        Control("sd_ratio", "SD ratio", evenly(0.5, 2, 0.01), 1.2),
+        Control("tau_t", "tau of the scale", evenly(0.05, 0.5, 0.01), 0.1),
+        Control("pi", "Prior probability pi", evenly(0.05, 0.95, 0.01), 0.5),
     ]
-    return Explorer("Spike-and-slab explorer", controls, spike_slab_view, spike_slab_charts)
-
-
-def spike_slab_view(n: int, sd_ratio: float, tau_t: float, pi: float) -> View:
-    """Likelihood and prior over t, the PIP over the SD ratio, what the threshold asks for over n."""
-    known = {"tau_t": tau_t, "inclusion_prior": pi}
-    here = school_evidence(n, sd=sd_ratio, **known)
-    t = np.linspace(-0.9, 0.9, 91)
-    # The mean's part hardly depends on t; the deviations around it carry the spread.
-    log_likelihood = -(n - 1) * t - 0.5 * (n - 1) * sd_ratio**2 * np.exp(-2 * t)
-    # For schools of several sizes, the SD ratios next to 1 that reach the threshold; infinite beyond 0.4 and 2.5.
-    ratios = np.append(_RATIOS, 1.0)
-    reaches = school_evidence(np.array(_SIZES)[:, None], sd=ratios, **known).inclusion >= THRESHOLD
-    above = np.where(reaches & (ratios >= 1), ratios, np.inf).min(axis=1)
-    below = np.where(reaches & (ratios <= 1), ratios, -np.inf).max(axis=1)
-    asked = pd.DataFrame({"n": _SIZES, "more variable": above, "less variable": below})
-    asked = asked.melt("n", var_name="side", value_name="ratio")
-    asked = asked[np.isfinite(asked["ratio"])]
-    data = {
-        "likelihood": pd.DataFrame({"t": t, "height": np.exp(log_likelihood - log_likelihood.max())}),
-        "slab": pd.DataFrame({"t": t, "height": pi * np.exp(-0.5 * (t / tau_t) ** 2)}),
-        "spike": pd.DataFrame({"t": [0], "height": [1 - pi]}),
-        "curve": pd.DataFrame({"ratio": _RATIOS[::4], "pip": school_evidence(n, sd=_RATIOS[::4], **known).inclusion}),
-        "asked": asked,
-        "here": pd.DataFrame({"n": [n], "ratio": [sd_ratio], "pip": [float(here.inclusion)]}),
-    }
-    average = school_evidence(n, **known).inclusion
-    words = asked["side"].map(_SIDES) + asked["ratio"].map(" {:.2f}".format)
-    limits = " or ".join(words[asked["n"] == n][::-1])
-    asks = f"A PIP of .75 asks for an SD ratio of {limits}." if limits else "No SD ratio from 0.4 to 2.5 reaches .75."
-    asks += f" An ordinary school (ratio 1) has {average:.2f}."
-    if average >= THRESHOLD:
-        asks = f"Here .75 asks for nothing: an ordinary school has a PIP of {average:.2f} already."
-    sentence = (
-        f"{n} students, an SD {sd_ratio:g} times the common one, tau_t = {tau_t:g}, pi = {pi:g}: log Bayes factor "
-        f"{here.log_bf:.2f}, Bayes factor {_short(np.exp(here.log_bf))}, PIP {here.inclusion:.2f}. {asks}"
-    )
-    return View(data, {}, sentence)
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else "above a million"
+    constants = {"tau_u": _TAU_U, "sizes": _SIZES, "ends": _ENDS, "threshold": THRESHOLD}
+    name, code = "Spike-and-slab explorer", "sm.explore.spike_slab()"
+    return BrowserExplorer(name, code, controls, spike_slab_charts, "spike_slab.js", constants)
 
 
 def spike_slab_charts() -> alt.VConcatChart:
@@ -104,16 +80,18 @@ def spike_slab_charts() -> alt.VConcatChart:
         _part("likelihood", said).mark_line(strokeWidth=2.5, aria=False),
     ).encode(t, height, colour)
 
-    ratio = {"scale": alt.Scale(type="log", domain=[0.4, 2.5]), "axis": alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])}
-    left = _curve("curve", alt.X("ratio:Q", title="SD ratio", **ratio), GREY)
+    ratio = {"scale": alt.Scale(type="log", domain=_ENDS), "axis": alt.Axis(values=[0.5, 0.75, 1, 1.5, 2])}
+    left = _curve("curve", alt.X("ratio:Q", title="SD ratio", **ratio), GREY, "by_ratio")
 
     sizes = {"scale": alt.Scale(type="log", domain=[4, 600]), "axis": alt.Axis(values=[5, 20, 71, 300])}
     n, y = alt.X("n:Q", title="Students n", **sizes), alt.Y("ratio:Q", title="SD ratio that .75 asks for", **ratio)
     dash = by_word(alt.StrokeDash, "side", _SIDES, [[1, 0], [5, 4]])
     side = by_word(alt.Color, "side", _SIDES, [MORE, LESS])
     lines = chart_of("asked").mark_line(point=True, aria=False)
-    right = alt.layer(lines.encode(n, y, dash, side), _here(120).encode(n, y))
-    below = alt.hconcat(*(panel.properties(width=265, height=200) for panel in (left, right)))
+    held = can_be_pulled(thumb(chart_of("here")).encode(n, y), "by_size")
+    right = alt.layer(lines.encode(n, y, dash, side), _here(120).encode(n, y), held)
+    panels = {"by_ratio": left, "by_size": right}
+    below = alt.hconcat(*(panel.properties(width=265, height=200, name=name) for name, panel in panels.items()))
     return alt.vconcat(top.properties(width=600, height=170), below).resolve_scale(
         color="independent", strokeDash="independent"
     )
@@ -124,10 +102,11 @@ def _part(name: str, what: str) -> alt.Chart:
     return chart_of(name).transform_calculate(what=f"'{what}'")
 
 
-def _curve(name: str, x: alt.X, colour: str, size: int = 120) -> alt.LayerChart:
-    """The PIP along x, the threshold, and where the school is."""
-    curve = chart_of(name).mark_line(color=colour, aria=False)
-    return alt.layer(threshold_line(), curve.encode(x, PIP), _here(size).encode(x, PIP))
+def _curve(name: str, x: alt.X, colour: str, pulled: str | None = None, size: int = 120) -> alt.LayerChart:
+    """The PIP along x, the threshold, and where the school is; under a name, it can be pulled."""
+    curve, here = chart_of(name).mark_line(color=colour, aria=False), chart_of("here")
+    held = [can_be_pulled(thumb(here), pulled)] if pulled else []
+    return alt.layer(threshold_line(), *(layer.encode(x, PIP) for layer in [curve, _here(size), *held]))
 
 
 def _here(size: int) -> alt.Chart:
@@ -203,7 +182,8 @@ def school_card(
 
         each(start)  # where the data are not the fit's, the error comes here
         view, charts = partial(view_with_students, view, each, names), partial(charts_with_students, names, unit)
-    return Explorer(f"A {names.group}'s card", [control], view, charts)
+    code = f"sm.explore.school_card(fit, {school!r})"
+    return Explorer(f"A {names.group}'s card", code, [control], charts, view)
 
 
 def card_view(observed: pd.DataFrame, known: dict[str, float], names: Names, unit: str | None, school: str) -> View:

@@ -34,7 +34,7 @@ def grid() -> Explorer:
         Control("prior_peak", "Prior's peak", evenly(0.1, 0.9, 0.1), 0.5, static=(0.3, 0.5)),
         Control("prior_students", "Prior students", (0, 2, 5, 10, 20, 50, 100), 5, static=(0, 5, 10, 20, 100)),
     ]
-    return Explorer("Grid explorer", controls, grid_view, grid_charts)
+    return Explorer("Grid explorer", "sm.explore.grid()", controls, grid_charts, grid_view)
 
 
 def grid_view(n: int, share: float, prior_peak: float, prior_students: int) -> View:

@@ -75,7 +75,7 @@ def threshold(fit: xr.DataTree, *, units: Called = "schools", unit: str | None =
     ]
     at = lru_cache(maxsize=64)(lambda pi: schools_at(reweighted_table(fit, pi), pi))
     view, charts = partial(threshold_view, at, names), partial(threshold_charts, names, unit)
-    return Explorer("Threshold explorer", controls, view, charts)
+    return Explorer("Threshold explorer", "sm.explore.threshold(fit)", controls, charts, view)
 
 
 def schools_at(found: PriorTable, pi: float) -> tuple[PriorTable, pd.DataFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from book_ext.static_files import SHARED
 from book_harness import DESKTOP, PHONE, ROOT, browser, serve  # noqa: F401 (a fixture among them)
 
 import ssmelsm_helpers as sm
@@ -18,7 +19,7 @@ FADED = """figure => [...figure.querySelectorAll("svg .mark-symbol.role-mark pat
 PAGE = (
     '<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<link rel="stylesheet" href="book-explorers.css"><script src="explorer.js"></script>'
+    '<link rel="stylesheet" href="explorer.css"><script src="explorer.js"></script><script src="hands.js"></script>'
     '<script src="book-charts.js"></script><script src="book-explorers.js"></script></head>'
     '<body>{}<div style="height: 1500px"></div></body></html>'
 )
@@ -27,7 +28,7 @@ PAGE = (
 @pytest.fixture(scope="module")
 def page_address(importance_fit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    for path in [*(ROOT / "book" / "_static").glob("book-*"), ROOT / "ssmelsm_helpers" / "explore" / "explorer.js"]:
+    for path in [*(ROOT / "book" / "_static").glob("book-*"), *SHARED]:
         shutil.copy(path, folder)
     (folder / "vega-bundle.js").write_text(vega_bundle("window.bookVegaEmbed = vegaEmbed;"), "utf8")
     (folder / "index.html").write_text(PAGE.format(twin(sm.explore.threshold(importance_fit))), "utf8")

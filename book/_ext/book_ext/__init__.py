@@ -21,8 +21,8 @@ def setup(app) -> dict:
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)
     app.connect("html-page-context", add_meta)
     app.connect("build-finished", lighten, priority=900)
-    for script in ("explorer.js", "book-charts.js", "book-explorers.js", "accessible-names.js"):
+    for script in ("explorer.js", "hands.js", "book-charts.js", "book-explorers.js", "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
-    for style in ("book.css", "book-charts.css", "book-explorers.css"):
+    for style in ("book.css", "book-charts.css", "explorer.css", "book-explorers.css"):
         app.add_css_file(style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

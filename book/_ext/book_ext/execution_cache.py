@@ -14,7 +14,13 @@ from myst_nb.core.read import is_myst_markdown_notebook
 from .fingerprint import fingerprint
 from .running import run_for_the_book
 
-DECIDES_OUTPUTS = ("ssmelsm_helpers/**/*.py", "data/*.csv", "data/*.rda")
+DECIDES_OUTPUTS = (
+    "ssmelsm_helpers/**/*.py",
+    "ssmelsm_helpers/**/*.js",
+    "ssmelsm_helpers/**/*.toml",
+    "data/*.csv",
+    "data/*.rda",
+)
 KEEP = 3  # so that going back to another branch needs no new run
 
 

@@ -11,7 +11,10 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 # What explorers share with their live widgets.
-EXPLORER = Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explore" / "explorer.js"
+SHARED = [
+    Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explore" / name
+    for name in ("explorer.js", "hands.js", "explorer.css")
+]
 # What MathJax loads from its folder for TeX input and HTML output: itself in parts, its fonts, and TeX extensions
 # (those of \boldsymbol or \cancel, say) when a formula uses them. Its one file for all of this has a menu too, which is a
 # third of its weight and makes each formula a stop of the Tab key; screen readers read the MathML beside each formula.
@@ -52,16 +55,17 @@ def write_once(folder: Path, tag: str, write) -> None:
 
 def vega_tag() -> str:
     """Versions that decide the bundle."""
-    script = hashlib.sha256(EXPLORER.read_bytes()).hexdigest()[:16]
-    return f"{distribution('altair').version} {distribution('vl-convert-python').version} {script}"
+    shared = hashlib.sha256(b"".join(path.read_bytes() for path in SHARED)).hexdigest()[:16]
+    return f"{distribution('altair').version} {distribution('vl-convert-python').version} {shared}"
 
 
 def write_vega(folder: Path) -> None:
-    """Vega, and the script that explorers share with their live widgets."""
+    """Vega, and what explorers share with their live widgets."""
     from ssmelsm_helpers.plot.rendering import vega_bundle
 
     (folder / "vega-bundle.js").write_text(vega_bundle("window.bookVegaEmbed = vegaEmbed;"), "utf8")
-    shutil.copy(EXPLORER, folder)
+    for path in SHARED:
+        shutil.copy(path, folder)
 
 
 def copy_mathjax(folder: Path) -> None:
