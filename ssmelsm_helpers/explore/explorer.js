@@ -132,10 +132,13 @@ var ssmelsmExplorer = (function () {
 
     await draw();
     /* Another width of the page is another picture; a scroll bar that comes or goes is not. */
+    const figure = place.parentElement;
     let soon = null;
     new ResizeObserver(() => {
+      if (!place.clientWidth || Math.abs(place.clientWidth - width) <= 20) return;
+      figure.dataset.state = "drawing";
       clearTimeout(soon);
-      soon = setTimeout(() => { if (place.clientWidth && Math.abs(place.clientWidth - width) > 20) show("anew"); }, 200);
+      soon = setTimeout(() => show("anew").then(() => { figure.dataset.state = "ready"; }), 100);
     }).observe(place);
     new MutationObserver(() => dropEmptyRoles(place)).observe(place, { childList: true, subtree: true });
     return charts;

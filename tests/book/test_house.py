@@ -29,7 +29,7 @@ ROOMS = {
     "exercises",
 }
 # Lines of code. (The collapsed density is compiled as a whole, some 180 lines, so that chains run without Python.)
-MOST_LINES = 7573
+MOST_LINES = 7575
 # Below this, a room is one screen after the other.
 MOST_LINES_OF_A_MODULE = 290
 
@@ -61,7 +61,7 @@ def test_no_module_has_the_name_of_another_or_of_something_public():
     assert sorted({name for name in names if names.count(name) > 1}) == []
     # A submodule, once imported, is an attribute of its package, and would hide a function of the same name.
     for space in (sm, sm.plot, sm.explore, sm.study):
-        inside = {path.stem for path in Path(space.__file__).parent.iterdir()}
+        inside = {path.stem for path in Path(space.__file__).parent.iterdir() if path.suffix in ("", ".py")}
         assert inside & {*space.__all__} <= {"plot", "explore", "study"}
 
 

@@ -43,11 +43,13 @@ def address(tmp_path_factory):
 
 def answer_to(page, output, key: str) -> None:
     """An explorer's new sentence after a key press on its first slider; where it has only a menu, after a choice."""
-    sentence, control = output.locator(".explorer-sentence"), output.locator("[role=slider], select").first
+    sentence, control = output.locator(".explorer-sentence"), output.locator("[data-control]").first
     before = sentence.text_content()
     if control.evaluate("control => control.tagName") == "SELECT":
         chosen = control.input_value()
-        control.select_option(next(value for value in control.locator("option").all_inner_texts() if value != chosen))
+        control.select_option(
+            next(o for o in control.locator("option").evaluate_all("all => all.map(o => o.value)") if o != chosen)
+        )
     else:
         control.focus()
         page.keyboard.press(key)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import vl_convert
-
 from explore.oracles import filled
 
 import ssmelsm_helpers as sm
