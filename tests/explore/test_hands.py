@@ -1,4 +1,4 @@
-"""The threshold explorer under a mouse and under a finger: its twin alone on a page, with the book's scripts and styles."""
+"""Explorers under a mouse, a finger and the keyboard: their twins alone on a page, with the book's scripts and styles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def page_address(importance_fit, tmp_path_factory):
     for path in [*(ROOT / "book" / "_static").glob("book-*"), *SHARED]:
         shutil.copy(path, folder)
     (folder / "vega-bundle.js").write_text(vega_bundle("window.bookVegaEmbed = vegaEmbed;"), "utf8")
-    (folder / "index.html").write_text(PAGE.format(twin(sm.explore.threshold(importance_fit))), "utf8")
+    made = {"index": sm.explore.threshold(importance_fit), "construction": sm.explore.construction()}
+    made |= {"melsm": sm.explore.melsm(), "spike_slab": sm.explore.spike_slab()}
+    for name, explorer in made.items():
+        (folder / f"{name}.html").write_text(PAGE.format(twin(explorer)), "utf8")
     with serve(folder) as address:
         yield address
 
@@ -39,10 +42,12 @@ def page_address(importance_fit, tmp_path_factory):
 @pytest.fixture
 def opened(request, browser, page_address):  # noqa: F811
     """The page and its figure, in a window or on a phone."""
-    context = browser.new_context(**request.param)
+    options = dict(request.param)
+    name = options.pop("name", "index")
+    context = browser.new_context(**options)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.goto(page_address)
+    page.goto(f"{page_address}/{name}.html")
     figure = page.locator("figure.book-explorer")
     page.wait_for_function("document.querySelector('figure').dataset.state !== 'loading'")
     yield page, figure
@@ -101,3 +106,124 @@ def test_a_finger_brushes_sideways_and_scrolls_upwards(opened):
     assert page.evaluate("scrollY") == before
     assert swipe(150, 300, 153, 150) == 0
     assert page.evaluate("scrollY") > before + 50
+
+
+def values(figure) -> dict[str, str]:
+    """What the fields say, by their labels."""
+    tell = "all => all.map(f => [f.querySelector('.explorer-label').textContent, f.querySelector('.explorer-value').textContent])"
+    return dict(figure.locator(".explorer-field").evaluate_all(tell))
+
+
+def middle(locator) -> tuple[float, float]:
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def pull(page, locator, right: float, down: float) -> tuple[float, float]:
+    """Draws a mark along; where it should be then."""
+    x, y = middle(locator)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + right, y + down, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+    return x + right, y + down
+
+
+@pytest.mark.parametrize("panel", ["z", "correlated", "scaled"])
+@pytest.mark.parametrize("opened", [{"viewport": DESKTOP, "name": "construction"}], indirect=True)
+def test_a_pulled_school_is_where_the_mouse_is_and_can_go_back(opened, panel):
+    page, figure = opened
+    before, thumb = values(figure), figure.locator(f"g[class*=pull_{panel}_thumb] path")
+    there = pull(page, thumb, 24, -18)
+    assert middle(thumb) == pytest.approx(there, abs=1.5)  # a step of the sliders is up to a pixel
+    assert values(figure) != before
+    figure.get_by_role("button", name="Undo").click()
+    page.wait_for_timeout(200)
+    assert values(figure) == before
+    assert figure.get_by_role("button", name="Undo").is_disabled()
+    pull(page, figure.locator("g[class*=pull_z_0_marks] path").nth(63), 0, 0)
+    assert values(figure)["School to follow"] == "64"
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [{"viewport": DESKTOP, "name": "spike_slab", "permissions": ["clipboard-read", "clipboard-write"]}],
+    indirect=True,
+)
+def test_settings_and_pictures_can_be_taken_away(opened):
+    page, figure = opened
+    figure.locator("[data-control='3']").press("ArrowLeft")  # the keyboard moves as the mouse does
+    pull(page, figure.locator("g[class*=pull_by_ratio] path"), 15, 0)
+    figure.locator("summary").click()
+    figure.get_by_role("button", name="Settings as code").click()
+    page.wait_for_timeout(200)
+    code = page.evaluate("navigator.clipboard.readText()")
+    assert eval(code, {"sm": sm}).settings == {
+        "n": 71,
+        "sd_ratio": float(values(figure)["SD ratio"]),
+        "tau_t": 0.1,
+        "pi": 0.49,
+    }
+    assert code in figure.locator(".explorer-told").inner_text()
+    with page.expect_download() as saved:
+        figure.get_by_role("button", name="Picture (SVG)").click()
+    drawing = saved.value.path().read_text("utf8")
+    assert drawing.startswith("<svg")
+    assert "currentColor" not in drawing
+    figure.get_by_role("button", name="Picture (PNG)").click()
+    page.wait_for_function("document.querySelector('.explorer-told').textContent.startsWith('Copied: paste')")
+    types = "navigator.clipboard.read().then(items => items.flatMap(item => item.types))"
+    assert page.evaluate(types) == ["image/png"]
+
+
+PHONES = [
+    {"viewport": {"width": 358, "height": 740}, "has_touch": True, "is_mobile": True, "name": n}
+    for n in ("construction", "melsm", "spike_slab", "index")
+]
+
+
+@pytest.mark.parametrize("opened", PHONES, indirect=True)
+def test_an_explorer_fits_a_phone(opened):
+    """Nothing is wider than the page, one control at a time stays at the thumb, and what is touched is 44 pixels high."""
+    page, figure = opened
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 358
+    assert figure.locator(".explorer-view").evaluate("view => view.scrollWidth - view.clientWidth") <= 1
+    assert figure.locator(".explorer-field:visible").count() == 1
+    bar = figure.locator(".explorer-controls").bounding_box()
+    assert bar["y"] + bar["height"] <= 741
+    assert bar["height"] < 170
+    for control in figure.locator(".explorer-controls :is(button, select, input, summary):visible").all():
+        assert control.bounding_box()["height"] >= 43.9
+    sentence = figure.locator(".explorer-sentence").text_content()
+    which = figure.locator(".explorer-which")
+    which.select_option("1")
+    slider = figure.locator(".explorer-field:visible [data-control]")
+    assert slider.get_attribute("data-control") == "1"
+    slider.press("ArrowRight") if slider.get_attribute("type") == "range" else slider.select_option("1")
+    page.wait_for_timeout(300)
+    assert figure.locator(".explorer-sentence").text_content() != sentence
+
+
+@pytest.mark.parametrize("opened", [PHONES[0]], indirect=True)
+def test_a_tap_tells_what_hovering_tells(opened):
+    page, figure = opened
+    x, y = middle(figure.locator("g[class*=pull_z_0_marks] path").nth(40))
+    page.touchscreen.tap(x + 3, y)
+    page.wait_for_timeout(400)
+    assert page.locator("#vg-tooltip-element.visible").is_visible()
+    assert "school" in page.locator("#vg-tooltip-element").inner_text()
+
+
+@pytest.mark.parametrize("opened", [{"viewport": DESKTOP, "name": "construction"}], indirect=True)
+def test_another_width_is_another_picture_of_the_same(opened):
+    page, figure = opened
+    figure.locator("[data-control='0']").press("ArrowLeft")
+    page.wait_for_timeout(200)
+    before, words = values(figure), figure.locator(".explorer-sentence").text_content()
+    page.set_viewport_size({"width": 358, "height": 740})
+    page.wait_for_timeout(300)
+    page.wait_for_function("document.querySelector('figure').dataset.state === 'ready'")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 358
+    assert (values(figure), figure.locator(".explorer-sentence").text_content()) == (before, words)
+    assert figure.locator("svg").bounding_box()["height"] > 600
