@@ -216,6 +216,8 @@
   /* anywidget's entry: where a kernel answers and is gone, the reader is told so. */
   async function render({ model, el }) {
     const root = make("div", { class: "book-explorer" }), book = model.get("book");
+    // JupyterLab would take the arrow keys that move a slider for its own shortcuts.
+    root.addEventListener("keydown", event => { if (event.target.matches("input, select")) event.stopPropagation(); });
     const gone = make("p", { class: "explorer-gone", role: "alert" }, "The kernel that answered here is gone. Run this cell again.");
     gone.hidden = true;
     el.append(gone, root);
