@@ -51,6 +51,8 @@ def fresh(visit):
     yield visit
     visit.use_theme("light")
     visit.page.set_viewport_size(DESKTOP)
+    visit.page.wait_for_timeout(50)  # until charts and explorers have seen it
+    visit.settle()
 
 
 def test_asks_no_other_server(visit):
