@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from html import escape
 from pathlib import Path
 
 from pypdf import PdfReader, PdfWriter
@@ -84,17 +85,12 @@ def sheet(browser, html: str, **options) -> PdfReader:
     return done
 
 
-def escaped(text: str) -> str:
-    """Text for HTML."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
 def contents(browser, chapters: list[tuple[str, int]]) -> PdfReader:
     """The table of contents."""
     rows = "".join(
-        f'<tr><td>{escaped(title)}</td><td style="text-align: right">{number}</td></tr>' for title, number in chapters
+        f'<tr><td>{escape(title)}</td><td style="text-align: right">{number}</td></tr>' for title, number in chapters
     )
-    html = f"""<html lang="en"><body style="font: 10.5pt/1.55 sans-serif"><h1>{escaped(chapters[0][0])}</h1><h2>Contents</h2>
+    html = f"""<html lang="en"><body style="font: 10.5pt/1.55 sans-serif"><h1>{escape(chapters[0][0])}</h1><h2>Contents</h2>
       <table style="width: 100%; border-spacing: 0">{rows}</table></body></html>"""
     return sheet(browser, html, margin=PAPER["margin"])
 
@@ -104,7 +100,7 @@ def footers(browser, titles: list[str]) -> PdfReader:
     style = "page-break-after: always; position: relative; height: 296mm; overflow: hidden"
     at = 'style="position: absolute; bottom: 10mm; left: 0; right: 0"'
     all_ = "".join(
-        f'<div style="{style}"><div {at}>{FOOTER.format(title=escaped(title), number=number)}</div></div>'
+        f'<div style="{style}"><div {at}>{FOOTER.format(title=escape(title), number=number)}</div></div>'
         for number, title in enumerate(titles, 1)
     )
     return sheet(browser, f'<body style="margin: 0; background: transparent">{all_}</body>')

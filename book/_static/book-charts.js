@@ -22,10 +22,7 @@
       const name = bind.querySelector(".vega-bind-name");
       if (input && name) input.setAttribute("aria-label", name.textContent.trim());
     }
-    for (const group of figure.querySelectorAll("[role='graphics-symbol']:not([aria-label])")) {
-      group.removeAttribute("role");
-      group.removeAttribute("aria-roledescription");
-    }
+    ssmelsmExplorer.dropEmptyRoles(figure);
     const scrolls = figure.scrollWidth > figure.clientWidth;
     if (scrolls) figure.tabIndex = 0;
     else figure.removeAttribute("tabindex");
@@ -80,38 +77,6 @@
   const settings = (spec, view) =>
     (spec.params || []).filter(param => param.bind && !param.select).map(param => [param.name, view.signal(param.name)]);
 
-  /* Draws anew when there is other room than before, with the sliders where they were. */
-  function followWidth(figure, place, spec, draw) {
-    let [room, wanted, busy] = [place.clientWidth, 0, false];
-    async function redraw() {
-      if (busy) return;
-      busy = true;
-      for (let drawn = 0; drawn !== wanted;) {  // the width may change again meanwhile
-        drawn = wanted;
-        const before = settings(spec, figure.view);
-        place.style.minHeight = `${place.clientHeight}px`;  // or the page would jump
-        figure.view.finalize();
-        figure.view = (await draw()).view;
-        for (const [name, value] of before) figure.view.signal(name, value);
-        await figure.view.runAsync();
-        place.style.minHeight = "";
-      }
-      busy = false;
-      makeAccessible(figure);
-      figure.dataset.state = "ready";
-    }
-    let waiting = 0;
-    new ResizeObserver(() => {
-      if (!place.clientWidth || Math.abs(place.clientWidth - room) < 1) return;
-      room = place.clientWidth;
-      wanted += 1;
-      figure.dataset.state = "drawing";
-      makeAccessible(figure);  // until then it may have to be scrolled
-      clearTimeout(waiting);
-      waiting = setTimeout(redraw, 100);
-    }).observe(place);
-  }
-
   async function draw(figure) {
     if (figure.dataset.state) return;
     figure.dataset.state = "loading";
@@ -127,7 +92,15 @@
       makeAccessible(figure);
       // Vega draws anew when a slider moves.
       new MutationObserver(() => makeAccessible(figure)).observe(place, { childList: true, subtree: true });
-      followWidth(figure, place, spec, drawHere);
+      ssmelsmExplorer.followWidth(figure, place, async () => {
+        const before = settings(spec, figure.view);
+        figure.view.finalize();
+        figure.view = (await drawHere()).view;
+        for (const [name, value] of before) figure.view.signal(name, value);
+        await figure.view.runAsync();
+        makeAccessible(figure);
+      });
+      new ResizeObserver(() => makeAccessible(figure)).observe(place);  // until it is drawn anew it may have to be scrolled
       figure.dataset.state = "ready";
     } catch (error) {
       figure.dataset.state = "error";

@@ -49,5 +49,5 @@ export function pull(handle, x, y, datum, { tau_u, tau_t, rho, school }, { z }) 
 
 /* Another school is followed as it was drawn. */
 export function settle(before, now) {
-  return "school" in before && before.school !== now.school ? { ...now, pull_1: 0, pull_2: 0 } : now;
+  return before.school !== now.school ? { ...now, pull_1: 0, pull_2: 0 } : now;
 }

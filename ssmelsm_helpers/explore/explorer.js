@@ -64,12 +64,37 @@ var ssmelsmExplorer = (function () {
     return { ...spec, params, datasets: { ...spec.datasets, ...data } };
   }
 
+  /* Draws anew when a place has other room than before; meanwhile its figure says that it is being drawn. */
+  function followWidth(figure, place, redraw) {
+    let [room, wanted, busy, waiting] = [place.clientWidth, 0, false, 0];
+    async function follow() {
+      if (busy) return;
+      busy = true;
+      for (let drawn = 0; drawn !== wanted;) {  // the width may change again meanwhile
+        drawn = wanted;
+        place.style.minHeight = `${place.clientHeight}px`;  // or the page would jump
+        await redraw();
+        place.style.minHeight = "";
+      }
+      busy = false;
+      figure.dataset.state = "ready";
+    }
+    new ResizeObserver(() => {
+      if (!place.clientWidth || Math.abs(place.clientWidth - room) < 1) return;
+      room = place.clientWidth;
+      wanted += 1;
+      figure.dataset.state = "drawing";
+      clearTimeout(waiting);
+      waiting = setTimeout(follow, 100);
+    }).observe(place);
+  }
+
   /* `place` for the picture and `said` for the words; `drawn(view)` is told of every new drawing. */
   async function open(place, said, spec, embed, first, drawn = () => {}) {
     const options = { mode: "vega-lite", renderer: "svg", actions: false, config: config, patch: guardBrushes };
     const brushes = (spec.params || []).filter(param => param.select).map(param => param.name);
-    const charts = { view: null, show, clear, place };
-    let shown = first, waiting = null, busy = null, marked = null, change = "", width = 0;
+    const charts = { view: null, show, clear };
+    let shown = first, waiting = null, busy = null, marked = null, change = "";
 
     /* Takes brushes away, all but one. */
     function clear(kept) {
@@ -78,9 +103,8 @@ var ssmelsmExplorer = (function () {
     }
 
     async function draw() {
-      width = place.clientWidth;
       if (charts.view) charts.view.finalize();
-      const now = standing(width && width < narrow ? stacked(spec) : spec, shown);
+      const now = standing(place.clientWidth && place.clientWidth < narrow ? stacked(spec) : spec, shown);
       charts.view = (await embed(place, now, options)).view;
       const picture = place.querySelector("svg");
       for (const name of brushes) {
@@ -131,18 +155,10 @@ var ssmelsmExplorer = (function () {
     }
 
     await draw();
-    /* Another width of the page is another picture; a scroll bar that comes or goes is not. */
-    const figure = place.parentElement;
-    let soon = null;
-    new ResizeObserver(() => {
-      if (!place.clientWidth || Math.abs(place.clientWidth - width) <= 20) return;
-      figure.dataset.state = "drawing";
-      clearTimeout(soon);
-      soon = setTimeout(() => show("anew").then(() => { figure.dataset.state = "ready"; }), 100);
-    }).observe(place);
+    followWidth(place.parentElement, place, () => show("anew"));
     new MutationObserver(() => dropEmptyRoles(place)).observe(place, { childList: true, subtree: true });
     return charts;
   }
 
-  return { config, open };
+  return { config, dropEmptyRoles, followWidth, open };
 })();

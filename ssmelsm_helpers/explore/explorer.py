@@ -140,11 +140,8 @@ class Explorer:
         return self._view(**self.at(**settings).settings)
 
     def spec(self) -> dict:
-        """Vega-Lite specification, with the data and the signals of the start."""
-        view = self.view()
-        signals = [alt.param(name=name, value=value) for name, value in view.signals.items()]
-        spec = self._charts().add_params(*signals).properties(description=self.name).to_dict()
-        return spec | {"datasets": spec.get("datasets", {}) | view.update()["data"]}
+        """Vega-Lite specification, without what the views bring."""
+        return self._charts().properties(description=self.name).to_dict()
 
     def book(self) -> dict:
         """What the browser needs to draw it."""
@@ -188,10 +185,6 @@ class BrowserExplorer(Explorer):
     def __init__(self, name: str, code: str, controls, charts, module: str, constants: dict):
         super().__init__(name, code, controls, charts)
         self.module, self.constants = module, constants
-
-    def spec(self) -> dict:
-        """Vega-Lite specification, without data."""
-        return self._charts().properties(description=self.name).to_dict()
 
     def book(self) -> dict:
         """What the browser needs to draw it and to compute."""

@@ -36,17 +36,16 @@
     }
     input.addEventListener("input", () => { nameIt(); moved(get(), menu); });
     if (!menu) input.addEventListener("change", () => moved(get(), true));
-    return { name, node, get, set };
+    return { name, node, set };
   }
 
   /* Builds an explorer in `root`. `book` is what Python says of it; `ask(settings)` gives an update, or a promise of one. */
   async function mount(root, book, embed, ask, drawn = () => {}) {
     const code = book.module && (await import(URL.createObjectURL(new Blob([book.module], { type: "text/javascript" }))));
     if (code) ask = settings => code.view(settings, book.constants);
-    const start = Object.fromEntries(book.controls.map(({ name, start }) => [name, start]));
+    const first = Object.fromEntries(book.controls.map(({ name, start }) => [name, start]));
     const settle = code && code.settle ? (before, now) => code.settle(before, now, book.constants) : (_before, now) => now;
-    let settings = settle({}, start), history = [], moving = null;
-    const first = settings;
+    let settings = first, history = [], moving = null;
 
     const fields = book.controls.map((control, at) =>
       field(control, at, (value, done) => move({ [control.name]: value }, control.name, done)));

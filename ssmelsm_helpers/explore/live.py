@@ -9,6 +9,7 @@ import traitlets
 from ..plot.rendering import vega_bundle
 
 SCRIPTS = [Path(__file__).with_name(name) for name in ("explorer.js", "hands.js")]
+STYLE = Path(__file__).with_name("explorer.css")
 
 
 @cache
@@ -25,7 +26,7 @@ class ExplorerWidget(anywidget.AnyWidget):
     Without `answer` the book's own module computes in the browser.
     """
 
-    _css = Path(__file__).with_name("explorer.css").read_text("utf8")
+    _css = STYLE.read_text("utf8")
 
     book = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)

@@ -224,4 +224,4 @@ def power_charts() -> alt.VConcatChart:
     beside = alt.XOffset("outcome:N", sort=_OUTCOMES)
     bars = studies.mark_bar(stroke=GREY, aria=False).encode(number, count, alt.Y2Datum(0), colour, beside)
     bars = bars.encode(strokeWidth=shown, tooltip=told)
-    return alt.vconcat(above, bars.properties(width=600, height=110))
+    return alt.vconcat(above, bars.properties(width=600, height=110)).add_params(alt.param(name="shown", value=1))

@@ -146,6 +146,5 @@ def threshold_charts(names: Names, unit: str | None) -> alt.VConcatChart:
     position = position.scale(nice=False, padding=8)
     sd = alt.X("sd:Q", title=title(f"SD within {names.groups}", unit), scale=alt.Scale(zero=False, padding=10))
     mean = alt.X("mean:Q", title=title("mean outcome", unit), scale=alt.Scale(zero=False, padding=10))
-    return alt.vconcat(
-        panel(first, "position", position, errors), alt.hconcat(panel(second, "sd", sd), panel(third, "mean", mean))
-    )
+    below = alt.hconcat(panel(second, "sd", sd), panel(third, "mean", mean))
+    return alt.vconcat(panel(first, "position", position, errors), below).add_params(alt.param(name="cutoff", value=1))

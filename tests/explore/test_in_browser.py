@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from book_harness import browser  # noqa: F401
-from explore.oracles import ORACLES
+from explorer_oracles import ORACLES
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.explore.explorer import BrowserExplorer

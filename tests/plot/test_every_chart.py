@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import vl_convert
-from explore.oracles import filled
+from explorer_oracles import filled
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.plot import style
@@ -67,8 +67,7 @@ def made(importance_fit, saeb_schools, **words) -> dict[str, dict]:
         "card with students": call(sm.explore.school_card, by_student, 1, data=own.students),
         "explore.power": sm.explore.power(),
     }
-    explorers |= {"grid": sm.explore.grid()}
-    found |= {n: explorers[n].spec() if n in explorers else filled(getattr(sm.explore, n)()) for n in EXPLORERS}
+    found |= {n: filled(explorers.get(n) or getattr(sm.explore, n)()) for n in EXPLORERS}
     return found | {f"{n} in words": explorers[n].view().sentence for n in ("threshold", "card", "card with students")}
 
 

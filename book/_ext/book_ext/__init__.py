@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ssmelsm_helpers.explore.live import SCRIPTS
+
 from .execution_cache import use_keyed_cache
 from .launch_buttons import keep_on_notebooks_only
 from .page_head import add_meta, name_commit
@@ -21,7 +23,7 @@ def setup(app) -> dict:
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)
     app.connect("html-page-context", add_meta)
     app.connect("build-finished", lighten, priority=900)
-    for script in ("explorer.js", "hands.js", "book-charts.js", "book-explorers.js", "accessible-names.js"):
+    for script in (*(path.name for path in SCRIPTS), "book-charts.js", "book-explorers.js", "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
     for style in ("book.css", "book-charts.css", "explorer.css", "book-explorers.css"):
         app.add_css_file(style)

@@ -10,11 +10,9 @@ import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
-# What explorers share with their live widgets.
-SHARED = [
-    Path(__file__).resolve().parents[3] / "ssmelsm_helpers" / "explore" / name
-    for name in ("explorer.js", "hands.js", "explorer.css")
-]
+from ssmelsm_helpers.explore.live import SCRIPTS, STYLE
+
+SHARED = [*SCRIPTS, STYLE]  # by explorers on pages and in notebooks
 # What MathJax loads from its folder for TeX input and HTML output: itself in parts, its fonts, and TeX extensions
 # (those of \boldsymbol or \cancel, say) when a formula uses them. Its one file for all of this has a menu too, which is a
 # third of its weight and makes each formula a stop of the Tab key; screen readers read the MathML beside each formula.

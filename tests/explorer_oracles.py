@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 import ssmelsm_helpers as sm
+from ssmelsm_helpers.explore.explorer import BrowserExplorer, Explorer, View
 
 RATIOS = np.exp(np.linspace(np.log(0.4), np.log(2.5), 61))
 SIZES = (5, 10, 20, 40, 71, 150, 300, 500)
@@ -100,13 +101,15 @@ def _asked(n, end, known) -> float:
 ORACLES = {"construction": construction, "melsm": melsm, "spike_slab": spike_slab}
 
 
-def filled(explorer) -> dict:
-    """The specification of an explorer that computes in the browser, with the data of its start."""
-    name = explorer.module.removesuffix(".js")
-    data, _ = ORACLES[name](explorer.constants, **explorer.settings)
+def filled(explorer: Explorer) -> dict:
+    """The specification of an explorer, with the data and the signals of its start."""
+    if isinstance(explorer, BrowserExplorer):
+        data, _ = ORACLES[explorer.module.removesuffix(".js")](explorer.constants, **explorer.settings)
+        view = View(data, {"followed": explorer.settings.get("school")}, "")
+    else:
+        view = explorer.view()
     spec = explorer.spec()
     params = [
-        p | ({"value": explorer.settings["school"]} if p["name"] == "followed" else {}) for p in spec.get("params", [])
+        p | ({"value": view.signals[p["name"]]} if p["name"] in view.signals else {}) for p in spec.get("params", [])
     ]
-    rows = {name: table.to_dict("records") for name, table in data.items()}
-    return spec | {"params": params, "datasets": spec.get("datasets", {}) | rows}
+    return spec | {"params": params, "datasets": spec.get("datasets", {}) | view.update()["data"]}
