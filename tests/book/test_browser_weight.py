@@ -94,6 +94,12 @@ def test_the_first_picture_is_there_in_two_seconds_on_a_slow_phone(browser, pack
     assert drawn < 2000, found
 
 
+def test_what_draws_an_opening_picture_is_fetched_at_once(site):
+    preload = '<link rel="preload" as="script" fetchpriority="low" href="../_static/vega-bundle.js" />'
+    having = [page for page in CHAPTERS if preload in (SITE / page).read_text("utf8")]
+    assert having == ["book/index.html"]
+
+
 def test_formulas_are_no_stops_of_the_tab_key(browser, address):
     page = browser.new_page()
     page.goto(f"{address}/notebooks/03_cholesky.html", wait_until="load")

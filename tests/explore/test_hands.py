@@ -49,7 +49,7 @@ def opened(request, browser, page_address):  # noqa: F811
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.goto(f"{page_address}/{name}.html")
     figure = page.locator("figure.book-explorer")
-    page.wait_for_function("document.querySelector('figure').dataset.state !== 'loading'")
+    page.wait_for_function("document.querySelector('figure').dataset.state === 'ready'")
     yield page, figure
     assert said == []
     context.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from docutils import nodes
 
 LONGEST = 160  # what search engines show of a description
+FIGURE = '<figure class="book-chart"'  # as `ssmelsm_helpers.plot.rendering` writes it
 PICTURE = "_static/saeb-v.png"
 
 
@@ -68,4 +69,7 @@ def add_meta(app, pagename, templatename, context, doctree) -> None:
     tags += [
         f'<meta property="{name}" content="{escape(re.sub("<[^>]+>", "", text))}" />' for name, text in said.items()
     ]
+    if FIGURE in context.get("body", "").partition("<h2")[0]:  # else fetched when a chart comes near the screen
+        bundle = context["pathto"]("_static/vega-bundle.js", 1)
+        tags.append(f'<link rel="preload" as="script" fetchpriority="low" href="{bundle}" />')
     context["metatags"] = context.get("metatags", "") + "\n    ".join(["", *tags])
