@@ -10,7 +10,10 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
 
+import lock
 import pytest
 import repository
 import yaml
@@ -24,26 +27,48 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
 CORE = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = {name: [Requirement(line) for line in lines] for name, lines in PROJECT["optional-dependencies"].items()}
 LOCK = ROOT / "requirements.lock"
+COURSE_LOCK = ROOT / "tools" / "course.lock"
 
 
-def pins() -> dict[str, str]:
-    """Versions of requirements.lock."""
-    lines = [line for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
+def pins(path: Path = LOCK) -> dict[str, str]:
+    """Versions of requirements.lock, or of another."""
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     return {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
 
 
 @pytest.mark.parametrize(
-    "requirement", [*CORE, *(one for extra in EXTRAS.values() for one in extra)], ids=lambda r: r.name
+    "requirement",
+    [*CORE, *(one for name, extra in EXTRAS.items() if name != "course" for one in extra)],
+    ids=lambda r: r.name,
 )
 def test_lock_pins_every_dependency(requirement):
     version = pins()[canonicalize_name(requirement.name)]
     assert requirement.specifier.contains(version)
 
 
-def test_lock_is_plain():
-    text = LOCK.read_text()
+@pytest.mark.parametrize("requirement", EXTRAS["course"], ids=lambda r: r.name)
+def test_the_course_has_pins_of_its_own(requirement):
+    version = pins(COURSE_LOCK)[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version)
+
+
+def test_the_course_changes_no_pin_of_readers():
+    assert pins().keys() & pins(COURSE_LOCK).keys() == set()
+
+
+def test_what_only_the_course_needs_is_told_apart():
+    both = {*pins(), *pins(COURSE_LOCK)}
+    only = lock.only_for_the_course() & both
+    assert only & pins().keys() == set()
+    if find_spec("sphinx_revealjs"):  # else nothing of it is here
+        assert only == pins(COURSE_LOCK).keys()
+
+
+@pytest.mark.parametrize("path", [LOCK, COURSE_LOCK], ids=lambda path: path.name)
+def test_lock_is_plain(path):
+    text = path.read_text()
     assert "://" not in text
-    assert canonicalize_name(PROJECT["name"]) not in pins()
+    assert canonicalize_name(PROJECT["name"]) not in pins(path)
     assert re.fullmatch(r"(#.*\n|[a-z0-9-]+==[\w.!]+\n)+", text)
 
 
