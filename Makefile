@@ -8,12 +8,13 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+COURSE := $(VENV)/.course
 PIP := $(PYTHON) -m pip --disable-pip-version-check
 ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers course lab rehearse wheel pdf release bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course slides lab rehearse wheel pdf release bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -28,6 +29,11 @@ $(INSTALLED): pyproject.toml requirements.lock | $(PYTHON)
 	$(PYTHON) tools/install.py
 	@touch $@
 
+# What those who teach need beside it, at the same versions.
+$(COURSE): tools/course.lock $(INSTALLED)
+	$(PIP) install -r requirements.lock -r tools/course.lock
+	@touch $@
+
 book: $(INSTALLED) ## build the book; open _build/html/index.html
 	$(PYTHON) tools/build_book.py
 
@@ -37,11 +43,14 @@ test: $(INSTALLED) ## run all tests, those of the built book included
 test-live: $(INSTALLED) ## open every chapter in JupyterLab and run it there, as a reader would; needs Chromium
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m live $(ARGS)
 
-numbers: $(INSTALLED) ## run chapters and write the numbers of their prose anew: make numbers ARGS="03 07"
+numbers: $(INSTALLED) ## run chapters and slides and write the numbers of their prose anew: make numbers ARGS="03 unit_07"
 	$(PYTHON) tools/write_numbers.py $(ARGS)
 
 course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOUT="3 8" for a plan of your own
 	$(PYTHON) tools/course.py --slots "$(SLOTS)" --date "$(DATE)" --without "$(WITHOUT)" --known "$(KNOWN)"
+
+slides: $(COURSE) ## build the slides of every unit; open _build/course/slides/index.html, which needs no network
+	$(PYTHON) tools/build_slides.py
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	$(PYTHON) -m ssmelsm_helpers start $(ARGS)

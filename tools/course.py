@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from course_plan import PAGES, ROOT, Course, Piece, PlanError, Row
+from course_plan import PAGES, ROOT, SLIDES, Course, Piece, PlanError, Row, slides
 
 BUILD = ROOT / "_build" / "course"
 WRITTEN = "<!-- Written by `make course` from plan.yml and the chapters. -->"
@@ -181,15 +181,16 @@ class Writer:
     def units_page(self) -> str:
         """The units at a glance."""
         lines = [
-            "| unit | read | run | exercises | core in class | rest in class | explorers |",
-            "|---|---|---|---|---|---|---|",
+            "| unit | read | run | exercises | core in class | rest in class | slides | explorers |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for unit, chapter in self.course.chapters.items():
             core, rest = self.course.pieces[f"{unit} core"], self.course.pieces[f"{unit} rest"]
             explorers = ", ".join(f"`{name}`" for name in dict.fromkeys(chapter.explorers))
+            deck = SLIDES / f"{self.course.plan['units'][unit]['slides']}.md"
             lines.append(
                 f"| {self.chapter(unit)} | {chapter.reading} min | {chapter.running} s | {chapter.stated} min "
-                f"| {core.minutes} min | {rest.minutes} min | {explorers} |"
+                f"| {core.minutes} min | {rest.minutes} min | {len(slides(deck))} | {explorers} |"
             )
         about = (
             "The first three columns of times are the chapters' own. In class a unit has a core and a rest; each counts its share of the "
@@ -208,6 +209,8 @@ class Writer:
             lines.append(
                 f"- **{piece.part.capitalize()}, {piece.minutes} minutes**: {piece.show}.{explorer}{exercises}"
             )
+        deck = SLIDES / f"{self.course.plan['units'][unit]['slides']}.md"
+        lines.append(f"- **{len(slides(deck))} slides**: `{deck.stem}.html` of `make slides`.")
         left = [label for label in self.course.chapters[unit].exercises if label not in done]
         lines += [f"- **Afterwards, {self.sum(left)} minutes**: {self.exercises(left)}."] if left else []
         needs = [need for aim in self.course.plan["units"][unit]["aims"].values() for need in aim.get("needs", ())]

@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "book" / "instructors"
 LONG_SLOT = 120  # minutes; beyond, there is a break
 ORDER = ("core", "rest", "own")
+SLIDES = PAGES / "slides"
+NOTES = re.compile(
+    r"^:::\{revealjs-notes\}\n(?P<minutes>\d+) minutes?, (?P<part>core|rest|own)\. .*?\n:::$", re.MULTILINE | re.DOTALL
+)
 
 
 class PlanError(ValueError):
@@ -69,6 +73,20 @@ class Row:
     show: str = ""
 
 
+def slides(deck: Path) -> list[str]:
+    """A deck's slides, the title among them, each beginning with its heading."""
+    text = deck.read_text("utf8").split("---\n", 2)[2]
+    return re.split(r"^#{1,2} ", text, flags=re.MULTILINE)[1:]
+
+
+def minutes_of(deck: Path) -> dict[str, int]:
+    """The minutes of a deck's notes, for each piece of its unit."""
+    spent: dict[str, int] = {}
+    for notes in NOTES.finditer(deck.read_text("utf8")):
+        spent[notes["part"]] = spent.get(notes["part"], 0) + int(notes["minutes"])
+    return spent
+
+
 def read_chapter(path: Path) -> Chapter:
     """A chapter's aims, minutes, exercises, explorers and headings."""
     cells = json.loads(path.read_text("utf8"))["cells"]
@@ -122,6 +140,8 @@ class Course:
         chapter, aims = self.chapters[unit], facts["aims"]
         found = [f"Unit {unit} has the aim {aim}, the chapter has not." for aim in aims.keys() - chapter.aims.keys()]
         found += [f"Unit {unit} lacks the chapter's aim {aim}." for aim in chapter.aims.keys() - aims.keys()]
+        if not (SLIDES / f"{facts.get('slides')}.md").is_file():
+            found.append(f"Unit {unit} has no slides called {facts.get('slides')!r}.")
         in_class = [label for part in ORDER for label in facts.get(part, {}).get("exercises", ())]
         found += [
             f"Unit {unit} does {label} in class, which is no exercise of it."

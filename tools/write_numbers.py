@@ -1,6 +1,6 @@
-"""Run chapters and write their numbers anew (`make numbers`); with --check, only say which differ.
+"""Run chapters and slides and write their numbers anew (`make numbers`); with --check, only say which differ.
 
-A number in a chapter's prose is ordinary text, tied to its expression by a comment directly after it:
+A number in prose is ordinary text, tied to its expression by a comment directly after it:
 `the largest is .96<!-- = table["pip"].max():p2 -->`.
 """
 
@@ -15,10 +15,11 @@ from book_ext.running import run, write_numbers  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
-    """Chapters by the beginnings of their names, or all; how many numbers differed."""
+    """Chapters and slides by the beginnings of their names (`07`, `unit_07`), or all; how many numbers differed."""
     check, names = "--check" in arguments, [word for word in arguments if word != "--check"]
     wrong = 0
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    decks = (ROOT / "book" / "instructors" / "slides").glob("unit_*.md")
+    for path in [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted(decks)]:
         if names and not path.name.startswith(tuple(names)):
             continue
         done = run(path)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from ssmelsm_helpers.explore.live import SCRIPTS
-
 from .execution_cache import use_keyed_cache
 from .launch_buttons import keep_on_notebooks_only
 from .page_head import add_meta, name_commit
 from .page_weight import lighten
 from .plain_form import list_meanings, shape_page
-from .static_files import add_static_files
+from .static_files import PAGE_SCRIPTS, PAGE_STYLES, add_static_files
 
 
 def setup(app) -> dict:
@@ -23,8 +21,8 @@ def setup(app) -> dict:
     app.connect("html-page-context", keep_on_notebooks_only, priority=502)
     app.connect("html-page-context", add_meta)
     app.connect("build-finished", lighten, priority=900)
-    for script in (*(path.name for path in SCRIPTS), "book-charts.js", "book-explorers.js", "accessible-names.js"):
+    for script in (*PAGE_SCRIPTS, "accessible-names.js"):
         app.add_js_file(script, loading_method="defer")
-    for style in ("book.css", "book-charts.css", "explorer.css", "book-explorers.css"):
+    for style in ("book.css", *PAGE_STYLES):
         app.add_css_file(style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

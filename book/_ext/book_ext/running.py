@@ -180,16 +180,21 @@ def _solutions(client, notebook) -> dict[str, str]:
 
 
 def write_numbers(done: Run) -> int:
-    """Write new values into the chapter's text; how many were written."""
-    notebook, written = nbformat.read(done.path, as_version=4), 0
+    """Write new values into the chapter's text, or a deck's; how many were written."""
+    notebook, written = read(done.path), 0
+    text = done.path.read_text("utf8")
     for number in reversed(done.numbers):
         writable = _WRITTEN.fullmatch(number.value) and (done.real or not number.real_only)
         old = _WRITTEN.search(number.sentence)
         if writable and old and not number.agrees:
             cell = notebook.cells[number.cell]
+            before = cell.source
             cell.source = number.sentence[: old.start()] + number.value + cell.source[len(number.sentence) :]
+            text = text.replace(before, cell.source, 1)  # of Markdown, where a cell is a piece of the file
             written += 1
-    if written:
+    if written and done.path.suffix == ".md":
+        done.path.write_text(text, "utf8")
+    elif written:
         nbformat.write(notebook, done.path)
     return written
 

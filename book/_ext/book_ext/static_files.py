@@ -13,6 +13,9 @@ from pathlib import Path
 from ssmelsm_helpers.explore.live import SCRIPTS, STYLE
 
 SHARED = [*SCRIPTS, STYLE]  # by explorers on pages and in notebooks
+# What draws charts and explorers on a page or a slide, in the order in which it is loaded.
+PAGE_SCRIPTS = (*(path.name for path in SCRIPTS), "book-charts.js", "book-explorers.js")
+PAGE_STYLES = ("book-charts.css", STYLE.name, "book-explorers.css")
 # What MathJax loads from its folder for TeX input and HTML output: itself in parts, its fonts, and TeX extensions
 # (those of \boldsymbol or \cancel, say) when a formula uses them. Its one file for all of this has a menu too, which is a
 # third of its weight and makes each formula a stop of the Tab key; screen readers read the MathML beside each formula.
