@@ -1,22 +1,35 @@
-"""Draw the README's picture, book/_static/saeb-v.png: `python tools/readme_picture.py`."""
+"""Draw the README's picture, book/_static/opening.png, with the cells of the book's opening page: `python tools/readme_picture.py`."""
 
 from __future__ import annotations
 
-import json
+import ast
+import re
 from pathlib import Path
 
+import altair as alt
 import vl_convert
 
-import ssmelsm_helpers as sm
+BOOK = Path(__file__).resolve().parent.parent / "book"
+TARGET = BOOK / "_static" / "opening.png"
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(?::[^\n]*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-TARGET = Path(__file__).resolve().parent.parent / "book" / "_static" / "saeb-v.png"
+
+def pictures() -> list[alt.LayerChart]:
+    """What each cell of the page shows."""
+    found, names = [], {}
+    for cell in CELL.findall((BOOK / "index.md").read_text("utf8")):
+        *statements, last = ast.parse(cell).body
+        exec(compile(ast.Module(statements, []), "index.md", "exec"), names)
+        found.append(eval(compile(ast.Expression(last.value), "index.md", "eval"), names))
+    return found
 
 
 def main() -> None:
-    """Fit the Saeb schools and save the V, without its slider."""
-    fit = sm.fit_schools(sm.load_saeb_schools(), sampler="importance", random_seed=1, progressbar=False)
-    spec = sm.plot.funnel(fit).to_dict()
-    TARGET.write_bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=1))
+    """Save the pictures, one below the other, without their slider."""
+    chart = (
+        alt.vconcat(*pictures()).resolve_scale(color="independent", shape="independent").configure(background="white")
+    )
+    TARGET.write_bytes(vl_convert.vegalite_to_png(chart.to_json(), scale=1))
 
 
 if __name__ == "__main__":

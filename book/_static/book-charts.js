@@ -77,6 +77,16 @@
   const settings = (spec, view) =>
     (spec.params || []).filter(param => param.bind && !param.select).map(param => [param.name, view.signal(param.name)]);
 
+  /* Fingers and mice: a tap tells what hovering tells, and the line of a threshold is pulled as its slider is. */
+  function giveToHands(place, spec, view) {
+    const threshold = (spec.params || []).find(param => param.name === "threshold" && param.bind);
+    ssmelsmExplorer.letTap(place, null);
+    if (threshold) ssmelsmExplorer.letPull(place, view, (held, event) => {
+      const { min, max } = threshold.bind, [, value] = held.numbers(event);
+      view.signal("threshold", Math.min(max, Math.max(min, Number(value.toFixed(2))))).runAsync();
+    }, () => {});
+  }
+
   async function draw(figure) {
     if (figure.dataset.state) return;
     figure.dataset.state = "loading";
@@ -85,7 +95,11 @@
       const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
       spec.description = figure.dataset.alt;
       const options = { mode: "vega-lite", renderer: "svg", actions: false, config: ssmelsmExplorer.config };
-      const drawHere = () => drawFitted(place, spec, options);
+      const drawHere = async () => {
+        const result = await drawFitted(place, spec, options);
+        giveToHands(place, spec, result.view);
+        return result;
+      };
       const result = await drawHere();
       figure.view = result.view;  // a handle for tests and for curious readers
       addDescription(figure);

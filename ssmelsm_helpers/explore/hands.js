@@ -39,6 +39,74 @@
     return { name, node, set };
   }
 
+  /* Marks whose name begins with "pull" can be drawn along: `pull(held, event)` while they are, `rest` at the end. */
+  function letPull(place, view, pull, rest) {
+    const svg = place.querySelector("svg");
+    const scale = names => {
+      for (const name of names) try { return view.scale(name); } catch { /* another name */ }
+      return null;
+    };
+    /* What is taken hold of: the mark's name and datum, and how the panel's pixels become numbers. */
+    function take(path, { clientX, clientY }) {
+      const mark = path.closest("g[class*='pull_']"), panel = mark.parentElement.closest(".mark-group");
+      const prefix = (panel.getAttribute("class").match(/(\w+)_group/) || ["", ""])[1];
+      const frame = panel.querySelector(":scope > g > path.background"), box = path.getBoundingClientRect();
+      const { width, height } = path.__data__.mark.group;
+      const axes = ["x", "y"].map(axis => scale([`${prefix}_${axis}`, axis]));
+      const off = [box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY];
+      return {
+        name: mark.getAttribute("class").match(/pull_(\w+?)(?:_\d+)?_marks/)[1],
+        datum: path.__data__.datum,
+        numbers: ({ clientX, clientY }) => {
+          const inside = frame.getBoundingClientRect();
+          const shares = [(clientX + off[0] - inside.x) / inside.width, (clientY + off[1] - inside.y) / inside.height];
+          return axes.map((axis, at) => (axis && axis.invert ? axis.invert(shares[at] * [width, height][at]) : null));
+        },
+      };
+    }
+    let held = null;
+    // Browsers do not heed `touch-action` inside a picture: a finger that pulls would scroll the page.
+    svg.addEventListener("touchstart", event => {
+      if (event.target.closest("g[class*='pull_']")) event.preventDefault();
+    }, { passive: false });
+    svg.addEventListener("pointerdown", event => {
+      if (event.button || !event.target.closest("g[class*='pull_']")) return;
+      held = take(event.target, event);
+      svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      pull(held, event);
+    });
+    svg.addEventListener("pointermove", event => { if (held) pull(held, event); });
+    for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = null; rest(); });
+    return path => {
+      const box = path.getBoundingClientRect(), middle = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 };
+      if (path.closest("g[class*='pull_']")) pull(take(path, middle), middle);
+      rest();
+    };
+  }
+
+  /* A finger that taps beside a small point means the point: it tells what hovering tells, and is taken hold of. */
+  function letTap(place, taken) {
+    const svg = place.querySelector("svg");
+    let down = null;
+    const away = (path, { clientX, clientY }) => {
+      const box = path.getBoundingClientRect();
+      return Math.hypot(box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY);
+    };
+    svg.addEventListener("pointerdown", event => { down = event; });
+    svg.addEventListener("pointerup", event => {
+      if (event.pointerType !== "touch" || Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 8) return;
+      const points = [...svg.querySelectorAll(".mark-symbol path")].filter(({ __data__: item }) => item && item.tooltip != null);
+      const best = points.reduce((one, other) => (one && away(one, event) <= away(other, event) ? one : other), null);
+      if (!best || away(best, event) > 24) return;
+      if (taken) taken(best);
+      const { x, y, width, height } = best.getBoundingClientRect();
+      const where = { bubbles: true, clientX: x + width / 2, clientY: y + height / 2 };
+      // After the browser's own mouse events, which would hide it again.
+      setTimeout(() => best.dispatchEvent(new PointerEvent("pointermove", where)), 60);
+    });
+  }
+
   /* Builds an explorer in `root`. `book` is what Python says of it; `ask(settings)` gives an update, or a promise of one. */
   async function mount(root, book, embed, ask, drawn = () => {}) {
     const code = book.module && (await import(URL.createObjectURL(new Blob([book.module], { type: "text/javascript" }))));
@@ -98,79 +166,16 @@
     stand(settings);
     choose();
     const charts = await ssmelsmExplorer.open(place, said, book.spec, embed, firstUpdate, view => {
-      letTap(code && code.pull && letPull(view));
+      letTap(place, code && code.pull && letPull(place, view, pull, () => { moving = null; }));
       drawn(view, place);
     });
 
-    /* Marks whose name begins with "pull" can be drawn along; the module says what that means for the settings. */
-    function letPull(view) {
-      const svg = place.querySelector("svg");
-      const scale = names => {
-        for (const name of names) try { return view.scale(name); } catch { /* another name */ }
-        return null;
-      };
-      /* What is taken hold of: the mark's name and datum, and how the panel's pixels become numbers. */
-      function take(path, { clientX, clientY }) {
-        const mark = path.closest("g[class*='pull_']"), panel = mark.parentElement.closest(".mark-group");
-        const prefix = (panel.getAttribute("class").match(/(\w+)_group/) || ["", ""])[1];
-        const frame = panel.querySelector(":scope > g > path.background"), box = path.getBoundingClientRect();
-        const { width, height } = path.__data__.mark.group;
-        const axes = ["x", "y"].map(axis => scale([`${prefix}_${axis}`, axis]));
-        const off = [box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY];
-        return {
-          name: mark.getAttribute("class").match(/pull_(\w+?)(?:_\d+)?_marks/)[1],
-          datum: path.__data__.datum,
-          numbers: ({ clientX, clientY }) => {
-            const inside = frame.getBoundingClientRect();
-            const shares = [(clientX + off[0] - inside.x) / inside.width, (clientY + off[1] - inside.y) / inside.height];
-            return axes.map((axis, at) => (axis && axis.invert ? axis.invert(shares[at] * [width, height][at]) : null));
-          },
-        };
-      }
-      function pull(held, event) {
-        const change = code.pull(held.name, ...held.numbers(event), held.datum, settings, book.constants);
-        const values = name => book.controls.find(control => control.name === name).values;
-        // A pulled point stops where its slider can stand.
-        const stops = Object.entries(change).map(([name, value]) => [name, nearest(values(name), value)]);
-        if (stops.some(([name, value]) => !same(value, settings[name]))) move(Object.fromEntries(stops), "pull", false);
-      }
-      let held = null;
-      svg.addEventListener("pointerdown", event => {
-        if (event.button || !event.target.closest("g[class*='pull_']")) return;
-        held = take(event.target, event);
-        svg.setPointerCapture(event.pointerId);
-        event.preventDefault();
-        pull(held, event);
-      });
-      svg.addEventListener("pointermove", event => { if (held) pull(held, event); });
-      for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = moving = null; });
-      return path => {
-        const box = path.getBoundingClientRect(), middle = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 };
-        if (path.closest("g[class*='pull_']")) pull(take(path, middle), middle);
-        moving = null;
-      };
-    }
-
-    /* A finger that taps beside a small point means the point: it tells what hovering tells, and is taken hold of. */
-    function letTap(taken) {
-      const svg = place.querySelector("svg");
-      let down = null;
-      const away = (path, { clientX, clientY }) => {
-        const box = path.getBoundingClientRect();
-        return Math.hypot(box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY);
-      };
-      svg.addEventListener("pointerdown", event => { down = event; });
-      svg.addEventListener("pointerup", event => {
-        if (event.pointerType !== "touch" || Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 8) return;
-        const points = [...svg.querySelectorAll(".mark-symbol path")].filter(({ __data__: item }) => item && item.tooltip != null);
-        const best = points.reduce((one, other) => (one && away(one, event) <= away(other, event) ? one : other), null);
-        if (!best || away(best, event) > 24) return;
-        if (taken) taken(best);
-        const { x, y, width, height } = best.getBoundingClientRect();
-        const where = { bubbles: true, clientX: x + width / 2, clientY: y + height / 2 };
-        // After the browser's own mouse events, which would hide it again.
-        setTimeout(() => best.dispatchEvent(new PointerEvent("pointermove", where)), 60);
-      });
+    /* The module says what a pull means for the settings; the point stops where its slider can stand. */
+    function pull(held, event) {
+      const change = code.pull(held.name, ...held.numbers(event), held.datum, settings, book.constants);
+      const values = name => book.controls.find(control => control.name === name).values;
+      const stops = Object.entries(change).map(([name, value]) => [name, nearest(values(name), value)]);
+      if (stops.some(([name, value]) => !same(value, settings[name]))) move(Object.fromEntries(stops), "pull", false);
     }
 
     function asPython() {
@@ -241,5 +246,5 @@
     return () => charts.view.finalize();
   }
 
-  Object.assign(ssmelsmExplorer, { mount, render });
+  Object.assign(ssmelsmExplorer, { mount, render, letPull, letTap });
 })();

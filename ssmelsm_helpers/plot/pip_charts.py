@@ -34,7 +34,8 @@ def _points(names: Names, base: alt.Chart) -> alt.Chart:
     words = {"label": names.group, "n": names.members, "verdict": "verdict"}
     numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
     tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
-    return style.points(base, _COLOUR, _SHAPE, tooltip=tooltip)
+    size = alt.condition(f"datum.verdict == '{VERDICTS[3]}'", alt.value(50), alt.value(130))
+    return style.points(base, _COLOUR, _SHAPE, tooltip=tooltip).encode(size=size)
 
 
 def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
@@ -43,10 +44,15 @@ def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X
     across = shares(table[x.shorthand.removesuffix(":Q")])
     table = style.with_room(table, across, table["pip"], order=table["pip"])
     base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
+    (line,) = style.dashed_lines(base, "y")
+    hold = line.mark_rule(strokeWidth=16, opacity=0, aria=False).properties(
+        name="pull_threshold"
+    )  # by a hand, on a page
     return style.chart(
         f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
         f"close to call: {unresolved}.{style.without_label(table[table['verdict'] != VERDICTS[3]])}",
-        *style.dashed_lines(base, "y"),
+        line,
+        hold,
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
         _points(names, base),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),

@@ -1,5 +1,7 @@
 """Students' scores, school by school: level and consistency in one picture."""
 
+import json
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -13,13 +15,14 @@ from . import style
 from .naming import Called, Names, title
 
 _MOST = 6
+_ROW, _DOT, _COLUMNS = 90, 8, 75  # pixels of a school and a dot, and how many dots fit side by side
 _WORLDS = ["common SD", "own SD, larger", "own SD, smaller"]
 
 
 def few_schools(
     students: pd.DataFrame, *, outcome: str, school: str, units: Called = "schools", unit: str | None = None
 ) -> alt.LayerChart:
-    """Scores of two to six schools: every student a dot, the mean a tick, one SD to either side a bar.
+    """Scores of two to six schools: every student a dot in a heap, the mean a tick, one SD to either side a bar.
 
     Parameters
     ----------
@@ -64,14 +67,24 @@ def few_schools(
     parts = bars.apply(words.format_map, axis=1)
     description = f"Scores of {len(found)} {names.groups}, a row each. {'; '.join(parts)}."
     dots = pd.DataFrame({"school": np.array(labels)[by_school.ngroup()], "score": table[outcome].round(3)})
-    y = alt.Y("school:N", sort=labels, title=title(names.group))
-    look = {"title": title("score", unit), "scale": alt.Scale(zero=False)}
-    points = alt.Chart(dots).mark_point(size=26, filled=True, opacity=0.85, color=style.GREY, yOffset=14, aria=False)
-    base = alt.Chart(bars).encode(alt.X("mean:Q", **look), y, tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
-    rule = style.bars(base, "x", "low", "high", strokeWidth=7, color=style.GREEN, yOffset=-8)
-    tick = base.mark_tick(thickness=3, size=30, opacity=1, color=style.PINK, yOffset=-8, aria=False)
-    points = points.encode(alt.X("score:Q", **look), y)
-    return style.chart(description, points, rule, tick, height=90 * len(found))
+    # Students with about the same score stand on each other, and a school is a heap: in pixels, its row from above.
+    width = (dots["score"].max() - dots["score"].min()) / _COLUMNS or 1.0
+    dots["height"] = dots.groupby([dots["school"], dots["score"].floordiv(width)]).cumcount()
+    step = min(_DOT, 0.6 * _ROW / (dots["height"].max() + 1))
+    rows = dict(zip(labels, range(0, _ROW * len(labels), _ROW), strict=True))
+    dots["height"] = dots["school"].map(rows) + 0.7 * _ROW - step * dots["height"]
+    bars["height"] = [at + 0.85 * _ROW for at in rows.values()]
+    written = f"{json.dumps(labels)}[floor(datum.value / {_ROW})]"
+    axis = alt.Axis(values=[at + _ROW / 2 for at in rows.values()], labelExpr=written, grid=False, ticks=False)
+    scale = alt.Scale(domain=[_ROW * len(labels), 0], nice=False)
+    y = alt.Y("height:Q", title=title(names.group), axis=axis, scale=scale)
+    x = {"title": title("score", unit), "scale": alt.Scale(zero=False)}
+    points = alt.Chart(dots).mark_point(size=0.7 * step**2, filled=True, opacity=0.85, color=style.GREY, aria=False)
+    base = alt.Chart(bars).encode(alt.X("mean:Q", **x), y, tooltip=style.tooltip({}, {"mean": "mean", "sd": "sd"}))
+    rule = style.bars(base, "x", "low", "high", strokeWidth=7, color=style.GREEN)
+    tick = base.mark_tick(thickness=3, size=_ROW / 4, opacity=1, color=style.PINK, aria=False)
+    points = points.encode(alt.X("score:Q", **x), y)
+    return style.chart(description, points, rule, tick, height=_ROW * len(found))
 
 
 def common_and_own_sd(common: Simulation, own: Simulation, *, schools: int = 12) -> alt.LayerChart:

@@ -84,27 +84,30 @@ def test_one_brush_at_a_time_and_reset_takes_it_away(opened):
     assert drag(60, 120, 420) == by_sd, "the second brush counted alone"
 
 
+def swipe(page, x, y, to_x, to_y):
+    """A finger's way from one place to another."""
+    send = page.context.new_cdp_session(page).send
+    send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 11):
+        at = {"x": x + (to_x - x) * step / 10, "y": y + (to_y - y) * step / 10}
+        send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
+        page.wait_for_timeout(20)
+    send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(200)
+
+
 @pytest.mark.parametrize("opened", [{"viewport": PHONE, "has_touch": True, "is_mobile": True}], indirect=True)
 def test_a_finger_brushes_sideways_and_scrolls_upwards(opened):
     page, figure = opened
     view = figure.locator(".explorer-view")
     assert view.evaluate("view => view.scrollWidth - view.clientWidth") <= 1
     figure.locator("svg").evaluate("svg => scrollBy(0, svg.getBoundingClientRect().top - 100)")
-    send = page.context.new_cdp_session(page).send
-
-    def swipe(x, y, to_x, to_y):
-        send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-        for step in range(1, 11):
-            at = {"x": x + (to_x - x) * step / 10, "y": y + (to_y - y) * step / 10}
-            send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
-            page.wait_for_timeout(20)
-        send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        return faded(page, figure)
-
     before = page.evaluate("scrollY")
-    assert 100 < swipe(100, 200, 200, 206) < 480
+    swipe(page, 100, 200, 200, 206)
+    assert 100 < faded(page, figure) < 480
     assert page.evaluate("scrollY") == before
-    assert swipe(150, 300, 153, 150) == 0
+    swipe(page, 150, 300, 153, 150)
+    assert faded(page, figure) == 0
     assert page.evaluate("scrollY") > before + 50
 
 
@@ -144,6 +147,19 @@ def test_a_pulled_school_is_where_the_mouse_is_and_can_go_back(opened, panel):
     assert figure.get_by_role("button", name="Undo").is_disabled()
     pull(page, figure.locator("g[class*=pull_z_0_marks] path").nth(63), 0, 0)
     assert values(figure)["School to follow"] == "64"
+
+
+@pytest.mark.parametrize(
+    "opened", [{"viewport": PHONE, "has_touch": True, "is_mobile": True, "name": "construction"}], indirect=True
+)
+def test_a_finger_pulls_a_school_and_the_page_stays(opened):
+    page, figure = opened
+    thumb = figure.locator("g[class*=pull_z_thumb] path")
+    thumb.evaluate("path => scrollBy({ top: path.getBoundingClientRect().top - 400, behavior: 'instant' })")
+    before, (x, y) = page.evaluate("scrollY"), middle(thumb)
+    swipe(page, x, y, x + 10, y - 40)
+    assert page.evaluate("scrollY") == before
+    assert middle(thumb) == pytest.approx((x + 10, y - 40), abs=2)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from docutils import nodes
 
 LONGEST = 160  # what search engines show of a description
 FIGURE = '<figure class="book-chart"'  # as `ssmelsm_helpers.plot.rendering` writes it
-PICTURE = "_static/saeb-v.png"
+PICTURE = "_static/opening.png"
 
 
 def commit(folder: Path) -> str:
