@@ -14,7 +14,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers course slides lab rehearse wheel pdf release bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course slides usb lab rehearse wheel pdf release bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOU
 slides: $(COURSE) ## build the slides of every unit; open _build/course/slides/index.html, which needs no network
 	$(PYTHON) tools/build_slides.py
 
+usb: $(COURSE) ## put a workshop without a network on a stick: _build/course/usb; SYSTEMS="windows macos linux" PYTHONS="3.12 3.13" ZIP=1
+	$(PYTHON) tools/usb.py --systems "$(SYSTEMS)" --pythons "$(PYTHONS)" $(if $(ZIP),--zip)
+
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network
 	$(PYTHON) -m ssmelsm_helpers start $(ARGS)
 
@@ -64,7 +67,7 @@ wheel: $(INSTALLED) ## build the wheel of a release in dist
 pdf: book ## print the book into _build/book.pdf, or some pages of it: make pdf ARGS="07 glossary"; needs Chromium
 	$(PYTHON) tools/print_book.py $(ARGS)
 
-release: pdf ## put a release into dist: wheel, book, PDF, wheels for a workshop, notes; TAG=v1.2.3 checks the tag
+release: pdf slides ## put a release into dist: wheel, book, PDF, sticks for workshops, notes; TAG=v1.2.3 checks the tag
 	$(PYTHON) tools/release.py $(TAG)
 
 bench: $(INSTALLED) ## measure time and memory; FULL=1 with 100 million students

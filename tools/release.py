@@ -1,24 +1,20 @@
 """Put what belongs to a release into dist: `make release`.
 
-The wheel, the book as a PDF and as a zip to be read without a network, the wheels of the lock for workshops without one, and
-notes.md, the release's part of the changelog.
+The wheel, the book as a PDF and as a zip to be read without a network, for each system a stick (tools/usb.py) for workshops
+without one, and notes.md, the release's part of the changelog.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import usb
+
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-HOW = """\
-Without a network: python -m pip install --no-index --find-links . -r requirements.lock
-and then:          python -m pip install --no-index --find-links . ssmelsm_helpers
-The wheels are for the system and the Python that the archive's name says.
-"""
 
 
 def version(root: Path = ROOT) -> str:
@@ -44,11 +40,6 @@ def check_tag(tag: str, wanted: str) -> None:
         raise ValueError(f"The tag is {tag}, the package's version is {wanted}: expected the tag v{wanted}.")
 
 
-def pip(*arguments: str | Path) -> None:
-    """Run pip in the checkout."""
-    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments], cwd=ROOT, check=True)
-
-
 def zip_book(target: Path, html: Path = ROOT / "_build" / "html") -> Path:
     """The built book in one archive, in a folder of its own."""
     if not (html / "index.html").is_file():
@@ -60,18 +51,13 @@ def zip_book(target: Path, html: Path = ROOT / "_build" / "html") -> Path:
     return Path(archive)
 
 
-def wheelhouse(target: Path) -> Path:
-    """All wheels of the lock and the package's own, in one archive."""
-    system = f"{sys.platform}-py{sys.version_info[0]}.{sys.version_info[1]}"
-    folder = target / "wheels"
-    pip("wheel", "--wheel-dir", folder, "-r", "requirements.lock")
-    for wheel in target.glob("*.whl"):
-        shutil.copy(wheel, folder)
-    shutil.copy(ROOT / "requirements.lock", folder)
-    (folder / "README.txt").write_text(HOW, "utf8")
-    archive = shutil.make_archive(str(target / f"wheelhouse-{system}"), "zip", folder)
-    shutil.rmtree(folder)
-    return Path(archive)
+def sticks(target: Path) -> None:
+    """What a workshop needs without a network, for each system in an archive of its own."""
+    for system in usb.SYSTEMS:
+        folder = target / system
+        print(*usb.write(folder, [system], usb.PYTHONS, students=False), sep="\n")
+        usb.stored(folder, target / f"ssmelsm-stick-{system}.zip")
+        shutil.rmtree(folder)
 
 
 def main(arguments: list[str]) -> int:
@@ -85,10 +71,10 @@ def main(arguments: list[str]) -> int:
         return 2
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", DIST, ".")
+    usb.pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", DIST, ".", check=True)
     zip_book(DIST)
     shutil.copy(ROOT / "_build" / "book.pdf", DIST / "ssmelsm-book.pdf")
-    wheelhouse(DIST)
+    sticks(DIST)
     (DIST / "notes.md").write_text(text + "\n", "utf8")
     print(*sorted(path.name for path in DIST.iterdir()), sep="\n")
     return 0

@@ -1,0 +1,246 @@
+"""The room: the stick that needs no network, and the pages that go with it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import usb
+from book_harness import ROOT
+from test_project import pins
+
+STICK = ROOT / "tools" / "stick"
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SCREEN = (80, 25)
+
+
+def wheel(
+    folder: Path, name: str, version: str = "1.0", tag: str = "py3-none-any", requires=(), says: str = ""
+) -> Path:
+    """A wheel that holds one module, perhaps none."""
+    path, info = folder / f"{name}-{version}-{tag}.whl", f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": says,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {one}\n" for one in requires),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+    }
+    record = "".join(f"{one},,\n" for one in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as file:
+        for inside, text in (files | {f"{info}/RECORD": record}).items():
+            file.writestr(inside, text)
+    return path
+
+
+def chosen(folder: Path, pins_, system: str, python: str = "3.12") -> tuple[list[str], list[str]]:
+    """Names of the files that are chosen, and what lacks."""
+    found, lacking = usb.choose(folder, pins_, usb.SYSTEMS[system], python)
+    return sorted(path.name for path in found), lacking
+
+
+def test_each_system_gets_its_own_wheels(tmp_path):
+    for tag in ("cp312-cp312-win_amd64", "cp312-cp312-macosx_11_0_arm64", "cp312-cp312-manylinux_2_17_x86_64"):
+        wheel(tmp_path, "loops", tag=tag)
+    wheel(tmp_path, "loops", tag="cp311-abi3-manylinux_2_28_x86_64")
+    wheel(tmp_path, "page", requires=["loops>=1"])
+    lines = ["loops==1.0", "page==1.0"]
+    for system, tag in (
+        ("windows", "cp312-cp312-win_amd64"),
+        ("macos", "cp312-cp312-macosx_11_0_arm64"),
+        ("linux", "cp312-cp312-manylinux_2_17_x86_64"),
+    ):
+        assert chosen(tmp_path, lines, system) == ([f"loops-1.0-{tag}.whl", "page-1.0-py3-none-any.whl"], [])
+    assert chosen(tmp_path, lines, "linux", "3.13")[0][0] == "loops-1.0-cp311-abi3-manylinux_2_28_x86_64.whl"
+    assert chosen(tmp_path, lines, "windows", "3.13")[1] == ["loops==1.0"]
+
+
+def test_what_a_system_asks_for_beyond_the_lock_is_found(tmp_path):
+    markers = ['bar>=2; sys_platform == "win32"', 'apples; platform_system == "Darwin"', 'old; python_version < "3.13"']
+    wheel(tmp_path, "shell", requires=[*markers, 'never; extra == "docs"', "kit[fast]"])
+    wheel(tmp_path, "kit", requires=['quick<2; extra == "fast"', 'never; extra == "docs"'])
+    wheel(tmp_path, "quick", "1.5")
+    wheel(tmp_path, "quick", "2.1")
+    lines = ["shell==1.0"]
+    assert chosen(tmp_path, lines, "windows")[1] == ["bar>=2", "old"]
+    assert chosen(tmp_path, lines, "macos", "3.13")[1] == ["apples"]
+    files, lacking = chosen(tmp_path, lines, "linux", "3.13")
+    assert lacking == []
+    assert "quick-1.5-py3-none-any.whl" in files
+    # A pin counts for more than what somebody else asks for, also while its wheel is not there.
+    assert chosen(tmp_path, [*lines, "quick==1.4"], "linux", "3.13")[1] == ["quick==1.4"]
+
+
+def test_what_the_index_lacks_is_named_and_the_rest_is_there(tmp_path, monkeypatch):
+    index = {"here": "1.0", "loops": "1.0"}
+    calls = []
+
+    def pip(*arguments, **options):
+        lines = [str(word) for word in arguments if "==" in str(word)]
+        calls.append(lines)
+        absent = [line for line in lines if line.split("==")[0] not in index]
+        if arguments[0] == "wheel":
+            wheel(tmp_path, "ssmelsm_helpers")
+        elif not absent:
+            for line in lines:
+                wheel(tmp_path, *line.split("=="))
+        return subprocess.CompletedProcess(
+            arguments, bool(absent), "", f"ERROR: No matching distribution found for {absent[0]}" if absent else ""
+        )
+
+    monkeypatch.setattr(usb, "ROOT", tmp_path)
+    monkeypatch.setattr(usb, "pip", pip)
+    (tmp_path / "requirements.lock").write_text("# Versions.\nhere==1.0\nintel-only==2.0\nloops==1.0\n")
+    wheel(tmp_path, "here", "0.9")  # of an older lock
+    missing = usb.wheels(tmp_path, [usb.SYSTEMS["macos"]], ["3.12"])
+    assert missing == {"macOS 15 or newer, Apple silicon, Python 3.12": ["intel-only==2.0"]}
+    assert sorted(path.name.split("-")[0] for path in tmp_path.glob("*.whl")) == ["here", "loops", "ssmelsm_helpers"]
+    about = json.loads((tmp_path / "about.json").read_text("utf8"))
+    assert about["missing"] == missing
+    before = len(calls)
+    (tmp_path / "requirements.lock").write_text("here==1.0\nloops==1.0\n")
+    assert usb.wheels(tmp_path, [usb.SYSTEMS["macos"]], ["3.12"]) == {}
+    assert len(calls) == before + 1  # this project's wheel; what is there is not asked for again
+
+
+@pytest.mark.parametrize("python", usb.PYTHONS)
+@pytest.mark.parametrize("system", usb.SYSTEMS)
+def test_a_stick_that_was_made_has_every_pin(system, python):
+    folder = usb.TARGET / "wheels"
+    if not folder.is_dir():
+        pytest.skip("no stick here; `make usb` makes one")
+    found, lacking = usb.choose(folder, [f"{n}=={v}" for n, v in pins().items()], usb.SYSTEMS[system], python)
+    assert lacking == []
+    names = {usb.Wheel(path).named[0] for path in found}
+    assert pins().keys() <= names
+    # Terminals and colours are other packages on other systems.
+    assert ("pywinpty" in names) == (system == "windows")
+
+
+def test_the_readme_fits_on_a_screen(tmp_path):
+    usb.scripts(tmp_path, usb.SYSTEMS.values(), usb.PYTHONS, {})
+    lines = (tmp_path / "README.txt").read_text("utf8").splitlines()
+    assert len(lines) <= SCREEN[1]
+    assert max(map(len, lines)) <= SCREEN[0]
+    for script in ("start.sh", "start.command", "start.bat"):
+        assert script in "\n".join(lines)
+        assert (tmp_path / script).is_file()
+    assert (tmp_path / "start.sh").read_bytes() == (tmp_path / "start.command").read_bytes()
+    assert os.access(tmp_path / "start.command", os.X_OK)
+    usb.scripts(tmp_path, usb.SYSTEMS.values(), usb.PYTHONS, {"Windows, Python 3.12": ["numba==9"]})
+    assert "MISSING on Windows, Python 3.12: numba==9." in (tmp_path / "README.txt").read_text("utf8")
+
+
+def test_the_project_on_it_is_what_is_tracked(tmp_path):
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("no git here")
+    usb.project(tmp_path / "project", students=False)
+    there = {p.relative_to(tmp_path / "project").as_posix() for p in (tmp_path / "project").rglob("*") if p.is_file()}
+    assert {*tracked.stdout.splitlines()} - there == set()
+    assert not [
+        path for path in there if path.endswith((".pyc", ".rda", ".whl")) or path.startswith((".venv", "_build"))
+    ]
+
+
+@pytest.fixture
+def stick(tmp_path):
+    """A tiny stick, in a folder with a blank in its name as sticks have."""
+    folder = tmp_path / "my stick"
+    (folder / "wheels").mkdir(parents=True)
+    usb.scripts(folder, usb.SYSTEMS.values(), usb.PYTHONS, {})
+    wheel(folder / "wheels", "tiny", says="from the_rest import word")
+    wheel(folder / "wheels", "the_rest", says="word = 'installed'")
+    about = {"pythons": [HERE], "systems": {"this": [platform.system(), platform.machine()]}}
+    (folder / "wheels" / "about.json").write_text(json.dumps(about), "utf8")
+    install = "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'tiny', 'the-rest'], check=True)\n"
+    files = {
+        "tools/install.py": install,
+        "ssmelsm_helpers/__init__.py": "",
+        "ssmelsm_helpers/__main__.py": "import sys, tiny\nprint(tiny.word, *sys.argv[1:])\n",
+    }
+    for name, text in files.items():
+        path = folder / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf8")
+    return folder
+
+
+def started(script: Path, *options: str, **environment) -> subprocess.CompletedProcess:
+    """What a start script says."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/sh", script, *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=others | {"PATH": path} | environment,
+    )
+
+
+def test_one_script_sets_up_and_starts_without_a_network(stick, tmp_path):
+    home = tmp_path / "a home" / "ssmelsm"
+    done = started(stick / "start.sh", "--no-browser", SSMELSM_HOME=str(home))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "installed start --no-browser"
+    assert (home / ".venv" / ".installed").is_file()
+    # Then the stick is with somebody else. What a learner wrote stays.
+    (home / "mine.txt").write_text("mine")
+    shutil.rmtree(stick)
+    again = started(home / "start.command", "--check")
+    assert again.stdout == "installed\n", again.stderr
+    assert (home / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ({"pythons": ["3.7"], "systems": {"this": [platform.system(), platform.machine()]}}, "needs Python 3.7"),
+        ({"pythons": [HERE], "systems": {"Windows, 64 bit": ["Windows", "AMD64"]}}, "only for: Windows, 64 bit"),
+    ],
+)
+def test_a_laptop_that_cannot_is_told_why(stick, tmp_path, about, says):
+    if "AMD64" in str(about) and platform.system() == "Windows":
+        pytest.skip("it can")
+    (stick / "wheels" / "about.json").write_text(json.dumps(about), "utf8")
+    done = started(stick / "start.sh", SSMELSM_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert says in done.stdout
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_setup_that_stops_says_what_to_do(stick, tmp_path):
+    (tmp_path / "no-folder").write_text("")
+    home = tmp_path / "no-folder" / "ssmelsm"
+    done = started(stick / "start.sh", SSMELSM_HOME=str(home))
+    assert done.returncode == 1
+    assert f"Delete {home} and start again" in done.stdout
+    shutil.rmtree(stick / "wheels")  # a folder that was not finished has none
+    half = started(stick / "start.sh", SSMELSM_HOME=str(tmp_path / "home"))
+    assert half.returncode == 1
+    assert "start from the stick again" in half.stdout
+
+
+def test_the_scripts_for_other_systems_do_the_same():
+    bat = (STICK / "start.bat").read_text("utf8")
+    assert re.findall(r'"%~dp0start\.py" %\*', bat)
+    assert bat.rstrip().endswith("pause")
+    # An older Python has to read it, to say that it is too old.
+    ast.parse((STICK / "start.py").read_text("utf8"), feature_version=(3, 7))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["--systems", "amiga"], "Unknown: amiga"), (["--pythons", "four"], "Unknown: four")]
+)
+def test_a_stick_for_nobody_is_refused(arguments, says, capsys):
+    assert usb.main(arguments) == 2
+    assert says in capsys.readouterr().out
