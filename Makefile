@@ -14,7 +14,7 @@ ARGS ?=
 # Processes that share the tests.
 WORKERS ?= 2
 
-.PHONY: help book test test-live numbers course slides usb lab rehearse wheel pdf release bench against study sbc house lock repository clean
+.PHONY: help book test test-live numbers course slides assignments grade usb lab rehearse wheel pdf release bench against study sbc house lock repository clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOU
 
 slides: $(COURSE) ## build the slides of every unit; open _build/course/slides/index.html, which needs no network
 	$(PYTHON) tools/build_slides.py
+
+assignments: $(COURSE) ## write a class's own homework, exam and quizzes into _build/course/CLASS: make assignments CLASS=stats2027
+	@$(PYTHON) tools/assignments.py --word "$(CLASS)"
+
+grade: $(COURSE) ## mark a folder of notebooks: make grade CLASS=stats2027 IN=folder
+	@$(PYTHON) tools/grade.py --word "$(CLASS)" --given "$(IN)"
 
 usb: $(COURSE) ## put a workshop without a network on a stick: _build/course/usb; SYSTEMS="windows macos linux" PYTHONS="3.12 3.13" ZIP=1
 	$(PYTHON) tools/usb.py --systems "$(SYSTEMS)" --pythons "$(PYTHONS)" $(if $(ZIP),--zip)
