@@ -132,7 +132,8 @@ def threshold_charts(names: Names, unit: str | None) -> alt.VConcatChart:
     seen = alt.condition(first & second & third, alt.value(0.9), alt.value(0.12))
     numbers = {"pip": "PIP", "bayes_factor": "Bayes factor", "sd": "SD", "mean": "mean"}
     touched = tooltip({"label": names.group, "n": names.members}, numbers)
-    marks = points(base, colour, shape, tooltip=touched, size=45).encode(opacity=seen)
+    size = alt.condition("datum.pip < cutoff", alt.value(40), alt.value(90))
+    marks = points(base, colour, shape, tooltip=touched).encode(opacity=seen, size=size)
     errors = bars(base, "y", "pip_low", "pip_high", colour).encode(opacity=seen)
     line = alt.Chart(pd.DataFrame({"one": [1]})).transform_calculate(at="cutoff").transform_filter("datum.at <= 1")
     line = line.mark_rule(**DASHED).encode(alt.Y("at:Q", title="PIP"))

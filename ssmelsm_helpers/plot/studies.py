@@ -8,6 +8,7 @@ from scipy.stats import binom
 from ..arguments import require
 from ..study.sbc import KEPT
 from . import style
+from .naming import Called, Names, title
 
 _BINS = 20
 
@@ -66,13 +67,16 @@ def ranks(tables: dict[str, pd.DataFrame], *, quantities=("tau_t", "rho", "sd_20
     return panels.facet(row=row, column=column, description=description)
 
 
-def power(table: pd.DataFrame) -> alt.LayerChart:
+def power(table: pd.DataFrame, *, units: Called = "schools") -> alt.LayerChart:
     """The power surface: share of the deviating schools that are found, by students and by size of the deviations.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `design_table`, for one share of deviating schools and one number of schools.
+    units : str or two str, default ("schools", "students")
+        What the groups are called, and their members, both in the plural: ``("patients", "readings")``; of the groups alone,
+        "patients", their members are members.
 
     Returns
     -------
@@ -90,6 +94,7 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
     >>> sm.plot.power(table).to_dict()["description"][:41]
     'Line chart of the probability that a scho'
     """
+    names = Names.of(units)
     absent = [name for name in ("n_students", "n_schools", "share", "size", "tpr", "fpr") if name not in table]
     require(not absent, f"table must be one of design_table, with the columns {absent}", list(table))
     for name in ("n_schools", "share"):
@@ -97,22 +102,22 @@ def power(table: pd.DataFrame) -> alt.LayerChart:
         require(len(values) == 1, f"table must hold one value of {name}", values)
     least, most = table.loc[table["tpr"].idxmin()], table.loc[table["tpr"].idxmax()]
     description = (
-        f"Line chart of the probability that a school that deviates is flagged (vertical), by students per school "
+        f"Line chart of the probability that a {names.group} that deviates is flagged (vertical), by {names.members} per {names.group} "
         f"(horizontal, log scale); one line per SD of the deviations, where {table['share'].iloc[0]:.0%} deviate. From "
-        f"{least['tpr']:.2f} with {least['n_students']:g} students and an SD of {least['size']:g} to {most['tpr']:.2f} with "
-        f"{most['n_students']:g} students and an SD of {most['size']:g}. False flags: at most {table['fpr'].max():.3f} of the "
-        "ordinary schools."
+        f"{least['tpr']:.2f} with {least['n_students']:g} {names.members} and an SD of {least['size']:g} to {most['tpr']:.2f} with "
+        f"{most['n_students']:g} {names.members} and an SD of {most['size']:g}. False flags: at most {table['fpr'].max():.3f} of the "
+        f"ordinary {names.groups}."
     )
     rows = table.assign(label=table["size"].map("SD {:g}".format))
     sizes = sorted(rows["n_students"].unique().tolist())
     scale, axis = alt.Scale(type="log", domain=[sizes[0] * 0.9, sizes[-1] * 2]), alt.Axis(values=sizes)
-    x = alt.X("n_students:Q", title="Students per school", scale=scale, axis=axis)
+    x = alt.X("n_students:Q", title=title(f"{names.members} per {names.group}"), scale=scale, axis=axis)
     y = alt.Y("tpr:Q", title="Probability of being found", scale=alt.Scale(domain=[0, 1]))
     numbers = {"tpr": "found", "fpr": "false flags", "tau_t": "tau_t learned"}
-    tooltip = style.tooltip({"label": "deviations", "n_students": "students"}, numbers)
+    tooltip = style.tooltip({"label": "deviations", "n_students": names.members}, numbers)
     base = alt.Chart(rows).encode(x, y, alt.Detail("size:Q"), tooltip=tooltip)
     lines = base.mark_line(color=style.GREEN, point={"color": style.GREEN, "size": 50}, aria=False)
     # Each line's name stands at its end: no colour has to be told from another.
     ends = base.transform_filter(f"datum.n_students == {sizes[-1]}")
-    names = ends.mark_text(align="left", dx=8, fontSize=11, aria=False).encode(text="label:N")
-    return style.chart(description, lines, names)
+    said = ends.mark_text(align="left", dx=8, fontSize=11, aria=False).encode(text="label:N")
+    return style.chart(description, lines, said)

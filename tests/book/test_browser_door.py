@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from book_harness import DESKTOP, PHONE, Visit, address, browser, site  # noqa: F401 (fixtures)
+from test_browser import PALE_TEXTS
 
 pytestmark = pytest.mark.browser
 
@@ -84,3 +85,12 @@ def test_a_finger_draws_it_too_and_a_tap_explains_a_point(door):
     told.wait_for(timeout=3000)
     assert "39" in told.inner_text()
     assert "more variable" in told.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("door", [{"forced_colors": "active"}], indirect=True)
+def test_forced_colours_leave_words_and_marks_to_be_seen(door, scheme):
+    door.emulate_media(color_scheme=scheme, forced_colors="active")
+    door.wait_for_timeout(300)
+    assert door.evaluate("matchMedia('(forced-colors: active)').matches")
+    assert door.evaluate(PALE_TEXTS) == []

@@ -214,7 +214,7 @@ def test_who_has_no_label_is_counted(specs, importance_fit):
     assert "want of room" not in specs["pips"]["description"]
 
 
-MADE_UP = {"ranks", "power", "common_and_own_sd", "construction", "spike_slab", "melsm", "explore.power", "grid"}
+MADE_UP = {"ranks", "common_and_own_sd", "construction", "spike_slab", "melsm", "explore.power", "grid"}
 MADE_UP |= {"inspection"}  # which speaks in the names of the columns
 SPOKEN = r'"(?:title|description|label)": "([^"]*)"'
 
