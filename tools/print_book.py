@@ -21,13 +21,14 @@ from book_harness import UNFOLD, Visit, chromium_browser, serve, sources  # noqa
 
 PAPER = {
     "format": "A4",
+    "scale": 0.85,
     "print_background": True,
     "outline": True,
     "tagged": True,
     "margin": {"top": "18mm", "bottom": "20mm", "left": "17mm", "right": "17mm"},
 }
 # In pixels, what A4 holds between its margins: a window of this width shows what paper does.
-PRINTED = {"width": 665, "height": 980}
+PRINTED = {"width": 782, "height": 1153}
 FOOTER = '<p style="font: 8pt sans-serif; margin: 0 17mm"><span style="float: right">{number}</span>{title}</p>'
 # What only a screen can do goes; outside addresses become numbered notes at the end.
 PREPARE = """() => {
