@@ -262,6 +262,8 @@ def broken_links(path) -> list[str]:
     """Links of a page that lead nowhere."""
     broken = []
     for address, _, fragment in re.findall(r"\]\(([^)#]*)(#([^)]+))?\)", path.read_text("utf8")):
+        if address.startswith("https://"):
+            continue
         target = (path.parent / address).resolve() if address else path
         if not target.is_file() or (fragment and fragment not in anchors(target)):
             broken.append(f"{address}#{fragment}")

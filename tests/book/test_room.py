@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import platform
@@ -13,14 +14,19 @@ import sys
 import zipfile
 from pathlib import Path
 
+import print_book
 import pytest
 import usb
-from book_harness import ROOT
+from benchmarks import learners
+from book_harness import ROOT, UNFOLD, Visit, address, browser, site  # noqa: F401 (fixtures among them)
+from course_plan import PAGES
+from pypdf import PdfReader
 from test_project import pins
 
 STICK = ROOT / "tools" / "stick"
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 SCREEN = (80, 25)
+SIDES = ("top", "bottom", "left", "right")
 
 
 def wheel(
@@ -244,3 +250,85 @@ def test_the_scripts_for_other_systems_do_the_same():
 def test_a_stick_for_nobody_is_refused(arguments, says, capsys):
     assert usb.main(arguments) == 2
     assert says in capsys.readouterr().out
+
+
+def page(name: str) -> str:
+    """The source of a page for teachers."""
+    return (PAGES / f"{name}.md").read_text("utf8")
+
+
+def test_the_room_says_what_was_measured():
+    table, says = learners.as_text(learners.kept())
+    text = page("room")
+    assert [row for row in table if row not in text] == []
+    assert says in text
+    assert f"`python tests/benchmarks/learners.py {' '.join(row['learners'] for row in learners.kept())}`" in text
+
+
+@pytest.mark.parametrize("name", ["room", "adapt"])
+def test_pages_name_what_there_is(name):
+    text = page(name)
+    targets = {*re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf8"), re.MULTILINE)}
+    assert {*re.findall(r"\bmake ([a-z]+)\b(?! a| up)", text)} <= targets
+    files = re.findall(r"`((?:[\w.]+/)+[\w.*]+|CITATION\.cff|_toc\.yml|_config\.yml|CONTRIBUTING\.md)`", text)
+    built = ("_build", "slides/", "book/index.html", "data/saeb.rda", "/etc")
+    assert [file for file in files if not file.startswith(built) and not [*ROOT.glob(file)]] == []
+    forms = [path.read_text("utf8") for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")]
+    for form in re.findall(r'form "([^"]+)"', text):
+        assert [one for one in forms if f"name: {form}" in one]
+
+
+def test_the_room_does_not_promise_what_pip_cannot_install():
+    text = page("room")
+    for version in usb.PYTHONS:
+        assert version in text
+    assert "macOS 15" in text
+    assert any("macOS 15" in system.name for system in usb.SYSTEMS.values())
+
+
+def test_the_handout_has_the_readme_picture_and_right_odds():
+    text = page("handout")
+    picture = re.search(r"!\[(.+?)\]\(.*?opening\.png\)", (ROOT / "README.md").read_text("utf8"))[1]
+    assert f"![{picture}](../_static/opening.png)" in text
+    odds = re.findall(r"^\| (\.\d+) \| (\d+) to 1 \|", text, re.MULTILINE)
+    assert len(odds) == 3
+    assert [round(float(pip) / (1 - float(pip))) for pip, _ in odds] == [int(to) for _, to in odds]
+    assert len(re.findall(r"^\| \d \| \$", text, re.MULTILINE)) == 6
+
+
+@pytest.mark.browser
+def test_the_handout_is_one_page(browser, address):
+    """Through the book's printing, and by a teacher who presses the browser's own button."""
+    path = "book/instructors/handout.html"
+    by_hand = Visit(browser, address, path)
+    by_hand.page.emulate_media(media="print")
+    assert len(PdfReader(io.BytesIO(by_hand.page.pdf(format="A4", margin=dict.fromkeys(SIDES, "10mm")))).pages) == 1
+    by_hand.close()
+    _, printed = print_book.print_page(browser, address, path)
+    paper = PdfReader(io.BytesIO(printed))
+    assert len(paper.pages) == 1
+    assert "How to read a PIP" in paper.pages[0].extract_text()
+    assert paper.pages[0].images
+
+
+@pytest.mark.browser
+def test_the_book_on_a_stick_opens_without_a_server(browser, site):
+    """From the file, as from a stick: charts are drawn, explorers answer."""
+    page_ = browser.new_page()
+    page_.goto((site / "notebooks" / "05_pips_and_bayes_factors.html").as_uri(), wait_until="load")
+    page_.evaluate(UNFOLD)
+    page_.evaluate("window.drawBookCharts().then(() => null)")
+    states = page_.eval_on_selector_all(
+        "figure.book-chart, figure.book-explorer", "all => all.map(one => one.dataset.state)"
+    )
+    assert states
+    assert {*states} == {"ready"}
+    figure = page_.locator("figure.book-explorer").first
+    before = figure.locator(".explorer-sentence").inner_text()
+    control = figure.locator("input[type=range]").first
+    control.fill(control.get_attribute("max"))
+    page_.wait_for_function(
+        "([figure, before]) => figure.innerText !== before",
+        arg=[figure.locator(".explorer-sentence").element_handle(), before],
+    )
+    page_.close()
