@@ -52,7 +52,7 @@ course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOU
 slides: $(COURSE) ## build the slides of every unit; open _build/course/slides/index.html, which needs no network
 	$(PYTHON) tools/build_slides.py
 
-assignments: $(COURSE) ## write a class's own homework, exam and quizzes into _build/course/CLASS: make assignments CLASS=stats2027
+assignments: $(COURSE) ## write a class's own homework, exam, quizzes and projects into _build/course/CLASS: make assignments CLASS=stats2027
 	@$(PYTHON) tools/assignments.py --word "$(CLASS)"
 
 grade: $(COURSE) ## mark a folder of notebooks: make grade CLASS=stats2027 IN=folder

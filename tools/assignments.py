@@ -24,6 +24,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import projects
 import yaml
 from submission import plain
 
@@ -345,6 +346,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise AssignmentError(MISSING)
         shutil.rmtree(folder / "student", ignore_errors=True)
         write(word, sorted(MASTERS.glob("*.ipynb")), folder)
+        projects.write(word, folder)
     except AssignmentError as error:
         print(error, file=sys.stderr)
         return 1

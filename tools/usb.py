@@ -30,8 +30,19 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 TARGET = BUILD / "course" / "usb"
 PYTHONS = ("3.12", "3.13")
-# Not the learners' business, or made anew where it is needed.
-NOT_COPIED = (".git", ".venv", "_build", "dist", "node_modules", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+# Not the learners' business, or made anew where it is needed. The masters of assignments show how they are solved.
+NOT_COPIED = (
+    ".git",
+    "assignments",
+    ".venv",
+    "_build",
+    "dist",
+    "node_modules",
+    "*.egg-info",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+)
 STUDENTS = "saeb.rda"
 STEMS = {"start.sh": ["start.sh", "start.command"]}  # what else a script is called: the Mac's runs on a double click
 
