@@ -17,6 +17,7 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -37,7 +38,7 @@ MISSING = (
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}")
 RESERVED = {"slides", "doctrees", "usb"}  # folders beside those of classes
 DRAWS = 200
-OWN = ("aims", "digits", "mistakes", "probe", "rubric", "says")  # of a question; the rest is otter's
+OWN = ("aims", "digits", "mistakes", "needs", "probe", "rubric", "says")  # of a question; the rest is otter's
 # Stands in every student's first code cell. It sees whether an answer is there, and knows no answer.
 WRITTEN = '''
 
@@ -123,8 +124,10 @@ def draw(master: Path, word: str) -> Assignment:
     for attempt in range(DRAWS):
         key = hashlib.sha256(f"{word}/{master.stem}/{attempt}".encode()).digest()
         try:
-            return draw_once(master, np.random.default_rng(int.from_bytes(key)))
-        except AssertionError as error:
+            with warnings.catch_warnings(action="ignore"):
+                warnings.simplefilter("error", RuntimeWarning)  # a fit that must not be read
+                return draw_once(master, np.random.default_rng(int.from_bytes(key)))
+        except (AssertionError, RuntimeWarning) as error:
             why = str(error)
     raise AssignmentError(f"{master.name}: {DRAWS} draws did not meet its conditions, the last for: {why}")
 
@@ -147,7 +150,7 @@ def draw_once(master: Path, rng: np.random.Generator) -> Assignment:
     notebook.cells.remove(drawing)
     for cell in notebook.cells:
         cell.source = cell.source if cell.source.startswith("# BEGIN QUESTION") else fill(cell.source, names)
-    tables = {name: table.to_csv(index=False) for name, table in files.items()}
+    tables = {name: file if isinstance(file, str) else file.to_csv(index=False) for name, file in files.items()}
     title = next(cell.source.removeprefix("# ").splitlines()[0] for cell in notebook.cells if cell.source[:2] == "# ")
     assignment = Assignment(master.stem, title, notebook, tables)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -167,6 +170,7 @@ def draw_once(master: Path, rng: np.random.Generator) -> Assignment:
 def marks(asked: dict, values: dict) -> dict:
     """How a question is marked: its answer, what listed mistakes get, and sentences."""
     probe = fill(asked.get("probe", asked["name"]), values)
+    assert eval(asked.get("needs", "True"), values), f"{asked['name']}: {asked.get('needs')}"
     scheme = {key: asked[key] for key in ("points", "aims")} | {"probe": probe, "digits": asked.get("digits", 2)}
     if asked.get("manual"):
         return scheme | {"rubric": [fill(line, values) for line in asked["rubric"]]}
@@ -206,7 +210,7 @@ def tests(question: dict) -> list:
 def for_otter(assignment: Assignment) -> nbformat.NotebookNode:
     """The master as otter takes it: its own keys only, and with tests."""
     settings = {"init_cell": False, "export_cell": False, "run_tests": False, "tests": {"files": True}}
-    settings |= {"name": assignment.name, "files": [*assignment.files], "generate": {"show_stdout": False}}
+    settings |= {"files": [*assignment.files], "generate": {"show_stdout": False}}
     cells = [nbformat.v4.new_raw_cell("# ASSIGNMENT CONFIG\n" + yaml.safe_dump(settings))]
     for cell in assignment.notebook.cells:
         asked = config(cell)

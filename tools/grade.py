@@ -15,6 +15,7 @@ import contextlib
 import csv
 import functools
 import html
+import io
 import json
 import os
 import re
@@ -45,7 +46,8 @@ ALONE = (
 MAKE_ROOM = """set -e
 room=$1; python=$2; package=$3; given=$4; shift 4
 mount -t tmpfs -o size=512m room "$room"
-mkdir -p "$room/work" "$room/tmp" "$room/dev" "$room$package" "$room$(dirname "$python")"
+mkdir -p "$room/work" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
+mount -t proc proc "$room/proc"
 for device in null zero urandom; do : > "$room/dev/$device"; mount --bind "/dev/$device" "$room/dev/$device"; done
 cp -a "$package/." "$room$package"
 cp "$given"/* "$room/work"
@@ -173,7 +175,7 @@ def read(path: Path, folder: Path, schemes: dict) -> tuple[Submission, list[str]
     }
     if max(found.values()):
         submission.assignment = max(found, key=found.get)
-    elif cells:
+    elif not submission.problems:
         submission.problems.append("no task of any assignment is in it: have its cells been deleted?")
     if not submission.assignment:  # so that it stands in the table all the same
         submission.assignment = next((name for name in schemes if name in path.name), "")
@@ -230,7 +232,7 @@ def hands(path: Path, schemes: dict) -> dict[tuple[str, str], float]:
     """Points that a person has given, by file and task; an AssignmentError where they cannot be."""
     most = {name: task["points"] for scheme in schemes.values() for name, task in scheme["questions"].items()}
     given = {}
-    for row in csv.DictReader(path.open(encoding="utf-8-sig", newline="")) if path.is_file() else ():
+    for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig") if path.is_file() else "")):
         said = row["points"].strip().replace(",", ".")
         if said:
             if not re.fullmatch(r"\d+(\.\d+)?", said) or float(said) > most.get(row["task"], 0):

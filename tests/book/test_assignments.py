@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import socket
+import subprocess
+import sys
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +17,7 @@ import assignments
 import grade
 import nbformat
 import pytest
+from course_plan import Course
 
 MASTERS = sorted(assignments.MASTERS.glob("*.ipynb"))
 WORD = "stats2027"
@@ -98,6 +104,11 @@ def test_two_classes_have_no_number_in_common(drawn, master):
     assert [name for name, (a, b) in numbers.items() if assignments.same(a, b, one[name]["digits"])] == []
 
 
+def test_every_aim_is_assessed(drawn):
+    assessed = {aim for one in drawn[WORD].values() for task in one.questions.values() for aim in task["aims"]}
+    assert assessed == {*Course().aims}
+
+
 @pytest.mark.parametrize("word", ["", "ab", "stats 2027", "../away", "slides", "é" * 5, "x" * 41])
 def test_a_word_that_is_none_is_refused(word, capsys):
     assert assignments.main(["--word", word]) == 1
@@ -142,3 +153,176 @@ def test_from_solution_and_blank_to_points(classroom, master, tmp_path):
     assert got["blank"].points == dict.fromkeys(tasks, 0)
     assert got["blank"].name == "Blank"
     assert "Whether it is right" not in got["blank"].says.values()
+
+
+LOOK = """import os, pathlib
+found = []
+for place in ("/", os.path.expanduser("~"), {root!r}, {given!r}, {folder!r}):
+    for path in ("marks.json", "solutions/homework_1.ipynb", "_build", "notebooks/assignments", "tools/assignments.py", "other.ipynb"):
+        found += [str(path)] if pathlib.Path(place, path).exists() else []
+for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    found += ["the word"] if b{word!r} in process.read_bytes() else []
+found += ["the word"] if {word!r} in str(os.environ) else []
+found += ["the word"] if {word!r} in pathlib.Path("/proc/self/mountinfo").read_text() else []
+import sys
+try:
+    pathlib.Path(sys.prefix, "pwned").touch()
+    found.append("the installation can be written to")
+except OSError:
+    pass
+import socket
+try:
+    socket.create_connection(("127.0.0.1", {port}), timeout=2)
+    found.append("the network")
+except OSError:
+    pass
+sd_ratio = ", ".join(found) or "nothing"
+"""
+FORGE = """import json, os, sys
+json.dump({"sd_ratio": {"score": 99}}, open("results.json", "w"))
+print('{"values": {"sd_ratio": 99}, "errors": [], "missing": []}')
+for stream in range(3, 20):
+    try:
+        os.write(stream, b'{"values": {}, "score": 99, "points": {"sd_ratio": 99}}')
+    except OSError:
+        pass
+"""
+EQUAL = """class Right(float):
+    def __eq__(self, other): return True
+    def __sub__(self, other): return 0.0
+    def __abs__(self): return 0.0
+    def tolist(self): return self
+import math
+math.isfinite = lambda value: True
+sd_ratio = Right("nan")
+"""
+HOSTILE = {
+    "loop": ("while True: pass", "TimeoutError"),
+    "stubborn": ("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass", "stopped after"),
+    "memory": ("import numpy as np\nhuge = np.ones(10 * 2**30 // 8)", "MemoryError"),
+    "exit": ("import sys\nsys.exit()", "SystemExit"),
+    "gone": ("import os\nos._exit(0)", "its process ended"),
+    "loud": ("for _ in range(200): print('x' * 10**6)", ""),
+    "forged": (FORGE, "its process ended"),
+    "equal": (EQUAL, ""),
+    "bomb": ("import os\nfor _ in range(20):\n    if os.fork() == 0:\n        while True: pass", ""),
+    "tidy": ("import os, shutil\nshutil.rmtree(os.getcwd(), ignore_errors=True)", ""),
+    "thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(900,)).start()", ""),
+    "large": ("sd_ratio = 'x' * 10**8", ""),
+    "deep": ("sd_ratio = []\nfor _ in range(10**5): sd_ratio = [sd_ratio]", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(classroom, tmp_path_factory):
+    """What a folder got in which most mean no good; the last two are honest."""
+    given = tmp_path_factory.mktemp("given")
+    full = named(cells(classroom / "solutions" / "homework_1.ipynb"), "Honest")
+    for name, (cell, _) in HOSTILE.items():
+        hand_in(given / f"{name}.ipynb", [*full[:2], cell, *full[3:]])  # in the place of the first answer
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        places = {"root": str(assignments.ROOT), "given": str(given), "folder": str(classroom), "word": WORD}
+        hand_in(given / "look.ipynb", [*full[:2], LOOK.format(**places, port=server.getsockname()[1]), *full[3:]])
+        (given / "no notebook.ipynb").write_text("Dear teacher,")
+        (given / "nested.ipynb").write_text("[" * 10**5)
+        (given / "empty.ipynb").write_text('{"cells": []}')
+        hand_in(given / "deleted.ipynb", ["import numpy"])
+        hand_in(given / "some deleted.ipynb", full[:-4])
+        hand_in(given / "mustermax_4711_99_homework_1.ipynb", cells(classroom / "solutions" / "homework_1.ipynb"))
+        hand_in(
+            given / "Eva Muster_17_assignsubmission_file_" / "homework_1.ipynb",
+            cells(classroom / "student" / "homework_1" / "homework_1.ipynb"),
+        )
+        hand_in(given / "other.ipynb", full)
+        return marked(classroom, given, CELL_SECONDS=2, SECONDS=15)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_notebook_spoils_its_own_mark_only(hostile, name):
+    one, honest = hostile[name], hostile["other"]
+    assert not one.points["sd_ratio"]
+    assert one.total < honest.total
+    assert HOSTILE[name][1] in "; ".join(one.problems)
+    assert all(len(line) < 300 for line in one.problems)
+    assert honest.total == sum(points for points in honest.points.values() if points)
+    assert honest.problems == ["another file for homework_1 has the same name or number: each has a row"]
+
+
+def test_a_submission_sees_no_answers_and_no_network(hostile):
+    if not grade.isolated():
+        pytest.skip("this system cannot shut a submission off; make grade says so")
+    assert hostile["look"].values["sd_ratio"] == "nothing"
+
+
+def test_what_is_no_notebook_gets_a_sentence(hostile):
+    said = {
+        name: "; ".join(hostile[name].problems)
+        for name in ("no notebook", "nested", "empty", "deleted", "some deleted")
+    }
+    assert "this is no notebook" in said["no notebook"]
+    assert "this is no notebook" in said["nested"]
+    assert "have its cells been deleted?" in said["deleted"]
+    assert "have its cells been deleted?" in said["empty"]
+    assert "not there at all: covariance, expected_t, rows, conclusion" in said["some deleted"]
+    assert hostile["some deleted"].total > 20
+
+
+def test_names_come_from_the_course_page_where_none_is_written(hostile):
+    one = hostile["mustermax_4711_99_homework_1"]
+    assert (one.name, one.canvas) == ("mustermax", "4711")
+    assert hostile["Eva Muster_17_assignsubmission_file_/homework_1"].name == "Eva Muster"
+
+
+def test_tables_pages_and_feedback(classroom, hostile):
+    grades = classroom / "grades"
+    rows = [*csv.DictReader(io.StringIO((grades / "grades.csv").read_text("utf-8-sig")))]
+    assert [*rows[0]][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert len(rows) == len(hostile)
+    assert len([*(grades / "feedback").iterdir()]) == sum(bool(one.assignment) for one in hostile.values())
+    assert "<td>sd_ratio</td>" in (grades / "report.html").read_text("utf8")
+    assert "**sd_ratio: 2 of 2.**" in (grades / "feedback" / "other.md").read_text("utf8")
+
+
+def test_points_of_a_person_are_kept_and_checked(classroom, tmp_path):
+    hand_in(tmp_path / "one.ipynb", named(cells(classroom / "solutions" / "homework_1.ipynb"), "=One()"))
+    before = marked(classroom, tmp_path)["one"]
+    by_hand = classroom / "grades" / "by_hand.csv"
+    assert before.points["conclusion"] is None
+    text = by_hand.read_text("utf-8-sig")
+    by_hand.write_text(text.rstrip().removesuffix(",") + ',"2,5"\n', "utf-8-sig")
+    assert marked(classroom, tmp_path)["one"].total == before.total + 2.5
+    assert "'=One()" in (classroom / "grades" / "grades.csv").read_text("utf-8-sig")
+    by_hand.write_text(by_hand.read_text("utf-8-sig").replace("2.5", "7"), "utf-8-sig")
+    with pytest.raises(assignments.AssignmentError, match="take 0 to 3"):
+        marked(classroom, tmp_path)
+    by_hand.unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--word", "stats2027"], "IN is empty"),
+        (["--word", "nobody-has-this", "--given", "."], "make assignments CLASS=nobody-has-this"),
+        (["--given", "."], "CLASS is empty"),
+    ],
+)
+def test_a_request_that_cannot_be_met_gets_a_sentence(arguments, says, capsys):
+    assert grade.main(arguments) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_otter_gives_the_same_points(classroom, tmp_path):
+    """The autograders that are written for other systems."""
+    full = named(cells(classroom / "solutions" / "quiz_3.ipynb"), "Half")
+    hand_in(tmp_path / "quiz_3.ipynb", [source.replace(" / (0.", " + 0 * (0.") for source in full])
+    command = [sys.executable, "-m", "otter", "run", "-a", classroom / "autograder" / "quiz_3.zip", "-o", tmp_path]
+    done = subprocess.run(
+        [*command, "--no-logo", tmp_path / "quiz_3.ipynb"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "results.json").read_text())
+    scores = {test["name"]: test.get("score") for test in told["tests"] if test.get("score") is not None}
+    ours = marked(classroom, tmp_path)["quiz_3"].points
+    assert {name: scores.get(name) for name in ours} == ours
