@@ -1,14 +1,13 @@
 """Write a class's own assignments into _build/course/CLASS (`make assignments CLASS=stats2027`).
 
 From the class's word follow its data and numbers, and so its answers: they are nowhere until somebody who knows the word
-computes them. A master in notebooks/assignments draws them in its cell `# CLASS`, and shows them where it says {{ ... }}.
-otter-grader takes the solutions out; a marking scheme holds what tools/grade.py compares. The same word gives the same bytes.
+computes them. otter-grader takes the solutions out of what tools/draws.py has drawn; a marking scheme holds what tools/grade.py
+compares. The same word gives the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import inspect
 import json
@@ -17,16 +16,14 @@ import re
 import shutil
 import sys
 import tempfile
-import warnings
 import zipfile
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import projects
 import yaml
+from draws import Assignment, AssignmentError, config, draw, same
 from submission import plain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +34,6 @@ MISSING = (
 )
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}")
 RESERVED = {"slides", "doctrees", "usb"}  # folders beside those of classes
-DRAWS = 200
 OWN = ("aims", "digits", "mistakes", "needs", "probe", "rubric", "says")  # of a question; the rest is otter's
 # Stands in every student's first code cell. It sees whether an answer is there, and knows no answer.
 WRITTEN = '''
@@ -51,137 +47,6 @@ def written(name, value, kind):
         print(f"{name}: this is {type(value).__name__!r}, and {kind} is asked for.")
     else:
         print(f"{name}: written. Whether it is right, the marking says.")'''
-
-
-class AssignmentError(ValueError):
-    """What is wrong with a word or a master, in a sentence."""
-
-
-def same(answer, right, digits):
-    """Whether an answer is right: a number within one unit of the last digit asked for, a text but for case."""
-    if isinstance(right, list):
-        together = isinstance(answer, list) and len(answer) == len(right)
-        return together and all(same(one, other, digits) for one, other in zip(answer, right, strict=True))
-    if isinstance(right, str):
-        return isinstance(answer, str) and answer.strip().casefold() == right.strip().casefold()
-    if isinstance(right, bool) or isinstance(answer, bool):
-        return answer is right
-    return isinstance(answer, int | float) and abs(answer - right) <= 1.000001 * 10**-digits
-
-
-def is_numeric(answer) -> bool:
-    """Whether an answer is a number, or numbers; a count as whole numbers may be the same in two classes."""
-    return all(map(is_numeric, answer)) if isinstance(answer, list) else isinstance(answer, float)
-
-
-@dataclass
-class Choice:
-    """A question with options in an order that the class's word decides."""
-
-    options: list[str]
-    letters: dict[str, str]  # of an option
-    right: str
-
-    def __str__(self) -> str:
-        return "\n".join(f"- **{self.letters[one]}** {one}" for one in self.options)
-
-    def letter(self, option: str) -> str:
-        """The letter of the option that begins so."""
-        (found,) = (self.letters[one] for one in self.options if one.startswith(option))
-        return found
-
-
-@dataclass
-class Assignment:
-    """A master with a class's numbers in it, and the answers to them."""
-
-    name: str
-    title: str
-    notebook: nbformat.NotebookNode  # the master, filled in
-    files: dict[str, str]
-    questions: dict[str, dict] = field(default_factory=dict)
-
-    @property
-    def points(self) -> float:
-        """Points that can be had."""
-        return sum(question["points"] for question in self.questions.values())
-
-
-def config(cell) -> dict | None:
-    """What a raw cell says of the question that begins with it."""
-    first, _, rest = cell.source.partition("\n")
-    return yaml.safe_load(rest) if cell.cell_type == "raw" and first == "# BEGIN QUESTION" else None
-
-
-def fill(text: str, names: dict) -> str:
-    """A text with every {{ expression }} replaced by its value."""
-    return re.sub(r"\{\{(.+?)\}\}", lambda hit: str(eval(hit[1].strip(), names)), text, flags=re.DOTALL)
-
-
-def draw(master: Path, word: str) -> Assignment:
-    """A class's assignment: drawn again until the master's own conditions hold and no listed mistake looks like the answer."""
-    why = ""
-    for attempt in range(DRAWS):
-        key = hashlib.sha256(f"{word}/{master.stem}/{attempt}".encode()).digest()
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                warnings.simplefilter("error", RuntimeWarning)  # a fit that must not be read
-                return draw_once(master, np.random.default_rng(int.from_bytes(key)))
-        except (AssertionError, RuntimeWarning) as error:
-            why = str(error)
-    raise AssignmentError(f"{master.name}: {DRAWS} draws did not meet its conditions, the last for: {why}")
-
-
-def draw_once(master: Path, rng: np.random.Generator) -> Assignment:
-    """One draw; an AssertionError where it does not do."""
-    import pandas as pd
-
-    import ssmelsm_helpers as sm
-
-    def choose(right: str, *wrong: str) -> Choice:
-        order = [str(one) for one in rng.permutation([right, *wrong])]
-        letters = dict(zip(order, "ABCDEFG", strict=False))
-        return Choice(order, letters, letters[right])
-
-    notebook, files = nbformat.read(master, as_version=4), {}
-    names = {"np": np, "pd": pd, "sm": sm, "rng": rng, "files": files, "choose": choose}
-    (drawing,) = (cell for cell in notebook.cells if cell.source.startswith("# CLASS"))
-    exec(drawing.source, names)
-    notebook.cells.remove(drawing)
-    for cell in notebook.cells:
-        cell.source = cell.source if cell.source.startswith("# BEGIN QUESTION") else fill(cell.source, names)
-    tables = {name: file if isinstance(file, str) else file.to_csv(index=False) for name, file in files.items()}
-    title = next(cell.source.removeprefix("# ").splitlines()[0] for cell in notebook.cells if cell.source[:2] == "# ")
-    assignment = Assignment(master.stem, title, notebook, tables)
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for name, text in tables.items():
-            Path(name).write_text(text, "utf8")
-        asked, values = None, names | {"name": "", "number": ""}
-        for cell in notebook.cells:
-            asked = config(cell) or asked
-            if cell.cell_type == "code":
-                exec(cell.source, values)
-            elif cell.source == "# END QUESTION":
-                assignment.questions[asked["name"]] = marks(asked, values)
-                cell.metadata["question"] = asked["name"]
-    return assignment
-
-
-def marks(asked: dict, values: dict) -> dict:
-    """How a question is marked: its answer, what listed mistakes get, and sentences."""
-    probe = fill(asked.get("probe", asked["name"]), values)
-    assert eval(asked.get("needs", "True"), values), f"{asked['name']}: {asked.get('needs')}"
-    scheme = {key: asked[key] for key in ("points", "aims")} | {"probe": probe, "digits": asked.get("digits", 2)}
-    if asked.get("manual"):
-        return scheme | {"rubric": [fill(line, values) for line in asked["rubric"]]}
-    accepted = [{"answer": plain(eval(probe, values)), "points": asked["points"], "says": fill(asked["says"], values)}]
-    for mistake in asked.get("mistakes", ()):
-        answer = plain(eval(fill(mistake["answer"], values), values))
-        alike = any(same(answer, other["answer"], scheme["digits"] - 0.4) for other in accepted)
-        assert not alike, f"{asked['name']}: a listed mistake looks like another answer"
-        accepted.append({"answer": answer, "points": mistake["points"], "says": fill(mistake["says"], values)})
-    assert accepted[0]["answer"] is not None, f"{asked['name']}: the answer is no number, text or list"
-    return scheme | {"accepted": accepted}
 
 
 def kind(question: dict) -> str:

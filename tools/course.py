@@ -163,18 +163,19 @@ class Writer:
         parts = ["# Aims map", WRITTEN]
         parts += [
             "Numbers are those of exercises. Where no exercise asks for exactly this aim, the nearest are named, and a question to be "
-            "asked aloud. The first word of a row is what `make course` calls the aim."
+            "asked aloud. *Handed in* names tasks of [homework, exam and quizzes](assignments.md): every aim has one. The first word of a row is what `make course` "
+            "calls the aim."
         ]
         for unit, facts in self.course.plan["units"].items():
-            lines = ["| aim | taught | practised | assessed | needs |", "|---|---|---|---|---|"]
+            lines = ["| aim | taught | practised | assessed | handed in | needs |", "|---|---|---|---|---|---|"]
             for aim, about in facts["aims"].items():
                 ask = f" *Ask:* {about['ask']}" if "ask" in about else ""
                 needs = ", ".join(f"`{need}`" for need in about.get("needs", ()))
                 practised, assessed = self.numbers(about["practised"]), self.numbers(about["assessed"])
                 taught = self.chapter(unit, about["taught"])
-                lines.append(
-                    f"| `{aim}` {self.course.words[aim]}.{ask} | {taught} | {practised} | {assessed} | {needs} |"
-                )
+                tasks = ", ".join(self.course.tasks.get(aim, ()))
+                cells = (f"`{aim}` {self.course.words[aim]}.{ask}", taught, practised, assessed, tasks, needs)
+                lines.append(f"| {' | '.join(cells)} |")
             parts += [f"## {self.course.chapters[unit].title}", "\n".join(lines)]
         return "\n\n".join(parts) + "\n"
 
@@ -197,6 +198,14 @@ class Writer:
             "reading, the running, and the exercises that are done there."
         )
         return "\n\n".join(["# Units and minutes", WRITTEN, about, "\n".join(lines)]) + "\n"
+
+    def assignments(self) -> str:
+        """Homeworks, exam and quizzes, inside the page on them."""
+        lines = ["| assignment | tasks | points | of these marked by a person |", "|---|---|---|---|"]
+        for title, tasks in self.course.assignments.values():
+            by_hand = sum(task["points"] for task in tasks if task.get("manual"))
+            lines.append(f"| {title} | {len(tasks)} | {sum(task['points'] for task in tasks)} | {by_hand} |")
+        return "\n".join([WRITTEN, "", *lines, "", "<!-- Until here. -->"])
 
     def timing(self, unit: int) -> str:
         """The times of a unit, inside its page of notes."""
@@ -230,6 +239,8 @@ def pages(course: Course) -> dict[Path, str]:
     texts[PAGES / "syllabus.md"] = writer.syllabus(course.taken(course.plan["plans"]["weeks"]))
     texts[PAGES / "aims.md"] = writer.aims_page()
     texts[PAGES / "units.md"] = writer.units_page()
+    page = PAGES / "assignments.md"
+    texts[page] = TIMING.sub(lambda _: writer.assignments(), page.read_text("utf8"))
     for unit in course.plan["units"]:
         notes = PAGES / f"notes_{unit:02}.md"
         timing = writer.timing(unit)

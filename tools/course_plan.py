@@ -15,6 +15,7 @@ PAGES = ROOT / "book" / "instructors"
 LONG_SLOT = 120  # minutes; beyond, there is a break
 ORDER = ("core", "rest", "own")
 SLIDES = PAGES / "slides"
+MASTERS = ROOT / "notebooks" / "assignments"
 NOTES = re.compile(
     r"^:::\{revealjs-notes\}\n(?P<minutes>\d+) minutes?, (?P<part>core|rest|own)\. .*?\n:::$", re.MULTILINE | re.DOTALL
 )
@@ -113,6 +114,17 @@ def read_chapter(path: Path) -> Chapter:
     )
 
 
+def read_assignments() -> dict[str, tuple[str, list[dict]]]:
+    """Titles and tasks of homeworks, exam and quizzes."""
+    found = {}
+    for path in sorted(MASTERS.glob("*.ipynb")):
+        sources = ["".join(cell["source"]) for cell in json.loads(path.read_text("utf8"))["cells"]]
+        begin = "# BEGIN QUESTION\n"
+        tasks = [yaml.safe_load(source.removeprefix(begin)) for source in sources if source.startswith(begin)]
+        found[path.stem] = (sources[0].splitlines()[0].removeprefix("# "), tasks)
+    return found
+
+
 class Course:
     """The plan and the chapters together."""
 
@@ -122,6 +134,16 @@ class Course:
         self.aims = {aim: facts for unit in self.plan["units"].values() for aim, facts in unit["aims"].items()}
         self.words = {aim: words for chapter in self.chapters.values() for aim, words in chapter.aims.items()}
         self.exercises = {key: one for chapter in self.chapters.values() for key, one in chapter.exercises.items()}
+        self.assignments = read_assignments()
+        self.tasks = {
+            aim: [
+                f"{name.replace('_', ' ')} `{task['name']}`"
+                for name, (_, tasks) in self.assignments.items()
+                for task in tasks
+                if aim in task["aims"]
+            ]
+            for aim in self.aims
+        }
         self.refuse([problem for unit, facts in self.plan["units"].items() for problem in self.wrong_ids(unit, facts)])
         named = (
             self.piece(unit, part) for unit in self.plan["units"] for part in ORDER if part in self.plan["units"][unit]

@@ -4,145 +4,36 @@ A submission runs in a process that holds what its student had: the package, the
 the values of its answers, as numbers and texts; they are compared here. `otter run` would compare inside of the submission's own
 process, where it can read the tests or replace them; here a forged score is a text that nobody asked for.
 
-On Linux the room has no network, no other processes and no files but Python's and the package's, which cannot be written to.
-Where the system cannot make one, a note says so; time, memory and a folder of its own remain.
+Where the system cannot cut a room off (tools/rooms.py), a note says so.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import functools
-import html
 import io
 import json
 import os
 import re
 import shutil
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from assignments import ROOT, AssignmentError, folder_of, same
+import rooms
+from assignments import folder_of
+from draws import AssignmentError, same
+from marking_pages import ALONE, Submission, feedback, gradebook, report, table
+from submission import plain
 
-RUNNER = ROOT / "tools" / "submission.py"
-CELL_SECONDS, SECONDS = 30, 120
-MEMORY = 4 * 2**30
 LARGEST = 20_000_000  # bytes of a notebook
 CANVAS = re.compile(r"^(?P<name>[^_/]+?)_(?:LATE_)?(?P<id>\d+)_\d+_")
 MOODLE = re.compile(r"^(?P<name>.+?)_\d+_assignsubmission_file")
-ALONE = (
-    "Note: this system cannot shut a submission off (unshare of util-linux, on Linux, can): it could read your files and use the "
-    "network. Time and memory are limited where the system can. Mark only what you would open yourself."
-)
-# Root of a namespace of its own makes the room from what is named, and gives up its rights before Python starts. In a
-# changed root no new namespace can be made, so that nothing can be unmounted or made writable.
-MAKE_ROOM = """set -e
-room=$1; python=$2; package=$3; given=$4; shift 4
-mount -t tmpfs -o size=512m room "$room"
-mkdir -p "$room/work" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
-mount -t proc proc "$room/proc"
-for device in null zero urandom; do : > "$room/dev/$device"; mount --bind "/dev/$device" "$room/dev/$device"; done
-cp -a "$package/." "$room$package"
-cp "$given"/* "$room/work"
-for path; do
-  if [ -L "$path" ]; then ln -s "$(readlink "$path")" "$room$path"
-  elif [ -d "$path" ]; then mkdir -p "$room$path"; mount --rbind "$path" "$room$path"; mount -o remount,bind,ro "$room$path"
-  elif [ -e "$path" ]; then mkdir -p "$(dirname "$room$path")"; cp "$path" "$room$path"
-  fi
-done
-exec chroot "$room" setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$python" __RUNNER__
-"""
 
 
-@dataclass(eq=False)
-class Submission:
-    """A file that was handed in, and what became of it."""
-
-    path: Path
-    file: str  # its path below the folder that is marked
-    assignment: str = ""
-    name: str = ""
-    number: str = ""
-    canvas: str = ""
-    problems: list[str] = field(default_factory=list)
-    values: dict = field(default_factory=dict)
-    points: dict[str, float | None] = field(
-        default_factory=dict
-    )  # of each task; None where a person has not marked yet
-    says: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def total(self) -> float:
-        return sum(points or 0 for points in self.points.values())
-
-
-@functools.cache
-def isolated() -> bool:
-    """Whether this system can make a room; tried once."""
-    if not all(map(shutil.which, ("unshare", "setpriv", "chroot"))):
-        return False
-    with tempfile.TemporaryDirectory() as given:
-        Path(given, "empty").touch()
-        answer, _ = in_a_room({"cells": [], "probes": {"one": "1"}}, Path(given), apart=True)
-    return '"one": 1' in answer
-
-
-def in_a_room(task: dict, given: Path, apart: bool) -> tuple[str, bool]:
-    """What the runner wrote, and whether it was stopped by the clock."""
-    task |= {"memory": MEMORY, "seconds": CELL_SECONDS, "isolated": apart}
-    quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "SSMELSM_CORES": "1"}
-    with tempfile.TemporaryDirectory() as room, tempfile.TemporaryFile() as out:
-        if apart:
-            seen = dict.fromkeys(
-                [
-                    "/usr",
-                    "/bin",
-                    "/lib",
-                    "/lib64",
-                    sys.base_prefix,
-                    sys.prefix,
-                    str(RUNNER),
-                    str(ROOT / "requirements.lock"),
-                ]
-            )
-            paths = [path for path in seen if path == "/usr" or not path.startswith("/usr/")]
-            script = MAKE_ROOM.replace("__RUNNER__", f'"{RUNNER}"')
-            names = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child"]
-            package = str(ROOT / "ssmelsm_helpers")
-            command = [*names, "sh", "-c", script, "sh", room, sys.executable, package, str(given), *paths]
-            task["folder"] = "/work"
-        else:
-            task["folder"] = str(shutil.copytree(given, Path(room, "work")))
-            command = [sys.executable, str(RUNNER)]
-        # A clean environment: make's own would tell the class's word.
-        home = {
-            "HOME": task["folder"],
-            "TMPDIR": task["folder"],
-            "PYTHONPATH": str(ROOT),
-            "MPLBACKEND": "agg",
-            "PYTHONUTF8": "1",
-        }
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-        streams = {"stdin": subprocess.PIPE, "stdout": out, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, env=kept | home | quiet, start_new_session=True, **streams)
-        late = False
-        try:
-            process.communicate(json.dumps(task).encode(), timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            late = True
-        with contextlib.suppress(ProcessLookupError, AttributeError):  # Windows has no groups of processes
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
-        out.seek(0)
-        return out.read(2_000_000).decode("utf8", "replace"), late
+def clean(text: str) -> str:
+    """A text on one line, without what a terminal or a file would stumble over."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def cells_of(path: Path) -> list[str]:
@@ -159,7 +50,7 @@ def cells_of(path: Path) -> list[str]:
 
 def read(path: Path, folder: Path, schemes: dict) -> tuple[Submission, list[str]]:
     """A submission and its cells, with what its file's name says of its student."""
-    submission = Submission(path, path.relative_to(folder).as_posix())
+    submission = Submission(path, clean(path.relative_to(folder).as_posix()))
     for pattern, text in ((CANVAS, path.name), (MOODLE, path.parent.name), (MOODLE, path.name)):
         if not submission.name and (hit := pattern.match(text)):
             submission.name, submission.canvas = hit["name"], hit.groupdict().get("id", "")
@@ -177,7 +68,6 @@ def read(path: Path, folder: Path, schemes: dict) -> tuple[Submission, list[str]
         submission.assignment = max(found, key=found.get)
     elif not submission.problems:
         submission.problems.append("no task of any assignment is in it: have its cells been deleted?")
-    if not submission.assignment:  # so that it stands in the table all the same
         submission.assignment = next((name for name in schemes if name in path.name), "")
     return submission, cells
 
@@ -188,23 +78,23 @@ def run(submission: Submission, cells: list[str], schemes: dict, folder: Path) -
         return
     probes = {name: task["probe"] for name, task in schemes[submission.assignment]["questions"].items()}
     given = folder / "student" / submission.assignment
-    answer, late = in_a_room(
-        {"cells": cells, "probes": {"name": "name", "number": "number"} | probes}, given, isolated()
-    )
+    answer, late = rooms.run({"cells": cells, "probes": {"name": "name", "number": "number"} | probes}, given)
     try:
         told = json.loads(answer)
-        values, errors = dict(told["values"]), [str(one)[:200] for one in told["errors"]][:20]
+        # Whatever is in there may have been written by the submission.
+        values = {name: plain(value) for name, value in dict(told["values"]).items()}
+        errors = [clean(one)[:200] for one in told["errors"][:20]]
         if gone := [name for name in probes if name in told["missing"]]:
             errors.append(f"these answers are not there at all: {', '.join(gone)}")
     except (ValueError, KeyError, TypeError, RecursionError):
-        values, errors = {}, []
-        submission.problems.append(
-            f"stopped after {SECONDS} seconds" if late else "its process ended before the answers could be read"
+        ended = (
+            f"stopped after {rooms.SECONDS} seconds" if late else "its process ended before its answers could be read"
         )
+        values, errors = {}, [ended]
     submission.values, submission.problems = values, submission.problems + errors
     for name in ("name", "number"):
         if isinstance(said := values.get(name), str) and said.strip(" ."):
-            setattr(submission, name, re.sub(r"\s+", " ", said).strip()[:100])
+            setattr(submission, name, clean(said)[:100])
 
 
 def mark(submission: Submission, questions: dict, by_hand: dict) -> None:
@@ -214,18 +104,15 @@ def mark(submission: Submission, questions: dict, by_hand: dict) -> None:
         if "rubric" in task:
             blank = not isinstance(value, str) or not value.strip(" .")
             given = 0.0 if blank else by_hand.get((submission.file, name))
-            submission.points[name] = given
-            submission.says[name] = (
-                "Nothing was written." if blank else "" if given is not None else "A person has yet to mark this."
-            )
-            continue
-        if value is None or value == "...":
+            waiting = "A person has yet to mark this." if given is None else ""
+            submission.points[name], submission.says[name] = given, "Nothing was written." if blank else waiting
+        elif value is None or value == "...":
             submission.points[name], submission.says[name] = 0.0, "No answer."
-            continue
-        hits = [one for one in task["accepted"] if same(value, one["answer"], task["digits"])]
-        right = task["accepted"][0]
-        best = max(hits, key=lambda one: one["points"], default={"points": 0, "says": f"Not right. {right['says']}"})
-        submission.points[name], submission.says[name] = float(best["points"]), best["says"]
+        else:
+            hits = [one for one in task["accepted"] if same(value, one["answer"], task["digits"])]
+            wrong = {"points": 0, "says": f"Not right. {task['accepted'][0]['says']}"}
+            best = max(hits, key=lambda one: one["points"], default=wrong)
+            submission.points[name], submission.says[name] = float(best["points"]), best["says"]
 
 
 def hands(path: Path, schemes: dict) -> dict[tuple[str, str], float]:
@@ -233,98 +120,27 @@ def hands(path: Path, schemes: dict) -> dict[tuple[str, str], float]:
     most = {name: task["points"] for scheme in schemes.values() for name, task in scheme["questions"].items()}
     given = {}
     for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig") if path.is_file() else "")):
-        said = row["points"].strip().replace(",", ".")
+        said, full = row["points"].strip().replace(",", "."), most.get(row["task"], 0)
+        if said and (not re.fullmatch(r"\d+(\.\d+)?", said) or float(said) > full):
+            raise AssignmentError(f"{path.name}: {row['file']}, {row['task']} has {said} points; take 0 to {full}.")
         if said:
-            if not re.fullmatch(r"\d+(\.\d+)?", said) or float(said) > most.get(row["task"], 0):
-                raise AssignmentError(
-                    f"{path.name}: {row['file']}, {row['task']} has the points {said!r}; take 0 to {most.get(row['task'])}."
-                )
             given[row["file"], row["task"]] = float(said)
     return given
-
-
-def table(path: Path, columns: list[str], rows: list[list]) -> None:
-    """A CSV that spreadsheets open with the right letters; a text that begins like a formula stays a text."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        safe = [
-            [f"'{x}" if isinstance(x, str) and x[:1] in ("=", "+", "-", "@", "\t") else x for x in row] for row in rows
-        ]
-        csv.writer(file).writerows([columns, *safe])
-
-
-def gradebook(submissions: list[Submission], schemes: dict) -> list[list]:
-    """A row for each student, with a column for each assignment; files of one student are told by number, else by name."""
-    rows: dict[tuple, dict] = {}
-    for one in submissions:
-        who = one.canvas or one.number or one.name or one.file
-        again = 0
-        while one.assignment in rows.get((who, again), {}):
-            again += 1
-        if again:
-            one.problems.append(f"another file for {one.assignment} has the same name or number: each has a row")
-        row = rows.setdefault((who, again), {"who": [one.name or f"(no name: {one.file})", one.canvas, one.number]})
-        row[one.assignment] = f"{one.total:g}"
-    return [[*row["who"], "", "", *(row.get(name, "") for name in schemes)] for row in rows.values()]
-
-
-def report(submissions: list[Submission], schemes: dict) -> str:
-    """A page of which task went wrong for whom."""
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Marking</title><style>body{font:16px sans-serif;margin:2em}"
-    ]
-    parts.append(
-        "table{border-collapse:collapse}td,th{border:1px solid #888;padding:.2em .5em}</style><h1>Marking</h1>"
-    )
-    if not isolated():
-        parts.append(f"<p><strong>{ALONE}</strong></p>")
-    odd = [f"<li>{html.escape(f'{one.file}: {line}')}</li>" for one in submissions for line in one.problems]
-    parts += ["<h2>What to look at</h2><ul>", *odd, "</ul>"] if odd else []
-    for name, scheme in schemes.items():
-        chosen = [one for one in submissions if one.assignment == name]
-        if not chosen:
-            continue
-        tasks, full = scheme["questions"], sum(task["points"] for task in scheme["questions"].values())
-        middle = statistics.median(one.total for one in chosen)
-        parts.append(
-            f"<h2>{html.escape(scheme['title'])}</h2><p>{len(chosen)} submissions; the median is {middle:g} of {full:g} points.</p>"
-        )
-        parts.append("<table><tr><th>task</th><th>points</th><th>mean</th><th>not in full</th></tr>")
-        for task, facts in tasks.items():
-            got = {one: one.points[task] for one in chosen if one.points[task] is not None}
-            lost = ", ".join(
-                f"{html.escape(one.name or one.file)} ({got[one]:g})" for one in got if got[one] < facts["points"]
-            )
-            mean = f"{statistics.mean(got.values()):.1f}" if got else "not marked yet"
-            parts.append(f"<tr><td>{task}</td><td>{facts['points']}</td><td>{mean}</td><td>{lost}</td></tr>")
-        parts.append("</table>")
-    return "\n".join(parts)
-
-
-def feedback(one: Submission, scheme: dict) -> str:
-    """What a student gets back."""
-    full = sum(task["points"] for task in scheme["questions"].values())
-    lines = [f"# {scheme['title']}: {one.total:g} of {full:g} points", f"{one.name}, {one.file}".strip(", ")]
-    lines += ["\n".join(f"- {line}" for line in one.problems)] if one.problems else []
-    for name, task in scheme["questions"].items():
-        points = "?" if one.points[name] is None else f"{one.points[name]:g}"
-        lines.append(f"**{name}: {points} of {task['points']}.** {one.says[name]}")
-    return "\n\n".join(lines) + "\n"
 
 
 def grade(folder: Path, given: Path) -> list[Submission]:
     """Mark every notebook below a folder, and write tables, page and feedback."""
     if not (folder / "marks.json").is_file():
         raise AssignmentError(f"There are no assignments of this class: make assignments CLASS={folder.name}")
-    paths = [
-        path
-        for path in sorted(given.rglob("*.ipynb"))
-        if path.is_file() and not path.is_symlink() and "/." not in path.as_posix()
-    ]
+    there = [path for path in sorted(given.rglob("*")) if not path.is_dir() and "/." not in path.as_posix()]
+    paths = [path for path in there if path.suffix == ".ipynb" and not path.is_symlink()]
+    for path in {*there} - {*paths}:
+        print(f"{clean(path.name)}: not marked, for it is no file that ends in .ipynb", file=sys.stderr)
     if not paths:
         raise AssignmentError(f"IN is {str(given)!r}, and there is no notebook in it.")
     schemes, grades = json.loads((folder / "marks.json").read_text("utf8")), folder / "grades"
     by_hand = hands(grades / "by_hand.csv", schemes)
-    if not isolated():
+    if not rooms.isolated():
         print(ALONE, file=sys.stderr)
     found = [read(path, given, schemes) for path in paths]
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -338,16 +154,19 @@ def grade(folder: Path, given: Path) -> list[Submission]:
     (grades / "feedback").mkdir(parents=True)
     columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *schemes]
     table(grades / "grades.csv", columns, gradebook(submissions, schemes))
-    manual = [
-        (one, name) for one in submissions for name in one.points if not one.says[name] or one.points[name] is None
-    ]
-    rows = [[one.file, name, one.values.get(name), by_hand.get((one.file, name), "")] for one, name in manual]
+    texts = {
+        (one.file, name): clean(one.values[name])
+        for one in submissions
+        for name in one.points
+        if "rubric" in schemes[one.assignment]["questions"][name] and one.says[name] != "Nothing was written."
+    }
+    rows = [[*key, texts.get(key, ""), by_hand.get(key, "")] for key in dict.fromkeys([*texts, *by_hand])]
     table(grades / "by_hand.csv", ["file", "task", "text", "points"], rows)
-    (grades / "report.html").write_text(report(submissions, schemes), "utf8")
+    (grades / "report.html").write_text(report(submissions, schemes, rooms.isolated()), "utf8")
     for one in submissions:
         if one.assignment:
-            name = re.sub(r"[^\w.-]+", "_", one.file.removesuffix(".ipynb")) + ".md"
-            (grades / "feedback" / name).write_text(feedback(one, schemes[one.assignment]), "utf8")
+            (path := (grades / "feedback" / one.file).with_suffix(".md")).parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(feedback(one, schemes[one.assignment]), "utf8")
     return submissions
 
 

@@ -14,10 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import assignments
+import draws
 import grade
 import nbformat
 import pytest
-from course_plan import Course
+import rooms
 
 MASTERS = sorted(assignments.MASTERS.glob("*.ipynb"))
 WORD = "stats2027"
@@ -31,7 +32,7 @@ def each():
 @pytest.fixture(scope="session")
 def drawn():
     """Every assignment of two classes."""
-    return {word: {master.stem: assignments.draw(master, word) for master in MASTERS} for word in (WORD, "other-class")}
+    return {word: {master.stem: draws.draw(master, word) for master in MASTERS} for word in (WORD, "other-class")}
 
 
 def write(masters: list[Path], folder: Path) -> None:
@@ -73,7 +74,7 @@ def marked(classroom: Path, given: Path, **limits) -> dict[str, grade.Submission
     """What a folder of submissions got, by file."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
-            patch.setattr(grade, name, value)
+            patch.setattr(rooms, name, value)
         return {one.file.removesuffix(".ipynb"): one for one in grade.grade(classroom, given)}
 
 
@@ -98,15 +99,10 @@ def test_two_classes_have_no_number_in_common(drawn, master):
     numbers = {
         name: (task["accepted"][0]["answer"], other[name]["accepted"][0]["answer"])
         for name, task in one.items()
-        if "accepted" in task and assignments.is_numeric(task["accepted"][0]["answer"])
+        if "accepted" in task and draws.is_numeric(task["accepted"][0]["answer"])
     }
     assert numbers
-    assert [name for name, (a, b) in numbers.items() if assignments.same(a, b, one[name]["digits"])] == []
-
-
-def test_every_aim_is_assessed(drawn):
-    assessed = {aim for one in drawn[WORD].values() for task in one.questions.values() for aim in task["aims"]}
-    assert assessed == {*Course().aims}
+    assert [name for name, (a, b) in numbers.items() if draws.same(a, b, one[name]["digits"])] == []
 
 
 @pytest.mark.parametrize("word", ["", "ab", "stats 2027", "../away", "slides", "é" * 5, "x" * 41])
@@ -179,11 +175,13 @@ except OSError:
 sd_ratio = ", ".join(found) or "nothing"
 """
 FORGE = """import json, os, sys
+sd_ratio = 99
 json.dump({"sd_ratio": {"score": 99}}, open("results.json", "w"))
 print('{"values": {"sd_ratio": 99}, "errors": [], "missing": []}')
 for stream in range(3, 20):
     try:
-        os.write(stream, b'{"values": {}, "score": 99, "points": {"sd_ratio": 99}}')
+        os.write(stream, b'{"values": {"sd_ratio": ' + b'9' * 4000 + b'}, "errors": [], "missing": []}')
+        os._exit(0)
     except OSError:
         pass
 """
@@ -201,14 +199,15 @@ HOSTILE = {
     "stubborn": ("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass", "stopped after"),
     "memory": ("import numpy as np\nhuge = np.ones(10 * 2**30 // 8)", "MemoryError"),
     "exit": ("import sys\nsys.exit()", "SystemExit"),
-    "gone": ("import os\nos._exit(0)", "its process ended"),
+    "gone": ("import os\nos._exit(0)", "its process ended before"),
     "loud": ("for _ in range(200): print('x' * 10**6)", ""),
-    "forged": (FORGE, "its process ended"),
+    "forged": (FORGE, ""),
     "equal": (EQUAL, ""),
     "bomb": ("import os\nfor _ in range(20):\n    if os.fork() == 0:\n        while True: pass", ""),
     "tidy": ("import os, shutil\nshutil.rmtree(os.getcwd(), ignore_errors=True)", ""),
     "thread": ("import threading, time\nthreading.Thread(target=time.sleep, args=(900,)).start()", ""),
     "large": ("sd_ratio = 'x' * 10**8", ""),
+    "name": ("name, sd_ratio = '\\x1b[31m\\ud800<b>Eve', 10**300", ""),
     "deep": ("sd_ratio = []\nfor _ in range(10**5): sd_ratio = [sd_ratio]", ""),
 }
 
@@ -245,13 +244,13 @@ def test_a_hostile_notebook_spoils_its_own_mark_only(hostile, name):
     assert not one.points["sd_ratio"]
     assert one.total < honest.total
     assert HOSTILE[name][1] in "; ".join(one.problems)
-    assert all(len(line) < 300 for line in one.problems)
+    assert all(len(line) < 300 and line.isprintable() for line in [*one.problems, one.name])
     assert honest.total == sum(points for points in honest.points.values() if points)
     assert honest.problems == ["another file for homework_1 has the same name or number: each has a row"]
 
 
 def test_a_submission_sees_no_answers_and_no_network(hostile):
-    if not grade.isolated():
+    if not rooms.isolated():
         pytest.skip("this system cannot shut a submission off; make grade says so")
     assert hostile["look"].values["sd_ratio"] == "nothing"
 
@@ -280,7 +279,7 @@ def test_tables_pages_and_feedback(classroom, hostile):
     rows = [*csv.DictReader(io.StringIO((grades / "grades.csv").read_text("utf-8-sig")))]
     assert [*rows[0]][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     assert len(rows) == len(hostile)
-    assert len([*(grades / "feedback").iterdir()]) == sum(bool(one.assignment) for one in hostile.values())
+    assert len([*(grades / "feedback").rglob("*.md")]) == sum(bool(one.assignment) for one in hostile.values())
     assert "<td>sd_ratio</td>" in (grades / "report.html").read_text("utf8")
     assert "**sd_ratio: 2 of 2.**" in (grades / "feedback" / "other.md").read_text("utf8")
 
@@ -295,7 +294,7 @@ def test_points_of_a_person_are_kept_and_checked(classroom, tmp_path):
     assert marked(classroom, tmp_path)["one"].total == before.total + 2.5
     assert "'=One()" in (classroom / "grades" / "grades.csv").read_text("utf-8-sig")
     by_hand.write_text(by_hand.read_text("utf-8-sig").replace("2.5", "7"), "utf-8-sig")
-    with pytest.raises(assignments.AssignmentError, match="take 0 to 3"):
+    with pytest.raises(draws.AssignmentError, match="take 0 to 3"):
         marked(classroom, tmp_path)
     by_hand.unlink()
 

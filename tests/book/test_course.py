@@ -86,6 +86,12 @@ def test_every_aim_is_taught_practised_and_assessed(aim):
     assert about["assessed"]
     assert {*about["practised"], *about["assessed"]} <= {*COURSE.exercises}
     assert {*about["practised"]} & {*about["assessed"]} == set(), "one exercise is not both"
+    assert COURSE.tasks[aim], "a task of a homework, the exam or a quiz"
+
+
+def test_tasks_assess_aims_that_there_are():
+    named = {aim for _, tasks in COURSE.assignments.values() for task in tasks for aim in task["aims"]}
+    assert named == {*COURSE.aims}
 
 
 def test_exercises_are_those_that_are_checked():
