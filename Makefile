@@ -58,7 +58,7 @@ assignments: $(COURSE) ## write a class's own homework, exam, quizzes and projec
 grade: $(COURSE) ## mark a folder of notebooks: make grade CLASS=stats2027 IN=folder
 	@$(PYTHON) tools/grade.py --word "$(CLASS)" --given "$(IN)"
 
-usb: $(COURSE) ## put a workshop without a network on a stick: _build/course/usb; SYSTEMS="windows macos linux" PYTHONS="3.12 3.13" ZIP=1
+usb: $(COURSE) ## put a workshop without a network on a stick: _build/course/usb; SYSTEMS="windows macos linux" PYTHONS="3.12 3.13 3.14" ZIP=1
 	$(PYTHON) tools/usb.py --systems "$(SYSTEMS)" --pythons "$(PYTHONS)" $(if $(ZIP),--zip)
 
 lab: $(INSTALLED) ## work on the notebooks in JupyterLab; needs no network

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email import message_from_bytes
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from packaging.markers import default_environment
@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 TARGET = BUILD / "course" / "usb"
-PYTHONS = ("3.12", "3.13")
+PYTHONS = ("3.12", "3.13", "3.14")
 # Not the learners' business, or made anew where it is needed. The masters of assignments show how they are solved.
 NOT_COPIED = (
     ".git",
@@ -44,7 +44,6 @@ NOT_COPIED = (
     ".hypothesis",
 )
 STUDENTS = "saeb.rda"
-STEMS = {"start.sh": ["start.sh", "start.command"]}  # what else a script is called: the Mac's runs on a double click
 
 
 @dataclass(frozen=True)
@@ -87,26 +86,10 @@ SYSTEMS = {
 }
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """A wheel in a folder."""
-
-    path: Path
-
-    @cached_property
-    def named(self):
-        """Name, version, build, tags."""
-        return parse_wheel_filename(self.path.name)
-
-    @property
-    def requires(self) -> tuple[Requirement, ...]:
-        """What it asks for."""
-        return _requires(self.path)
-
-
 @cache
-def _requires(path: Path) -> tuple[Requirement, ...]:
-    with zipfile.ZipFile(path) as file:
+def requires(wheel: Path) -> tuple[Requirement, ...]:
+    """What a wheel asks for."""
+    with zipfile.ZipFile(wheel) as file:
         name = next(name for name in file.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         return tuple(map(Requirement, message_from_bytes(file.read(name)).get_all("Requires-Dist", [])))
 
@@ -115,8 +98,8 @@ def choose(folder: Path, pins: Iterable[str], system: System, python: str) -> tu
     """The wheels of a folder that pip would install there from these pins, and the requirements that none of them meets."""
     tags, environment = system.tags(python), system.environment(python)
     by_name = defaultdict(list)
-    for wheel in map(Wheel, folder.glob("*.whl")):
-        name, version, _, its = wheel.named
+    for wheel in folder.glob("*.whl"):
+        name, version, _, its = parse_wheel_filename(wheel.name)
         fits = [tags[tag] for tag in its if tag in tags]
         if fits:
             by_name[name].append((version, -min(fits), wheel))
@@ -134,10 +117,10 @@ def choose(folder: Path, pins: Iterable[str], system: System, python: str) -> tu
             lacking[name] = f"{name}{specifier}"
             continue
         best = max(found, key=lambda one: one[:2])[2]
-        chosen.add(best.path)
+        chosen.add(best)
         for asked in {"", *wanted.extras} - {one for known, one in seen if known == name}:
             seen.add((name, asked))
-            queue += [(requirement, asked) for requirement in best.requires]
+            queue += [(requirement, asked) for requirement in requires(best)]
     return chosen, sorted(lacking.values())
 
 
@@ -191,12 +174,14 @@ def wheels(folder: Path, systems: Iterable[System], pythons: Iterable[str]) -> d
 def scripts(target: Path, systems: Iterable[System], pythons: Iterable[str], missing: dict[str, list[str]]) -> None:
     """What starts a stick, and what is to be read first."""
     stick = ROOT / "tools" / "stick"
-    for path in stick.iterdir():
-        for name in STEMS.get(path.name, [path.name]):
-            shutil.copy(path, target / name)
+    for name in ("start.py", "start.sh", "start.bat"):
+        shutil.copy(stick / name, target)
+    shutil.copy(stick / "start.sh", target / "start.command")  # which a Mac runs on a double click
+    batch = target / "start.bat"  # Windows wants its own ends of lines in it
+    batch.write_text(batch.read_text("utf8"), "utf8", newline="\r\n")
     lacks = "".join(f"\nMISSING on {where}: {', '.join(names)}." for where, names in missing.items())
     words = {
-        "pythons": " or ".join(pythons),
+        "pythons": ", ".join(pythons),
         "systems": "\n".join(f"  {one.name}" for one in systems) + lacks,
     }
     (target / "README.txt").write_text((stick / "README.txt").read_text("utf8").format(**words), "utf8")

@@ -16,10 +16,13 @@ from pathlib import Path
 
 import print_book
 import pytest
+import release
 import usb
+import yaml
 from benchmarks import learners
 from book_harness import ROOT, UNFOLD, Visit, address, browser, site  # noqa: F401 (fixtures among them)
 from course_plan import PAGES
+from packaging.utils import parse_wheel_filename
 from pypdf import PdfReader
 from test_project import pins
 
@@ -123,9 +126,12 @@ def test_a_stick_that_was_made_has_every_pin(system, python):
     folder = usb.TARGET / "wheels"
     if not folder.is_dir():
         pytest.skip("no stick here; `make usb` makes one")
+    about = json.loads((folder / "about.json").read_text("utf8"))
+    if python not in about["pythons"] or usb.SYSTEMS[system].name not in about["systems"]:
+        pytest.skip("the stick here is for others")
     found, lacking = usb.choose(folder, [f"{n}=={v}" for n, v in pins().items()], usb.SYSTEMS[system], python)
     assert lacking == []
-    names = {usb.Wheel(path).named[0] for path in found}
+    names = {parse_wheel_filename(path.name)[0] for path in found}
     assert pins().keys() <= names
     # Terminals and colours are other packages on other systems.
     assert ("pywinpty" in names) == (system == "windows")
@@ -141,6 +147,8 @@ def test_the_readme_fits_on_a_screen(tmp_path):
         assert (tmp_path / script).is_file()
     assert (tmp_path / "start.sh").read_bytes() == (tmp_path / "start.command").read_bytes()
     assert os.access(tmp_path / "start.command", os.X_OK)
+    assert b"\r\n" in (tmp_path / "start.bat").read_bytes()
+    assert b"\r" not in (tmp_path / "start.sh").read_bytes()
     usb.scripts(tmp_path, usb.SYSTEMS.values(), usb.PYTHONS, {"Windows, Python 3.12": ["numba==9"]})
     assert "MISSING on Windows, Python 3.12: numba==9." in (tmp_path / "README.txt").read_text("utf8")
 
@@ -156,6 +164,20 @@ def test_the_project_on_it_is_what_is_tracked(tmp_path):
     assert not [
         path for path in there if path.endswith((".pyc", ".rda", ".whl")) or path.startswith((".venv", "_build"))
     ]
+
+
+def test_a_release_has_a_stick_for_each_system_without_the_students(tmp_path, monkeypatch):
+    def write(folder, systems, pythons, *, students):
+        assert not students  # they are not ours to publish
+        (folder / "wheels").mkdir(parents=True)
+        (folder / "wheels" / "of.txt").write_text(*systems)
+        return []
+
+    monkeypatch.setattr(usb, "write", write)
+    release.sticks(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"ssmelsm-stick-{system}.zip" for system in usb.SYSTEMS}
+    with zipfile.ZipFile(tmp_path / "ssmelsm-stick-macos.zip") as file:
+        assert file.read("ssmelsm-stick/wheels/of.txt") == b"macos"
 
 
 @pytest.fixture
@@ -281,6 +303,8 @@ def test_pages_name_what_there_is(name):
 
 def test_the_room_does_not_promise_what_pip_cannot_install():
     text = page("room")
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text("utf8"))
+    assert workflow["jobs"]["package"]["strategy"]["matrix"]["python"] == [*usb.PYTHONS]
     for version in usb.PYTHONS:
         assert version in text
     assert "macOS 15" in text
