@@ -7,6 +7,7 @@ from .launch_buttons import keep_on_notebooks_only
 from .page_head import add_meta, name_commit
 from .page_weight import lighten
 from .plain_form import list_meanings, shape_page
+from .reference import extend_reference
 from .static_files import PAGE_SCRIPTS, PAGE_STYLES, add_static_files
 
 
@@ -15,6 +16,7 @@ def setup(app) -> dict:
     app.connect("config-inited", use_keyed_cache)
     app.connect("config-inited", name_commit)
     app.connect("doctree-read", shape_page)
+    app.connect("doctree-read", extend_reference)
     app.connect("autodoc-process-docstring", list_meanings, priority=400)  # before they are read as NumPy's
     app.connect("builder-inited", add_static_files, priority=100)
     # The theme adds the buttons with priority 501.
