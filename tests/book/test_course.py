@@ -219,10 +219,10 @@ def spoil(plan, how: str) -> None:
     elif how == "piece":
         plan["plans"]["workshop"]["take"][1] = ["1 heart", 15]
     elif how == "short":
-        plan["plans"]["workshop"]["take"][4] = ["7 core", 20]
+        plan["plans"]["workshop"]["take"][5] = ["7 core", 20]
     elif how == "order":
         take = plan["plans"]["workshop"]["take"]
-        take[2], take[4] = take[4], take[2]
+        take[2], take[5] = take[5], take[2]
 
 
 @pytest.mark.parametrize(
