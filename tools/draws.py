@@ -26,10 +26,17 @@ class AssignmentError(ValueError):
 
 
 def same(answer, right, digits):
-    """Whether an answer is right: a number within one unit of the last digit asked for, a text but for case."""
+    """Whether an answer is right.
+
+    A number is within one unit of the last digit asked for, a text right whatever its case, a list in its elements, and one of whole numbers in
+    any order.
+    """
     if isinstance(right, list):
-        together = isinstance(answer, list) and len(answer) == len(right)
-        return together and all(same(one, other, digits) for one, other in zip(answer, right, strict=True))
+        if not isinstance(answer, list) or len(answer) != len(right):
+            return False
+        if all(isinstance(one, int) for one in right):
+            answer, right = sorted(answer, key=str), sorted(right, key=str)
+        return all(same(one, other, digits) for one, other in zip(answer, right, strict=True))
     if isinstance(right, str):
         return isinstance(answer, str) and answer.strip().casefold() == right.strip().casefold()
     if isinstance(right, bool) or isinstance(answer, bool):

@@ -113,6 +113,27 @@ def test_a_word_that_is_none_is_refused(word, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "right", "digits", "is_right"),
+    [
+        (1.24, 1.234, 2, True),
+        (1.22, 1.234, 2, False),
+        (1, 1.0, 2, True),
+        (True, 1.0, 2, False),
+        ("1.23", 1.23, 2, False),
+        (None, 1.0, 2, False),
+        (" b ", "B", 2, True),
+        ([2, 1], [1, 2], 2, True),
+        ([2.0, 1.0], [1.0, 2.0], 2, False),
+        (["x", "y"], ["y", "x"], 2, False),
+        ([1], [1, 2], 2, False),
+        ([[1]], [1], 2, False),
+    ],
+)
+def test_what_counts_as_right(answer, right, digits, is_right):
+    assert draws.same(answer, right, digits) is is_right
+
+
 def test_the_same_word_gives_the_same_bytes(classroom, tmp_path):
     write(MASTERS[:1], tmp_path)
     made = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in ("rubric.md", "marks.json")]
@@ -146,6 +167,7 @@ def test_from_solution_and_blank_to_points(classroom, master, tmp_path):
     tasks = json.loads((classroom / "marks.json").read_text("utf8"))[master.stem]["questions"]
     assert got["full"].problems == []
     assert got["full"].points == {name: None if "rubric" in task else task["points"] for name, task in tasks.items()}
+    assert got["blank"].problems == []
     assert got["blank"].points == dict.fromkeys(tasks, 0)
     assert got["blank"].name == "Blank"
     assert "Whether it is right" not in got["blank"].says.values()
