@@ -27,17 +27,19 @@ MOST = 2_000_000  # letters of an answer
 MAKE_ROOM = """set -e
 room=$1; python=$2; runner=$3; package=$4; given=$5; shift 5
 mount -t tmpfs -o size=512m room "$room"
-mkdir -p "$room/work" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
+mkdir -p "$room/submission" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
 mount -t proc proc "$room/proc"
 for device in null zero urandom; do : > "$room/dev/$device"; mount --bind "/dev/$device" "$room/dev/$device"; done
-cp -a "$package/." "$room$package"
-cp "$given"/* "$room/work"
+cp -R --preserve=timestamps "$package/." "$room$package"
+cp "$given"/* "$room/submission"
 for path; do
   if [ -L "$path" ]; then ln -s "$(readlink "$path")" "$room$path"
-  elif [ -d "$path" ]; then mkdir -p "$room$path"; mount --rbind "$path" "$room$path"; mount -o remount,bind,ro "$room$path"
+  elif [ -d "$path" ]; then mkdir -p "$room$path"; mount --rbind "$path" "$room$path"
   elif [ -e "$path" ]; then mkdir -p "$(dirname "$room$path")"; cp "$path" "$room$path"
   fi
 done
+awk -v room="$room/" 'index($5, room) == 1 && index($5, room "proc") != 1 && index($5, room "dev/") != 1 {print $5}' \\
+  /proc/self/mountinfo | while read -r at; do mount -o remount,bind,ro "$at"; done
 exec chroot "$room" setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$python" "$runner"
 """
 
@@ -66,7 +68,7 @@ def run(task: dict, given: Path, apart: bool | None = None) -> tuple[str, bool]:
     """Run cells beside the files of `given`: what the runner wrote, and whether it was stopped by the clock."""
     apart = isolated() if apart is None else apart
     with tempfile.TemporaryDirectory() as room, tempfile.TemporaryFile() as out:
-        folder = "/work" if apart else str(shutil.copytree(given, Path(room, "work")))
+        folder = "/submission" if apart else str(shutil.copytree(given, Path(room, "work")))
         task = task | {"memory": MEMORY, "seconds": CELL_SECONDS, "isolated": apart, "folder": folder}
         # A clean environment: make's own would tell the class's word.
         environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}

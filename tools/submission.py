@@ -6,6 +6,7 @@ and lists, and they are compared elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -41,7 +42,8 @@ def limit(task: dict) -> None:
         return
     for name, most in (("RLIMIT_AS", task["memory"]), ("RLIMIT_FSIZE", FILES), ("RLIMIT_NPROC", 200)):
         if name != "RLIMIT_NPROC" or task["isolated"]:  # outside of a namespace, the user's other processes count
-            resource.setrlimit(getattr(resource, name), (most, most))
+            with contextlib.suppress(ValueError, OSError):  # macOS knows some of them by name only
+                resource.setrlimit(getattr(resource, name), (most, most))
 
 
 def out_of_time(*_):
