@@ -22,6 +22,7 @@ MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process|mathjax_process
 OURS = ("book", "explorer")  # the book's own styles are small, and name classes that Vega adds
 # Scripts that name no class of the page, and are long.
 NOT_LOOKED_AT = {"vega-bundle.js", "searchindex.js", "fontawesome.js"}
+EMPTY_HEADING = re.compile(r'<th(?: class="[^"]*")?>(?:<p></p>)?</th>')  # of a table: without words it heads nothing
 _PRIVATE = re.compile("[\ue000-\uf8ff]")  # where fonts keep their icons
 _FONT_FORMS = re.compile(
     r'url\(([^)]*/fa-[\w-]+)\.woff2\)\s*format\("woff2"\)(?:,\s*url\([^)]*\)\s*format\("truetype"\))?'
@@ -45,6 +46,7 @@ def lighten_folder(html: Path) -> None:
             text = SEARCH_SCRIPTS.sub("", text)
         if not MATHEMATICS.search(text):
             text = MATHJAX_SCRIPT.sub("", text)
+        text = EMPTY_HEADING.sub("<td></td>", text)
         path.write_text(text, "utf8")
         words |= used_words(text)
     for path in static.rglob("*.js"):
