@@ -28,17 +28,18 @@ from book_ext.fingerprint import fingerprint  # noqa: E402
 from book_ext.running import keep_for_the_book, run  # noqa: E402
 
 
-def checked(deck: Path, cache: Path) -> list[str]:
-    """Run a deck whose text or package is new, keep its outputs, and say which of its numbers are wrong."""
-    stamp = cache / f"{deck.stem}-{hashlib.sha256(deck.read_bytes()).hexdigest()[:16]}.checked"
-    if stamp.is_file():
-        return []
-    done = run(deck)
-    keep_for_the_book(done, cache)
-    wrong = done.wrong_numbers()
-    if not wrong:
-        stamp.touch()
-    print(f"{deck.name}: {done.total:.0f} s", flush=True)
+def wrong_numbers(decks: list[Path], cache: Path) -> list[str]:
+    """Run the decks whose text or package is new, keep their outputs, and say which of their numbers are wrong."""
+    stamps = {d: cache / f"{d.stem}-{hashlib.sha256(d.read_bytes()).hexdigest()[:16]}.checked" for d in decks}
+    wrong = []
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(run, [deck for deck, stamp in stamps.items() if not stamp.is_file()]):
+            keep_for_the_book(done, cache)
+            if found := done.wrong_numbers():
+                wrong += found
+            else:
+                stamps[done.path].touch()
+            print(f"{done.path.name}: {done.total:.0f} s", flush=True)
     return wrong
 
 
@@ -52,9 +53,7 @@ def build(*, if_needed: bool = False) -> int:
         return 0
     STAMP.unlink(missing_ok=True)
     cache, decks = current_cache(ROOT), sorted(SLIDES.glob("unit_*.md"))
-    with ThreadPoolExecutor(2) as pool:
-        wrong = [line for lines in pool.map(lambda deck: checked(deck, cache), decks) for line in lines]
-    if wrong:
+    if wrong := wrong_numbers(decks, cache):
         print(*wrong, sep="\n", file=sys.stderr)
         return 1
     shutil.rmtree(BUILD, ignore_errors=True)

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import myst_nb_reader_plugin
@@ -201,9 +202,9 @@ def write_numbers(done: Run) -> int:
 
 def keep_for_the_book(done: Run, folder: Path) -> None:
     """Put a run's page where the book's build looks for outputs: it need not run twice."""
-    get_cache(folder).cache_notebook_bundle(
-        CacheBundleIn(done.page, str(done.path)), check_validity=False, overwrite=True
-    )
+    with FileLock(folder / "writing.lock"):  # the cache's index bears no two writers
+        bundle = CacheBundleIn(done.page, str(done.path))
+        get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def run_for_the_book(paths, folder: Path, at_once: int = 2) -> None:
