@@ -52,10 +52,10 @@ course: $(INSTALLED) ## write the teachers' pages; SLOTS="90 90" DATE=... WITHOU
 slides: $(COURSE) ## build the slides of every unit; open _build/course/slides/index.html, which needs no network
 	$(PYTHON) tools/build_slides.py
 
-assignments: $(COURSE) ## write a class's own homework, exam, quizzes and projects into _build/course/CLASS: make assignments CLASS=stats2027
+assignments: $(COURSE) ## write a class's own homework, exam, quizzes and projects into _build/course/CLASS: make assignments CLASS=your-own-word
 	@$(PYTHON) tools/assignments.py --word "$(CLASS)"
 
-grade: $(COURSE) ## mark a folder of notebooks: make grade CLASS=stats2027 IN=folder
+grade: $(COURSE) ## mark a folder of notebooks: make grade CLASS=your-own-word IN=folder
 	@$(PYTHON) tools/grade.py --word "$(CLASS)" --given "$(IN)"
 
 usb: $(COURSE) ## put a workshop without a network on a stick: _build/course/usb; SYSTEMS="windows macos linux" PYTHONS="3.12 3.13 3.14" ZIP=1

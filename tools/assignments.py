@@ -33,6 +33,7 @@ MISSING = (
     "Assignments need the extra `course`: `make assignments` installs it, or `pip install -r tools/course.lock` does."
 )
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}")
+GUESSED = re.compile(r"[A-Za-z]+[-_]?(19|20)?\d{0,2}|.{1,9}")  # one word, a course's name with a year, few letters
 RESERVED = {"slides", "doctrees", "usb"}  # folders beside those of classes
 OWN = ("aims", "digits", "mistakes", "needs", "probe", "rubric", "says")  # of a question; the rest is otter's
 # Stands in every student's first code cell. It sees whether an answer is there, and knows no answer.
@@ -196,7 +197,7 @@ def write(word: str, masters: list[Path], folder: Path) -> None:
 def folder_of(word: str) -> Path:
     """Where a class's files are; an AssignmentError about a word that cannot be one."""
     if not word:
-        raise AssignmentError("CLASS is empty; give a word that only you know, as in CLASS=stats2027.")
+        raise AssignmentError("CLASS is empty; give a word that only you know, as in CLASS=cello-harbour-9.")
     if not WORD.fullmatch(word) or word in RESERVED:
         raise AssignmentError(
             f"CLASS is {word!r}; take 3 to 40 letters a to z, digits, - and _, and none of {', '.join(RESERVED)}."
@@ -213,6 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
         folder = folder_of(word)
         if find_spec("otter") is None:
             raise AssignmentError(MISSING)
+        if GUESSED.fullmatch(word):
+            print(f"{word!r} is a word that students may guess; who has it can compute the answers.", file=sys.stderr)
         shutil.rmtree(folder / "student", ignore_errors=True)
         write(word, sorted(MASTERS.glob("*.ipynb")), folder)
         projects.write(word, folder)

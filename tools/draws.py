@@ -28,9 +28,11 @@ class AssignmentError(ValueError):
 def same(answer, right, digits):
     """Whether an answer is right.
 
-    A number is within one unit of the last digit asked for, a text right whatever its case, a list in its elements, and one of whole numbers in
-    any order.
+    A number is within one unit of the last digit asked for, also as a text or as a list's one element; a text is right whatever its case, and
+    so is a choice's letter with its option behind it; a list is right in its elements, and one of whole numbers in any order.
     """
+    if not isinstance(right, list) and isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
     if isinstance(right, list):
         if not isinstance(answer, list) or len(answer) != len(right):
             return False
@@ -38,7 +40,14 @@ def same(answer, right, digits):
             answer, right = sorted(answer, key=str), sorted(right, key=str)
         return all(same(one, other, digits) for one, other in zip(answer, right, strict=True))
     if isinstance(right, str):
-        return isinstance(answer, str) and answer.strip().casefold() == right.strip().casefold()
+        said = answer.strip().casefold() if isinstance(answer, str) else ""
+        option = len(right) == 1 and said[1:2] in (".", ")", ":")
+        return (said[:1] if option else said) == right.strip().casefold()
+    if isinstance(answer, str):
+        try:
+            answer = float(answer.strip().replace(",", "."))
+        except ValueError:
+            return False
     if isinstance(right, bool) or isinstance(answer, bool):
         return answer is right
     return isinstance(answer, int | float) and abs(answer - right) <= 1.000001 * 10**-digits

@@ -14,6 +14,9 @@ ALONE = (
 )
 
 
+FORMULA = ("=", "+", "-", "@")  # how one begins in a spreadsheet
+
+
 @dataclass(eq=False)
 class Submission:
     """A file that was handed in, and what became of it."""
@@ -35,10 +38,15 @@ class Submission:
         return sum(points or 0 for points in self.points.values())
 
 
+def unescaped(text: str) -> str:
+    """A text as it was before `table` kept it from being a formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+
+
 def table(path: Path, columns: list[str], rows: list[list]) -> None:
     """A CSV that spreadsheets open with the right letters; a text that begins like a formula stays a text."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        safe = [[f"'{x}" if isinstance(x, str) and x[:1] in ("=", "+", "-", "@") else x for x in row] for row in rows]
+        safe = [[f"'{x}" if isinstance(x, str) and x[:1] in FORMULA else x for x in row] for row in rows]
         csv.writer(file).writerows([columns, *safe])
 
 
@@ -46,13 +54,16 @@ def gradebook(submissions: list[Submission], schemes: dict) -> list[list]:
     """A row for each student, with a column for each assignment; files of one student are told by number, else by name."""
     rows: dict[tuple, dict] = {}
     for one in submissions:
-        who = one.canvas or one.number or one.name or one.file
+        ways = {"canvas": one.canvas, "number": one.number, "name": one.name, "file": one.file}
+        who = next((way, said) for way, said in ways.items() if said)  # never one student's name as another's number
         again = 0
         while one.assignment in rows.get((who, again), {}):
             again += 1
         if again:
             one.problems.append(f"another file for {one.assignment} has the same name or number: each has a row")
         row = rows.setdefault((who, again), {"who": [one.name or f"(no name: {one.file})", one.canvas, one.number]})
+        if one.name and row["who"][0] != one.name:
+            one.problems.append(f"its {who[0]} is that of {row['who'][0]}, whose row it is in")
         row[one.assignment] = f"{one.total:g}"
     return [[*row["who"], "", "", *(row.get(name, "") for name in schemes)] for row in rows.values()]
 
@@ -75,8 +86,10 @@ def report(submissions: list[Submission], schemes: dict, isolated: bool) -> str:
             continue
         tasks, full = scheme["questions"], sum(task["points"] for task in scheme["questions"].values())
         middle = statistics.median(one.total for one in chosen)
+        waiting = sum(points is None for one in chosen for points in one.points.values())
+        wait = f"; {waiting} texts wait for a person, and count nothing yet" if waiting else ""
         parts.append(
-            f"<h2>{html.escape(scheme['title'])}</h2><p>{len(chosen)} submissions; the median is {middle:g} of {full:g} points.</p>"
+            f"<h2>{html.escape(scheme['title'])}</h2><p>{len(chosen)} submissions; the median is {middle:g} of {full:g} points{wait}.</p>"
         )
         parts.append("<table><tr><th>task</th><th>points</th><th>mean</th><th>not in full</th></tr>")
         for task, facts in tasks.items():
@@ -84,7 +97,7 @@ def report(submissions: list[Submission], schemes: dict, isolated: bool) -> str:
             lost = ", ".join(
                 f"{html.escape(one.name or one.file)} ({got[one]:g})" for one in got if got[one] < facts["points"]
             )
-            mean = f"{statistics.mean(got.values()):.1f}" if got else "not marked yet"
+            mean = f"{statistics.mean(got.values()):.1f}" if len(got) == len(chosen) else "not marked yet"
             parts.append(f"<tr><td>{task}</td><td>{facts['points']}</td><td>{mean}</td><td>{lost}</td></tr>")
         parts.append("</table>")
     return "\n".join(parts)

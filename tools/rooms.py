@@ -28,7 +28,7 @@ MAKE_ROOM = """set -e
 room=$1; python=$2; runner=$3; package=$4; given=$5; shift 5
 mount -t tmpfs -o size=512m room "$room"
 mkdir -p "$room/submission" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
-mount -t proc proc "$room/proc"
+mount -t proc -o ro proc "$room/proc"
 for device in null zero urandom; do : > "$room/dev/$device"; mount --bind "/dev/$device" "$room/dev/$device"; done
 cp -R --preserve=timestamps "$package/." "$room$package"
 cp "$given"/* "$room/submission"
@@ -85,6 +85,7 @@ def run(task: dict, given: Path, apart: bool | None = None) -> tuple[str, bool]:
         process = subprocess.Popen(
             command(room, given) if apart else [sys.executable, str(RUNNER)],
             env=environment,
+            cwd="/",  # where a shell stands tells its word, too
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.DEVNULL,

@@ -19,8 +19,11 @@ FILES = 100_000_000  # bytes
 
 def plain(value, depth: int = 0):
     """A value as numbers, texts and lists; None where it is something else."""
+    value = value.values if hasattr(value, "dims") else value  # of xarray
     if hasattr(value, "tolist"):  # of NumPy and pandas
         value = value.tolist()
+    if hasattr(value, "__float__") and not isinstance(value, bool | int | float):
+        value = float(value)
     if isinstance(value, bool | int):
         return value if abs(value) < 2**63 else None
     if isinstance(value, float):
@@ -29,8 +32,8 @@ def plain(value, depth: int = 0):
         return value[:LONGEST]
     if isinstance(value, set | frozenset):
         value = sorted(value, key=str)
-    if isinstance(value, list | tuple) and depth < 3:
-        return [plain(one, depth + 1) for one in value[:LONGEST]]
+    if hasattr(value, "__iter__") and not isinstance(value, dict | bytes) and depth < 3:
+        return [plain(one, depth + 1) for one, _ in zip(value, range(LONGEST), strict=False)]
     return None
 
 

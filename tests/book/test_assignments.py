@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import warnings
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,8 +19,11 @@ import assignments
 import draws
 import grade
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 import rooms
+import xarray
 
 MASTERS = sorted(assignments.MASTERS.glob("*.ipynb"))
 WORD = "stats2027"
@@ -113,6 +118,12 @@ def test_a_word_that_is_none_is_refused(word, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("word", ["stats2027", "statistics", "Saeb_27", "ab-cd-12"])
+def test_a_word_that_can_be_guessed_is_called_so(word):
+    assert assignments.GUESSED.fullmatch(word)
+    assert not assignments.GUESSED.fullmatch("cello-harbour-9")
+
+
 @pytest.mark.parametrize(
     ("answer", "right", "digits", "is_right"),
     [
@@ -120,14 +131,22 @@ def test_a_word_that_is_none_is_refused(word, capsys):
         (1.22, 1.234, 2, False),
         (1, 1.0, 2, True),
         (True, 1.0, 2, False),
-        ("1.23", 1.23, 2, False),
+        ("1.23", 1.23, 2, True),
+        ("1,23", 1.23, 2, True),
+        ("one", 1.0, 2, False),
+        ([1.23], 1.23, 2, True),
+        ("b) the second", "B", 2, True),
+        ("C.", "B", 2, False),
+        ("Because", "B", 2, False),
+        (["2", "1"], [1, 2], 2, True),
         (None, 1.0, 2, False),
         (" b ", "B", 2, True),
         ([2, 1], [1, 2], 2, True),
         ([2.0, 1.0], [1.0, 2.0], 2, False),
         (["x", "y"], ["y", "x"], 2, False),
         ([1], [1, 2], 2, False),
-        ([[1]], [1], 2, False),
+        ([[1]], [1], 2, True),
+        ([[1, 2]], [1], 2, False),
     ],
 )
 def test_what_counts_as_right(answer, right, digits, is_right):
@@ -207,6 +226,14 @@ for stream in range(3, 20):
     except OSError:
         pass
 """
+WRONG_FORM = """import os
+for stream in range(3, 20):
+    try:
+        os.write(stream, b'{"values": {}, "errors": [[1]], "missing": []}')
+        os._exit(0)
+    except OSError:
+        pass
+"""
 EQUAL = """class Right(float):
     def __eq__(self, other): return True
     def __sub__(self, other): return 0.0
@@ -227,6 +254,7 @@ HOSTILE = {
     "gone": ("import os\nos._exit(0)", "its process ended before"),
     "loud": ("for _ in range(200): print('x' * 10**6)", ""),
     "forged": (FORGE, ""),
+    "forged in a wrong form": (WRONG_FORM, "[1]"),
     "equal": (EQUAL, ""),
     "bomb": ("import os\nfor _ in range(20):\n    if os.fork() == 0:\n        while True: pass", ""),
     "tidy": ("import os, shutil\nshutil.rmtree(os.getcwd(), ignore_errors=True)", ""),
@@ -306,7 +334,7 @@ def test_tables_pages_and_feedback(classroom, hostile):
     assert len(rows) == len(hostile)
     assert len([*(grades / "feedback").rglob("*.md")]) == sum(bool(one.assignment) for one in hostile.values())
     assert "<td>sd_ratio</td>" in (grades / "report.html").read_text("utf8")
-    assert "**sd_ratio: 2 of 2.**" in (grades / "feedback" / "other.md").read_text("utf8")
+    assert "**sd_ratio: 2 of 2.**" in (grades / "feedback" / "other.ipynb.md").read_text("utf8")
 
 
 def test_points_of_a_person_are_kept_and_checked(classroom, tmp_path):
@@ -322,6 +350,104 @@ def test_points_of_a_person_are_kept_and_checked(classroom, tmp_path):
     with pytest.raises(draws.AssignmentError, match="take 0 to 3"):
         marked(classroom, tmp_path)
     by_hand.unlink()
+
+
+def test_points_of_a_person_are_those_of_a_text(classroom, tmp_path):
+    """Not of a file: another text in it waits; nor does a spreadsheet's own mark between columns lose them."""
+    full = named(cells(classroom / "solutions" / "homework_1.ipynb"), "One")
+    hand_in(tmp_path / "=one.ipynb", full)
+    hand_in(tmp_path / "=  one.ipynb", full)
+    by_hand = classroom / "grades" / "by_hand.csv"
+    marked(classroom, tmp_path)
+    lines = by_hand.read_text("utf-8-sig").splitlines()
+    assert lines[0] == "assignment,file,task,text,points"
+    assert len(lines) == 3
+    by_hand.write_text("\n".join([lines[0], *(f"{line}3" for line in lines[1:])]).replace(",", ";"), "utf-8-sig")
+    got = marked(classroom, tmp_path)
+    assert [one.points["conclusion"] for one in got.values()] == [3, 3]
+    assert "what does not follow" in got["=one"].says["conclusion"]
+    hand_in(tmp_path / "=one.ipynb", [source.replace("An answer of", "Another of") for source in full])
+    again = marked(classroom, tmp_path)
+    assert [again[name].points["conclusion"] for name in ("=one", "= one")] == [None, 3]
+    assert "another text than the one with points" in "; ".join(again["=one"].problems)
+    by_hand.write_text("file,points\n", "utf-8-sig")
+    with pytest.raises(draws.AssignmentError, match="has no column 'assignment'"):
+        marked(classroom, tmp_path)
+    by_hand.unlink()
+
+
+def test_odd_names_of_files_stay_in_their_folder(classroom, tmp_path):
+    given = tmp_path / ".handed in"
+    blank = cells(classroom / "student" / "quiz_1" / "quiz_1.ipynb")
+    for name in ("a b", "a  b", " /tmp/pwned", " .. /x", "x.md/y"):
+        hand_in(given / f"{name}.ipynb", blank)
+    (given / ".hidden").mkdir()
+    hand_in(given / ".hidden" / "no.ipynb", blank)
+    os.mkfifo(given / "pipe.ipynb")
+    got = marked(classroom, given)
+    assert sorted(one.file for one in got.values()) == [
+        "_/tmp/pwned.ipynb",
+        "_/x.ipynb",
+        "a b.ipynb",
+        "a b.ipynb (2)",
+        "x.md/y.ipynb",
+    ]
+    pages = [
+        path.relative_to(classroom / "grades" / "feedback").as_posix()
+        for path in (classroom / "grades").rglob("*.md")
+        if path.is_file()
+    ]
+    assert sorted(pages) == sorted(f"{one.file}.md" for one in got.values())
+
+
+def test_rows_of_the_gradebook_hold_one_student():
+    def handed_in(file, **facts):
+        return grade.Submission(Path(file), file, points={"a": 1.0}, **facts)
+
+    schemes = {"one": {}, "two": {}}
+    victim = handed_in("v", assignment="one", canvas="4711", name="Vic")
+    cheat = handed_in("c", assignment="two", number="4711", name="Che")
+    rows = grade.gradebook([victim, cheat], schemes)
+    assert [row[0] for row in rows] == ["Vic", "Che"]
+    twice = [
+        handed_in("x", assignment="one", number="7", name="Xa"),
+        handed_in("y", assignment="two", number="7", name="Yo"),
+    ]
+    grade.gradebook(twice, schemes)
+    assert twice[1].problems == ["its number is that of Xa, whose row it is in"]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (xarray.DataArray(0.5), 0.5),
+        (np.longdouble(0.5), 0.5),
+        (Decimal("0.5"), 0.5),
+        (range(3), [0, 1, 2]),
+        ({"a": 1}.values(), [1]),
+        (pd.Series([0.5]), [0.5]),
+        ({"a": 1}, None),
+        (b"ab", None),
+    ],
+)
+def test_answers_of_any_kind_are_taken(value, told):
+    assert grade.plain(value) == told
+
+
+@each()
+def test_a_sentence_says_the_answer_as_exactly_as_it_is_asked(drawn, master):
+    for name, task in drawn[WORD][master.stem].questions.items():
+        right = task.get("accepted", [{"answer": "", "says": ""}])[0]
+        if task["probe"] != name:  # of a function
+            continue
+        said = [float(number) for number in re.findall(r"-?\d*\.?\d+", right["says"])]
+        wanted = right["answer"] if isinstance(right["answer"], list) else [right["answer"]]
+        lost = [
+            one
+            for one in wanted
+            if isinstance(one, float) and not any(draws.same(x, one, task["digits"]) for x in said)
+        ]
+        assert lost == [], f"{name}: {right['says']}"
 
 
 @pytest.mark.parametrize(
