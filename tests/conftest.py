@@ -79,6 +79,7 @@ def pytest_xdist_make_scheduler(config, log):
             module = nodeid.split("::")[0]
             if module.endswith(("test_chapters.py", "test_live.py")):
                 return nodeid
-            return "book" if "/test_book.py" in module or "/test_browser" in module else module
+            # Two workers that build the book at the same time would take its pages from each other's tests.
+            return "book" if "/test_browser" in module or module.endswith(("test_book.py", "test_room.py")) else module
 
     return ByFixture(config, log)
