@@ -123,9 +123,11 @@ var ssmelsmExplorer = (function () {
     function describe(update) {
       if (marked) change = changes(marked, update.marked) || change;
       marked = update.marked;
-      said.textContent = update.sentence + change;
-      const picture = place.querySelector("[role='graphics-document']");
-      if (picture) picture.setAttribute("aria-label", `${spec.description} ${said.textContent}`);
+      const words = update.sentence + change;
+      if (said.textContent !== words) said.textContent = words;  // or a screen reader would say it twice
+      const picture = place.querySelector("svg");
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", `${spec.description} ${words}`);
     }
 
     /* While one picture is being drawn, only the latest of the next ones is kept. */

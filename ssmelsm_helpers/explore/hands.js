@@ -22,7 +22,8 @@
       ? make("select", {}, ...values.map((text, i) => make("option", { value: i }, text)))
       : make("input", { type: "range", min: 0, max: values.length - 1, step: 1 });
     input.dataset.control = at;
-    const said = make("span", { class: "explorer-value" });
+    input.setAttribute("aria-label", label);  // its visible one is hidden on a phone, and holds the value, too
+    const said = make("span", { class: "explorer-value", "aria-hidden": "true" });
     const node = make("label", { class: "explorer-field" }, make("span", { class: "explorer-label" }, label), input, said);
     const get = () => values[Number(input.value)];
     function nameIt() {

@@ -139,6 +139,8 @@ def test_a_pulled_school_is_where_the_mouse_is_and_can_go_back(opened, panel):
     page, figure = opened
     before, thumb = values(figure), figure.locator(f"g[class*=pull_{panel}_thumb] path")
     there = pull(page, thumb, 24, -18)
+    picture = figure.locator("svg[role=img]")
+    assert figure.locator(".explorer-sentence").text_content() in picture.get_attribute("aria-label")
     assert middle(thumb) == pytest.approx(there, abs=1.5)  # a step of the sliders is up to a pixel
     assert values(figure) != before
     figure.get_by_role("button", name="Undo").click()
@@ -156,6 +158,7 @@ def test_a_finger_pulls_a_school_and_the_page_stays(opened):
     page, figure = opened
     thumb = figure.locator("g[class*=pull_z_thumb] path")
     thumb.evaluate("path => scrollBy({ top: path.getBoundingClientRect().top - 400, behavior: 'instant' })")
+    assert figure.get_by_role("slider", name="Correlation rho", exact=True).count() == 1
     before, (x, y) = page.evaluate("scrollY"), middle(thumb)
     swipe(page, x, y, x + 10, y - 40)
     assert page.evaluate("scrollY") == before
