@@ -32,6 +32,33 @@ SETTLED = """() => document.readyState === "complete"
     .every(f => ["ready", "error"].includes(f.dataset.state) || f.closest("details:not([open])"))
   && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
 
+# Texts in charts with too little contrast to what is behind them: WCAG asks for 4.5.
+PALE_TEXTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = c => c.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = rgba(getComputedStyle(node).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const pale = [];
+  for (const text of document.querySelectorAll("figure svg text")) {
+    if (!text.textContent.trim()) continue;
+    const [a, b] = [luminance(rgba(getComputedStyle(text).fill)), luminance(behind(text.closest("figure")))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) pale.push(`${text.textContent} (${contrast.toFixed(1)})`);
+  }
+  return pale;
+}"""
+
 
 def sources(few: bool = False) -> list[str]:
     """Pages of the book in the order of _toc.yml, as paths without suffix; of a page's own pages all, or two that stand for them."""

@@ -23,11 +23,10 @@ from pathlib import Path
 import nbformat
 import projects
 import yaml
-from draws import Assignment, AssignmentError, config, draw, same
+from draws import MASTERS, Assignment, AssignmentError, config, draw, same
 from submission import plain
 
 ROOT = Path(__file__).resolve().parent.parent
-MASTERS = ROOT / "notebooks" / "assignments"
 BUILD = ROOT / "_build" / "course"
 MISSING = (
     "Assignments need the extra `course`: `make assignments` installs it, or `pip install -r tools/course.lock` does."

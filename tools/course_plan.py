@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+import nbformat
 import yaml
+from draws import MASTERS, config
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "book" / "instructors"
 LONG_SLOT = 120  # minutes; beyond, there is a break
 ORDER = ("core", "rest", "own")
 SLIDES = PAGES / "slides"
-MASTERS = ROOT / "notebooks" / "assignments"
 NOTES = re.compile(
     r"^:::\{revealjs-notes\}\n(?P<minutes>\d+) minutes?, (?P<part>core|rest|own)\. .*?\n:::$", re.MULTILINE | re.DOTALL
 )
@@ -118,10 +119,9 @@ def read_assignments() -> dict[str, tuple[str, list[dict]]]:
     """Titles and tasks of homeworks, exam and quizzes."""
     found = {}
     for path in sorted(MASTERS.glob("*.ipynb")):
-        sources = ["".join(cell["source"]) for cell in json.loads(path.read_text("utf8"))["cells"]]
-        begin = "# BEGIN QUESTION\n"
-        tasks = [yaml.safe_load(source.removeprefix(begin)) for source in sources if source.startswith(begin)]
-        found[path.stem] = (sources[0].splitlines()[0].removeprefix("# "), tasks)
+        cells = nbformat.read(path, as_version=4).cells
+        title = cells[0].source.splitlines()[0].removeprefix("# ")
+        found[path.stem] = (title, [task for task in map(config, cells) if task])
     return found
 
 

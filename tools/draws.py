@@ -18,6 +18,7 @@ import numpy as np
 import yaml
 from submission import plain
 
+MASTERS = Path(__file__).resolve().parent.parent / "notebooks" / "assignments"
 DRAWS = 200
 
 

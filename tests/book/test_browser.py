@@ -4,36 +4,9 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from book_harness import DESKTOP, PHONE, Visit, address, browser, pages, site  # noqa: F401 (fixtures among them)
+from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, pages, site  # noqa: F401 (fixtures among them)
 
 pytestmark = pytest.mark.browser
-
-# Texts in charts with too little contrast to what is behind them: WCAG asks for 4.5.
-PALE_TEXTS = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = colour => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = c => c.slice(0, 3).map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = node => {
-    for (; node; node = node.parentElement) {
-      const colour = rgba(getComputedStyle(node).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return [255, 255, 255, 255];
-  };
-  const pale = [];
-  for (const text of document.querySelectorAll("figure svg text")) {
-    if (!text.textContent.trim()) continue;
-    const [a, b] = [luminance(rgba(getComputedStyle(text).fill)), luminance(behind(text.closest("figure")))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) pale.push(`${text.textContent} (${contrast.toFixed(1)})`);
-  }
-  return pale;
-}"""
 
 
 @pytest.fixture(scope="module", params=pages())
@@ -182,12 +155,8 @@ def test_is_accessible(fresh, theme, size):
     fresh.use_theme(theme)
     fresh.page.set_viewport_size(size)
     fresh.settle()
-    options = {"resultTypes": ["violations"]}
-    if theme == "dark":
-        options["runOnly"] = ["color-contrast", "link-in-text-block"]  # only colours are others
-    else:
-        fresh.page.wait_for_timeout(600)  # the theme waits a little before it looks which code can be scrolled
-    found = Axe().run(fresh.page, options=options).response["violations"]
+    fresh.page.wait_for_timeout(600)  # the theme waits a little before it looks which code can be scrolled
+    found = Axe().run(fresh.page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(one["id"], node["target"], node["html"][:200]) for one in found for node in one["nodes"]] == []
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from book_harness import DESKTOP, PHONE, Visit, address, browser, site  # noqa: F401 (fixtures)
-from test_browser import PALE_TEXTS
+from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, site  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.browser
 
