@@ -80,11 +80,11 @@
   /* Fingers and mice: a tap tells what hovering tells, and the line of a threshold is pulled as its slider is. */
   function giveToHands(place, spec, view) {
     const threshold = (spec.params || []).find(param => param.name === "threshold" && param.bind);
-    ssmelsmExplorer.letTap(place, null);
+    ssmelsmExplorer.letTap(place);
     if (threshold) ssmelsmExplorer.letPull(place, view, (held, event) => {
       const { min, max } = threshold.bind, [, value] = held.numbers(event);
       view.signal("threshold", Math.min(max, Math.max(min, Number(value.toFixed(2))))).runAsync();
-    }, () => {});
+    });
   }
 
   async function draw(figure) {

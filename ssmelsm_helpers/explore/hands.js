@@ -41,7 +41,7 @@
   }
 
   /* Marks whose name begins with "pull" can be drawn along: `pull(held, event)` while they are, `rest` at the end. */
-  function letPull(place, view, pull, rest) {
+  function letPull(place, view, pull, rest = () => {}) {
     const svg = place.querySelector("svg");
     const scale = names => {
       for (const name of names) try { return view.scale(name); } catch { /* another name */ }
@@ -87,7 +87,7 @@
   }
 
   /* A finger that taps beside a small point means the point: it tells what hovering tells, and is taken hold of. */
-  function letTap(place, taken) {
+  function letTap(place, taken = null) {
     const svg = place.querySelector("svg");
     let down = null;
     const away = (path, { clientX, clientY }) => {

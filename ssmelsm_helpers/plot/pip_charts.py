@@ -45,9 +45,8 @@ def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X
     table = style.with_room(table, across, table["pip"], order=table["pip"])
     base = with_verdict(alt.Chart(table)).encode(x, style.PIP)
     (line,) = style.dashed_lines(base, "y")
-    hold = line.mark_rule(strokeWidth=16, opacity=0, aria=False).properties(
-        name="pull_threshold"
-    )  # by a hand, on a page
+    # Where a hand takes hold of it, on a page.
+    hold = line.mark_rule(strokeWidth=16, opacity=0, aria=False).properties(name="pull_threshold")
     return style.chart(
         f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
         f"close to call: {unresolved}.{style.without_label(table[table['verdict'] != VERDICTS[3]])}",
