@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, pages, site  # noqa: F401 (fixtures among them)
+from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, pages, site, sources  # noqa: F401 (fixtures among them)
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +95,18 @@ def test_fits_a_phone(fresh):
         assert box["x"] + box["width"] <= PHONE["width"]
         scrolls = figure.locator(".explorer-view").evaluate("view => view.scrollWidth > view.clientWidth")
         assert figure.locator(".explorer-view").get_attribute("tabindex") == ("0" if scrolls else None)
+
+
+def test_pages_of_one_kind_fit_a_phone_too(browser, address):
+    """Those of which otherwise two stand for all."""
+    others = [path for source in sources() if (path := f"{source}.html") not in pages()]
+    assert others
+    page, wide = browser.new_page(viewport=PHONE), {}
+    for path in others:
+        page.goto(f"{address}/{path}", wait_until="load")
+        wide[path] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    page.close()
+    assert {path: pixels for path, pixels in wide.items() if pixels > 0} == {}
 
 
 def move(control) -> None:
