@@ -23,14 +23,15 @@ def construction(constants, rho, pi, indicator, school, tau_u, tau_t, pull_1, pu
     clouds = {"z": z, "correlated": correlated, "scaled": tau * correlated, "in_force": in_force}
     schools = pd.DataFrame({"school": np.arange(1, len(z) + 1), "state": np.where(slab, "slab", "spike")})
     (var_u, cov), (_, var_t) = np.cov(clouds["scaled"].T)
-    path = "; ".join("({:.2f}, {:.2f})".format(*(cloud[school - 1] + 0.0)) for cloud in clouds.values())
+    places = ("({:.2f}, {:.2f})".format(*(cloud[school - 1] + 0.0)) for cloud in clouds.values())
+    path = "z = {}, L z = {} and tau L z = {} to v = {}".format(*places)
     spike = "exactly zero."
     if indicator != "after L" and rho != 0:
         spike = f"not zero: it is tau rho z1, up to {abs(in_force[~slab, 1]).max():.2f} in size."
     sentence = (
         f"Variance of u, variance of t, covariance after step 3: {var_u:.3f}, {var_t:.3f}, {cov:.3f} in these {len(z)} "
         f"schools; intended: {tau_u**2:.3f}, {tau_t**2:.3f}, {rho * tau_u * tau_t:.3f}. School {school} "
-        f"({schools['state'][school - 1]}) goes through {path}. In the {sum(~slab)} schools of the spike t is {spike}"
+        f"({schools['state'][school - 1]}) goes from {path}. In the {sum(~slab)} schools of the spike t is {spike}"
     )
     return {name: schools.assign(x=cloud[:, 0], y=cloud[:, 1]) for name, cloud in clouds.items()}, sentence
 

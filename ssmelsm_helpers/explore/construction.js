@@ -20,14 +20,15 @@ export function view({ tau_u, tau_t, rho, pi, indicator, school, pull_1, pull_2 
   const data = Object.fromEntries(Object.entries(clouds).map(([name, cloud]) => [name, rows(cloud)]));
 
   const two = value => value.toFixed(2), three = value => value.toFixed(3);
-  const path = Object.values(clouds).map(cloud => `(${two(cloud[school - 1][0])}, ${two(cloud[school - 1][1])})`).join("; ");
+  const [at_z, at_lz, at_scaled, at_v] = Object.values(clouds).map(cloud => `(${cloud[school - 1].map(two).join(", ")})`);
+  const path = `z = ${at_z}, L z = ${at_lz} and tau L z = ${at_scaled} to v = ${at_v}`;
   const off = in_force.filter((_v, at) => !slab[at]).map(([, t]) => Math.abs(t));
   const spike = after || rho === 0 ? "exactly zero." : `not zero: it is tau rho z1, up to ${two(Math.max(0, ...off))} in size.`;
   const found = [covariance(scaled, 0, 0), covariance(scaled, 1, 1), covariance(scaled, 0, 1)];
   const intended = [tau_u * tau_u, tau_t * tau_t, rho * tau_u * tau_t];
   const sentence =
     `Variance of u, variance of t, covariance after step 3: ${found.map(three).join(", ")} in these ${z.length} schools; ` +
-    `intended: ${intended.map(three).join(", ")}. School ${school} (${state[school - 1]}) goes through ${path}. ` +
+    `intended: ${intended.map(three).join(", ")}. School ${school} (${state[school - 1]}) goes from ${path}. ` +
     `In the ${off.length} schools of the spike t is ${spike}`;
   return { data, signals: { followed: school }, sentence, marked: [] };
 }

@@ -206,9 +206,9 @@ def can_be_pulled(chart: alt.Chart, name: str) -> alt.Chart:
     return chart.properties(name=f"pull_{name}")
 
 
-def thumb(base: alt.Chart, size: int = 1600, **place) -> alt.Chart:
+def thumb(base: alt.Chart, **place) -> alt.Chart:
     """Room for a finger, 44 pixels wide, around each of the points; not to be seen."""
-    return base.mark_point(filled=True, size=size, color="transparent", opacity=1, aria=False, **place)
+    return base.mark_point(filled=True, size=44**2, color="transparent", opacity=1, aria=False, **place)
 
 
 def threshold_line() -> alt.Chart:

@@ -13,9 +13,16 @@
   const same = (one, other) => one === other || Math.abs(one - other) < 1e-9;
   const nearest = (values, wanted) => values.reduce((best, v) => (Math.abs(v - wanted) < Math.abs(best - wanted) ? v : best));
   const asText = value => (typeof value === "number" ? String(Number(value.toPrecision(6))) : value);
+  const away = (path, { clientX, clientY }) => {
+    const box = path.getBoundingClientRect();
+    return Math.hypot(box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY);
+  };
+  const nearestOf = (paths, event) => paths.reduce((one, other) => (one && away(one, event) <= away(other, event) ? one : other), null);
   const asCode = value => (typeof value === "number" ? asText(value) : JSON.stringify(value));
 
-  /* A labelled slider or menu: `get`, `set`, and `moved(value, done)` while it moves and when it rests. */
+  /* A labelled slider or menu: `set`, and `moved(value, done)` while it moves and when it rests.
+
+     Two buttons step a slider for fingers, to whom a step may be a pixel; its keys do the same. */
   function field({ name, label, values }, at, moved) {
     const menu = typeof values[0] === "string";
     const input = menu
@@ -24,7 +31,17 @@
     input.dataset.control = at;
     input.setAttribute("aria-label", label);  // its visible one is hidden on a phone, and holds the value, too
     const said = make("span", { class: "explorer-value", "aria-hidden": "true" });
-    const node = make("label", { class: "explorer-field" }, make("span", { class: "explorer-label" }, label), input, said);
+    const step = (sign, way) => {
+      const button = make("button", { type: "button", class: "explorer-step", tabindex: -1, "aria-hidden": "true" }, sign);
+      button.addEventListener("click", () => {
+        const before = input.value;
+        input[way]();
+        if (input.value !== before) { nameIt(); moved(get(), true); }
+      });
+      return button;
+    };
+    const hand = menu ? [input] : [step("\u2212", "stepDown"), input, step("+", "stepUp")];
+    const node = make("label", { class: "explorer-field" }, make("span", { class: "explorer-label" }, label), ...hand, said);
     const get = () => values[Number(input.value)];
     function nameIt() {
       if (menu) return;
@@ -72,7 +89,9 @@
     }, { passive: false });
     svg.addEventListener("pointerdown", event => {
       if (event.button || !event.target.closest("g[class*='pull_']")) return;
-      held = take(event.target, event);
+      // Where the rooms of small points overlap, the nearest is meant.
+      const mark = event.target.closest("g[class*='pull_']"), under = document.elementsFromPoint(event.clientX, event.clientY);
+      held = take(nearestOf(under.filter(path => path.parentElement === mark), event) || event.target, event);
       svg.setPointerCapture(event.pointerId);
       event.preventDefault();
       pull(held, event);
@@ -90,15 +109,11 @@
   function letTap(place, taken = null) {
     const svg = place.querySelector("svg");
     let down = null;
-    const away = (path, { clientX, clientY }) => {
-      const box = path.getBoundingClientRect();
-      return Math.hypot(box.x + box.width / 2 - clientX, box.y + box.height / 2 - clientY);
-    };
     svg.addEventListener("pointerdown", event => { down = event; });
     svg.addEventListener("pointerup", event => {
       if (event.pointerType !== "touch" || Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) > 8) return;
       const points = [...svg.querySelectorAll(".mark-symbol path")].filter(({ __data__: item }) => item && item.tooltip != null);
-      const best = points.reduce((one, other) => (one && away(one, event) <= away(other, event) ? one : other), null);
+      const best = nearestOf(points, event);
       if (!best || away(best, event) > 24) return;
       if (taken) taken(best);
       const { x, y, width, height } = best.getBoundingClientRect();
@@ -127,7 +142,7 @@
       return node;
     };
     const undo = button("Undo", () => history.length && go(history.pop()), "Back to before the last move");
-    const reset = button("Reset", () => { history = []; charts.clear(); go(first); }, "All controls back to where they started");
+    const reset = button("Reset", async () => { history = []; (await opened).clear(); go(first); }, "All controls back to where they started");
     const told = make("span", { class: "explorer-told", role: "status" });
     const take = make("details", { class: "explorer-take" }, make("summary", {}, "Copy"), make("div", {},
       button("Picture (PNG)", () => copyPicture().catch(failed)), button("Picture (SVG)", () => saveSvg().catch(failed)),
@@ -146,14 +161,14 @@
     function stand(now) {
       settings = now;
       for (const f of fields) f.set(settings[f.name]);
-      undo.disabled = !history.length;
+      undo.setAttribute("aria-disabled", !history.length);  // not `disabled`: the keyboard would lose its place
     }
 
     async function go(now) {
       stand(now);
       root.dispatchEvent(new CustomEvent("settings", { detail: settings }));
       const update = await ask(settings);
-      if (update) await charts.show(update);
+      if (update) await (await opened).show(update);
     }
 
     /* A pull of the mouse is one move, and one way back. */
@@ -163,13 +178,14 @@
       return go(settle(settings, { ...settings, ...change }));
     }
 
-    const firstUpdate = await ask(settings);
     stand(settings);
     choose();
-    const charts = await ssmelsmExplorer.open(place, said, book.spec, embed, firstUpdate, view => {
+    const draw = async () => ssmelsmExplorer.open(place, said, book.spec, embed, await ask(first), view => {
       letTap(place, code && code.pull && letPull(place, view, pull, () => { moving = null; }));
       drawn(view, place);
     });
+    const opened = draw();  // who moves something before there is a picture is answered when there is one
+    const charts = await opened;
 
     /* The module says what a pull means for the settings; the point stops where its slider can stand. */
     function pull(held, event) {

@@ -144,7 +144,7 @@ def melsm_charts() -> alt.LayerChart:
         *ends,
         means,
         *(
-            can_be_pulled(thumb(schools, 500, xOffset=8).encode(alt.Y(f"{y}:Q", **score)), y)
+            can_be_pulled(thumb(schools, xOffset=8).encode(alt.Y(f"{y}:Q", **score)), y)
             for y in ("low", "high", "mean")
         ),
     )

@@ -113,8 +113,8 @@ def threshold_view(at: Callable[[float], tuple], names: Names, threshold: float,
         how += ", not to be trusted: fit again"
     sentence = (
         f"Rule: {_RULES[rule].format(threshold=threshold, odds=odds, share=100 * share)}. Flagged: {len(flagged)} of "
-        f"{len(schools)} {names.groups} (more variable: {more}; less variable: {less}). Expected false flags among them: "
-        f"{(1 - flagged['pip']).sum():.1f}. Prior probability pi = {pi:g} ({how}).{without_label(flagged, *_PANELS)}"
+        f"{len(schools)} {names.groups}; expected false flags among them: {(1 - flagged['pip']).sum():.1f}. More variable: "
+        f"{more}; less variable: {less}. Prior probability pi = {pi:g} ({how}).{without_label(flagged, *_PANELS)}"
     )
     return View({"schools": schools}, {"cutoff": cutoff}, sentence, tuple(flagged["label"]))
 

@@ -198,7 +198,7 @@ def test_numbers_on_screen_are_those_of_the_pip_table(level, rule, pi, importanc
     assert list(view.marked) == list(own.index[expected])
     assert list(own.index[own.map(as_sent) >= view.signals["cutoff"]]) == list(view.marked)
     assert f"Flagged: {expected.sum()} of 160" in view.sentence
-    assert f"Expected false flags among them: {(1 - own[expected]).sum():.1f}." in view.sentence
+    assert f"; expected false flags among them: {(1 - own[expected]).sum():.1f}." in view.sentence
 
 
 @pytest.mark.filterwarnings("ignore:importance sampling is unreliable:RuntimeWarning")
@@ -219,7 +219,10 @@ def test_nobody_flagged():
     view = sm.explore.threshold(fit).view(threshold=0.99, rule="false flags")
     assert view.marked == ()
     assert view.signals["cutoff"] > 1
-    assert "Flagged: 0 of 20 schools (more variable: none; less variable: none)" in view.sentence
+    assert (
+        "Flagged: 0 of 20 schools; expected false flags among them: 0.0. More variable: none; less variable: none."
+        in view.sentence
+    )
 
 
 @pytest.mark.filterwarnings("ignore:the prior counts for more")

@@ -146,7 +146,7 @@ def test_a_pulled_school_is_where_the_mouse_is_and_can_go_back(opened, panel):
     figure.get_by_role("button", name="Undo").click()
     page.wait_for_timeout(200)
     assert values(figure) == before
-    assert figure.get_by_role("button", name="Undo").is_disabled()
+    assert figure.get_by_role("button", name="Undo").get_attribute("aria-disabled") == "true"
     pull(page, figure.locator("g[class*=pull_z_0_marks] path").nth(63), 0, 0)
     assert values(figure)["School to follow"] == "64"
 
@@ -222,6 +222,67 @@ def test_an_explorer_fits_a_phone(opened):
     slider.press("ArrowRight") if slider.get_attribute("type") == "range" else slider.select_option("1")
     page.wait_for_timeout(300)
     assert figure.locator(".explorer-sentence").text_content() != sentence
+
+
+@pytest.mark.parametrize("opened", [PHONES[1]], indirect=True)
+def test_a_finger_steps_a_slider_and_takes_the_nearest_school(opened):
+    page, figure = opened
+    more, less = (figure.locator(".explorer-step:visible").nth(at) for at in (1, 0))
+    for button in (more, less):
+        assert min(button.bounding_box()[side] for side in ("width", "height")) >= 43.9
+    before = values(figure)["tau of the scale"]
+    for button, value in ((more, 0.31), (less, 0.3), (less, 0.29)):
+        button.tap()
+        assert float(values(figure)["tau of the scale"]) == value
+    figure.get_by_role("button", name="Undo").tap()
+    figure.get_by_role("button", name="Reset").tap()
+    assert values(figure)["tau of the scale"] == before
+    # Rooms of 44 pixels overlap where twelve schools share a phone's width.
+    means = figure.locator("g[class*=pull_mean_marks] path")
+    assert min(means.nth(4).bounding_box()[side] for side in ("width", "height")) >= 43.5
+    means.nth(4).evaluate("path => scrollBy({ top: path.getBoundingClientRect().top - 200, behavior: 'instant' })")
+    x, y = middle(means.nth(4))
+    swipe(page, x + 4, y, x + 4, y - 15)
+    assert middle(means.nth(4))[1] == pytest.approx(y - 15, abs=2)
+
+
+@pytest.mark.parametrize("opened", [{"viewport": {"width": 1280, "height": 600}}], indirect=True)
+def test_the_keyboard_keeps_its_place_and_the_sentence_is_in_sight(opened):
+    _page, figure = opened
+    slider = figure.locator("[data-control='0']")
+    slider.press("ArrowRight")
+    slider.evaluate("slider => scrollBy({ top: slider.getBoundingClientRect().top - 10, behavior: 'instant' })")
+    assert figure.locator(".explorer-view").bounding_box()["height"] > 600
+    box = figure.locator(".explorer-sentence").bounding_box()
+    assert 0 < box["y"] < box["y"] + box["height"] <= 601
+    undo = figure.get_by_role("button", name="Undo")
+    undo.press("Enter")
+    assert undo.get_attribute("aria-disabled") == "true"
+    assert undo.evaluate("button => document.activeElement === button")
+    undo.press("Enter")
+    assert values(figure)["Threshold (PIP scale)"] == "0.75"
+
+
+@pytest.mark.parametrize("opened", [{"viewport": DESKTOP, "name": "construction"}], indirect=True)
+def test_a_move_before_there_is_a_picture_is_answered_when_there_is_one(opened):
+    page, figure = opened
+    page.add_init_script("""new MutationObserver((_all, watch) => {
+      const slider = document.querySelector("[data-control='0']");
+      if (!slider) return;
+      watch.disconnect();
+      slider.value = 10;
+      slider.dispatchEvent(new Event("change"));
+      window.early = slider.closest("figure").dataset.state;
+    }).observe(document, { childList: true, subtree: true })""")
+    page.reload()
+    page.wait_for_function("document.querySelector('figure').dataset.state === 'ready'")
+    assert page.evaluate("early") == "loading"
+    page.wait_for_timeout(300)
+    words = figure.locator(".explorer-sentence").text_content()
+    figure.locator("[data-control='0']").press("ArrowRight")
+    figure.locator("[data-control='0']").press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert figure.locator(".explorer-sentence").text_content() == words
 
 
 @pytest.mark.parametrize("opened", [PHONES[0]], indirect=True)

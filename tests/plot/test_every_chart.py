@@ -208,7 +208,7 @@ def test_who_has_no_label_is_counted(specs, importance_fit):
     flagged = view.data["schools"].set_index("label").loc[list(view.marked)]
     counts = [int(flagged[f"{panel}_dx"].isna().sum()) for panel in ("position", "sd", "mean")]
     assert min(counts) > 100
-    assert f"Without a label, for want of room: {' / '.join(map(str, counts))}." in view.sentence
+    assert f"Without a label, for want of room: {', '.join(map(str, counts))} (by panel)." in view.sentence
     described = sm.plot.outcomes(importance_fit, threshold=0.45).description
     assert re.search(r"Without a label, for want of room: \d+\.$", described)
     assert "want of room" not in specs["pips"]["description"]
