@@ -104,11 +104,7 @@ def labels(base: alt.Chart, where: str, text: str = "label:N", place: str = "lab
 def without_label(shown: pd.DataFrame, *places: str) -> str:
     """How many rows that are to be shown have no label, as a sentence after others."""
     counts = [int(shown[f"{place}_dx"].isna().sum()) for place in places or ["label"]]
-    return (
-        f" Without a label, for want of room: {', '.join(map(str, counts))}{' (by panel)' * (len(counts) > 1)}."
-        if any(counts)
-        else ""
-    )
+    return f" Without a label, for want of room: {listed(counts)}{' (by panel)' * bool(places)}." if any(counts) else ""
 
 
 def bars(base: alt.Chart, axis: str, low: str, high: str, *encodings, **mark) -> alt.Chart:
