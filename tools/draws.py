@@ -10,6 +10,7 @@ import hashlib
 import re
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,17 +104,22 @@ def fill(text: str, names: dict) -> str:
     return re.sub(r"\{\{(.+?)\}\}", lambda hit: str(eval(hit[1].strip(), names)), text, flags=re.DOTALL)
 
 
+def chances(word: str, name: str) -> Iterator[np.random.Generator]:
+    """Chance that follows from a class's word, for what bears a name: as many tries as may be needed."""
+    # Slow on purpose: whoever tries words one after the other waits for each.
+    secret = hashlib.scrypt(word.encode(), salt=name.encode(), n=2**15, r=8, p=1, maxmem=2**26)
+    for attempt in range(DRAWS):
+        yield np.random.default_rng(int.from_bytes(hashlib.sha256(secret + bytes([attempt])).digest()))
+
+
 def draw(master: Path, word: str) -> Assignment:
     """A class's assignment: drawn again until the master's own conditions hold and no listed mistake looks like the answer."""
     why = ""
-    # Slow on purpose: whoever tries words one after the other waits for each.
-    secret = hashlib.scrypt(word.encode(), salt=master.stem.encode(), n=2**15, r=8, p=1, maxmem=2**26)
-    for attempt in range(DRAWS):
-        key = hashlib.sha256(secret + bytes([attempt])).digest()
+    for rng in chances(word, master.stem):
         try:
             with warnings.catch_warnings(action="ignore"):
                 warnings.simplefilter("error", RuntimeWarning)  # a fit that must not be read
-                return draw_once(master, np.random.default_rng(int.from_bytes(key)))
+                return draw_once(master, rng)
         except (AssertionError, RuntimeWarning) as error:
             why = str(error)
     raise AssignmentError(f"{master.name}: {DRAWS} draws did not meet its conditions, the last for: {why}")

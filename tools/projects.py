@@ -6,7 +6,6 @@ is their brief. Noise has the same SD in every group, so that a group deviates o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from draws import chances
 
 EFFECTS = (0.75, -0.8, 0.65, -0.7)  # of those that deviate, as log SD
 SCHOOLS = re.findall(
@@ -31,11 +31,6 @@ TEAMS = re.findall(
     "Bitterns Buzzards Cranes Crows Curlews Doves Eagles Falcons Finches Gulls Herons Jays Kestrels Kites Larks Magpies Owls Plovers "
     "Ravens Robins Rooks Storks Swifts Terns",
 )
-
-
-def drawn(word: str, project: str) -> np.random.Generator:
-    """Chance that follows from a class's word."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{word}/project/{project}".encode()).digest()))
 
 
 def groups(rng, label: str, names: list[str], fewest: int, most: int) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -152,7 +147,7 @@ PROJECTS = {"schools": schools, "clinics": clinics, "teams": teams}
 
 def draw(word: str, name: str) -> tuple[pd.DataFrame, dict]:
     """A project's file, shuffled, and its truth."""
-    rng = drawn(word, name)
+    rng = next(chances(word, name))
     table, truth = PROJECTS[name](rng)
     truth["deviating"] = {group: round(float(np.exp(effect)), 2) for group, effect in truth["deviating"].items()}
     return table.iloc[rng.permutation(len(table))].reset_index(drop=True), truth
