@@ -40,34 +40,41 @@
     figure.append(details);
   }
 
-  /* A chart of several views cannot take the page's width by itself: here all its views, in some proportion. */
-  function narrowed(spec, factor) {
+  /* A chart of several views cannot take its room by itself: here all its views, in some proportion. */
+  function scaled(spec, factors) {
     const copy = Object.assign({}, spec);
-    if (typeof spec.width === "number") copy.width = factor * spec.width;
-    if (spec.spec) copy.spec = narrowed(spec.spec, factor);
+    ["width", "height"].forEach((side, at) => {
+      if (typeof spec[side] === "number") copy[side] = factors[at] * spec[side];
+    });
+    if (spec.spec) copy.spec = scaled(spec.spec, factors);
     for (const list of ["hconcat", "vconcat", "concat"])
-      if (spec[list]) copy[list] = spec[list].map(view => narrowed(view, factor));
+      if (spec[list]) copy[list] = spec[list].map(view => scaled(view, factors));
     return copy;
   }
 
-  /* Draws a chart, as wide as it wants to be where there is room for it. */
+  /* Draws a chart, as wide as it wants to be where there is room for it. Where a page says how high a chart is to be,
+     as a slide does, it fills its room in both directions. */
   async function drawFitted(place, spec, options) {
     const embed = await loadBundle();
     let result = await embed(place, spec, options);
-    const width = () => place.querySelector("svg").getBoundingClientRect().width;
-    const [room, full] = [place.clientWidth, width()];
-    if (full <= room) return result;
-    async function drawAt(factor) {
+    const size = () => ["width", "height"].map(side => Number(place.querySelector("svg").getAttribute(side)));
+    const high = window.heightOfChart ? await window.heightOfChart(place) : null;
+    const [room, full] = [[place.clientWidth, high || Infinity], size()];
+    const unfit = full.map((one, at) => one > room[at] || (high && one < 0.95 * room[at]));
+    if (!unfit.includes(true)) return result;
+    async function drawAt(factors) {
       result.finalize();
-      result = await embed(place, narrowed(spec, factor), options);
+      result = await embed(place, scaled(spec, factors), options);
     }
-    await drawAt(0.5);
-    const views = 2 * (full - width());  // the rest are axes and titles, which keep their room
-    const factor = 1 - (full - room) / views;
-    if (views > 0) await drawAt(Math.max(0.2, factor));
+    await drawAt(unfit.map(one => (one ? 0.5 : 1)));
+    const views = size().map((half, at) => 2 * (full[at] - half));  // the rest, axes and titles, keep their room
+    const factors = full.map((one, at) => (views[at] > 0 ? Math.max(0.2, 1 - (one - room[at]) / views[at]) : 1));
+    await drawAt(factors);
     // Other labels on narrow axes may take a little more room.
-    const over = width() - room;
-    if (views > 0 && over > 0) await drawAt(Math.max(0.2, factor - (over + 1) / views));
+    const over = size().map((one, at) => one - room[at]);
+    const less = factors.map((one, at) =>
+      (views[at] > 0 && over[at] > 0 ? Math.max(0.2, one - (over[at] + 1) / views[at]) : one));
+    if (less.some((one, at) => one !== factors[at])) await drawAt(less);
     return result;
   }
 

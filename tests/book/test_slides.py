@@ -24,6 +24,7 @@ DECKS = sorted(SLIDES.glob("unit_*.md"))
 FEWEST, MOST = 8, 14
 MOST_WORDS = 45  # on a slide, its heading left out: read at a glance
 TEXT_PIXELS = 32  # 24 points, where a slide is 1,280 pixels wide
+CHART_PIXELS = 22  # of a chart's or an explorer's words
 SIZES = ({"width": 1280, "height": 720}, {"width": 1024, "height": 768})
 EXERCISE = re.compile(r"(?P<number>\d+\.\d+)<!-- (?P<label>ex-[\w-]+) -->")
 
@@ -171,6 +172,12 @@ MEASURE = """least => {
     .filter(one => one.getClientRects().length && !one.closest("aside, mjx-assistive-mml, defs, script"));
   const words = one => [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
   const name = one => `${one.tagName} ${one.textContent.slice(0, 30)}`;
+  const box = one => one.getBoundingClientRect();
+  const texts = shown.filter(one => one.tagName === "text" && words(one)
+    && getComputedStyle(one).visibility === "visible" && getComputedStyle(one).opacity !== "0");
+  // Letters have some air around them, more above and below than beside.
+  const covers = (one, other) => Math.min(one.right, other.right) - Math.max(one.left, other.left) > 2
+    && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 0.3 * Math.min(one.height, other.height);
   return {
     at: Reveal.getIndices().h,
     cut: shown.filter(one => !inside(one.getBoundingClientRect())).map(name)
@@ -181,6 +188,11 @@ MEASURE = """least => {
       && parseFloat(getComputedStyle(one).fontSize) < least).map(name),
     charts: [...slide.querySelectorAll("figure")].map(figure => [figure.dataset.state,
       figure.querySelector("svg") ? figure.querySelector("svg").getBoundingClientRect().width / scale : 0]),
+    letters: shown.filter(one => words(one) && one.closest("figure")).map(one => [name(one),
+      one.closest("svg") ? parseFloat(getComputedStyle(one).fontSize) * Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b) / scale
+        : parseFloat(getComputedStyle(one).fontSize) * one.currentCSSZoom]),
+    over: texts.flatMap((one, at) => texts.slice(0, at).filter(other => covers(box(one), box(other)))
+      .map(other => `${one.textContent} over ${other.textContent}`)),
   };
 }"""
 # All slides at once, as a reader of the page's source has them: rules are about all of them.
@@ -197,6 +209,8 @@ def test_a_deck_in_a_room_without_network(browser, address, path):
     for at, slide in enumerate([*wide, *four_to_three]):
         assert slide["cut"] == [], f"slide {at % len(wide) + 1}"
         assert slide["small"] == [], f"slide {at % len(wide) + 1}"
+        assert slide["over"] == [], f"slide {at % len(wide) + 1}"
+        assert [one for one in slide["letters"] if one[1] < CHART_PIXELS] == [], f"slide {at % len(wide) + 1}"
         assert slide["window"]
         assert [chart for chart in slide["charts"] if chart[0] != "ready" or chart[1] < 300] == []
     show.page.add_style_tag(content=ALL_SHOWN)
