@@ -222,6 +222,8 @@ def test_one_script_sets_up_and_starts_without_a_network(stick, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "installed start --no-browser"
     assert (home / ".venv" / ".installed").is_file()
+    # What a stick's files may do depends on how it was made; the scripts at home can be started.
+    assert all(os.access(home / f"start.{kind}", os.X_OK) for kind in ("sh", "command"))
     # Then the stick is with somebody else. What a learner wrote stays.
     (home / "mine.txt").write_text("mine")
     shutil.rmtree(stick)
@@ -259,9 +261,52 @@ def test_a_setup_that_stops_says_what_to_do(stick, tmp_path):
     assert "start from the stick again" in half.stdout
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh"])
+@pytest.mark.parametrize("place", ["a stick (1)", "it's $HOME & Zoë", "-dash"])
+def test_a_shell_finds_what_stands_beside_its_script(tmp_path, shell, place):
+    """A Mac runs start.command with bash, or with zsh in its place; from a folder of any name, and called in any way."""
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    folder, decoy = tmp_path / place, tmp_path / "elsewhere" / place
+    for one, word in ((folder, "right"), (decoy, "wrong")):
+        one.mkdir(parents=True)
+        (one / "start.py").write_text(f"import sys\nprint({word!r}, sys.argv[1:])", "utf8")
+    shutil.copyfile(STICK / "start.sh", folder / "start.command")  # without a mark that it can be run
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CDPATH": str(decoy.parent)}
+    broken = tmp_path / "python3.14"  # may be there and not run
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    for script, where in (
+        (folder / "start.command", tmp_path),
+        ("start.command", folder),
+        (f"./{place}/start.command", tmp_path),
+    ):
+        command = [shell, str(script), "--check", "two words"]
+        done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
+        assert done.stdout == "right ['--check', 'two words']\n", done.stderr
+
+
+def test_no_python_is_said(tmp_path):
+    shutil.copyfile(STICK / "start.sh", tmp_path / "start.sh")
+    for name in ("dirname", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    text = (tmp_path / "start.sh").read_text("utf8").replace(":/usr/local/bin:/opt/homebrew/bin", "")
+    (tmp_path / "start.sh").write_text(text, "utf8")
+    done = subprocess.run(["sh", tmp_path / "start.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("No Python here.")
+
+
 def test_the_scripts_for_other_systems_do_the_same():
     bat = (STICK / "start.bat").read_text("utf8")
-    assert re.findall(r'"%~dp0start\.py" %\*', bat)
+    # Outside of brackets, in which a folder called "stick (1)" would be taken apart, and each tried before.
+    assert re.findall(r'^(py -3|python) "%~dp0start\.py" %\*$', bat, re.MULTILINE) == ["py -3", "python"]
+    assert re.findall(r'^(py -3|python) -c "" >nul 2>nul && goto (\w+)$', bat, re.MULTILINE) == [
+        ("py -3", "launcher"),
+        ("python", "python"),
+    ]
+    assert {*re.findall(r"goto (\w+)", bat)} == {*re.findall(r"^:(\w+)$", bat, re.MULTILINE)}
+    assert bat.isascii()
     assert bat.rstrip().endswith("pause")
     # An older Python has to read it, to say that it is too old.
     ast.parse((STICK / "start.py").read_text("utf8"), feature_version=(3, 7))

@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent  # the stick, or a folder that was set up from one
 HOME = HERE if (HERE / ".venv").is_dir() else Path(os.environ.get("SSMELSM_HOME") or Path.home() / "ssmelsm")
 READY = HOME / ".venv" / ".installed"
+KIND = "import sys; print('%d.%d' % sys.version_info[:2], 64 if sys.maxsize > 2**32 else 32)"
 PYTHON = HOME / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -25,15 +26,15 @@ def about():
 
 def find_python(wanted):
     """A command of a Python for which there are wheels here; this one, if it is."""
-    if ".".join(map(str, sys.version_info[:2])) in wanted:
+    if ".".join(map(str, sys.version_info[:2])) in wanted and sys.maxsize > 2**32:
         return [sys.executable]
     for version in wanted:
         for command in (["python" + version], ["py", "-" + version]):
             try:
-                said = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
+                said = subprocess.run([*command, "-c", KIND], capture_output=True, text=True).stdout
             except OSError:
                 continue
-            if said.startswith("Python " + version + "."):
+            if said.split() == [version, "64"]:
                 return command
     return None
 
@@ -48,7 +49,7 @@ def problem():
             *here, "; ".join(there["systems"])
         )
     if not find_python(there["pythons"]):
-        return "This needs Python {}. Install it from python.org, and start again.".format(
+        return "This needs Python {}, of 64 bit. Install it from python.org, and start again.".format(
             " or ".join(there["pythons"])
         )
     return ""
@@ -58,16 +59,19 @@ def set_up():
     """Copy the project, make its environment, install from the stick's wheels, compile."""
     if not HOME.exists():
         print("Copying the chapters to", HOME, flush=True)
-        shutil.copytree(HERE / "project", HOME)
+        # What a stick's files may do is no matter: some sticks know no such thing, or all on them is read-only.
+        shutil.copytree(HERE / "project", HOME, copy_function=shutil.copyfile)
         for script in HERE.glob("start.*"):  # next time, without the stick
-            shutil.copy(script, HOME)
+            shutil.copyfile(script, HOME / script.name)
+            (HOME / script.name).chmod(0o755)
     print("Making the environment", flush=True)
     subprocess.run([*find_python(about()["pythons"]), "-m", "venv", str(HOME / ".venv")], check=True)
     print("Installing, a minute or some", flush=True)
     # An address, as pip would take a folder's name with a blank in it for two.
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
     own = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": (HERE / "wheels").as_uri(), "PIP_CONFIG_FILE": os.devnull}
     install = [str(PYTHON), str(HOME / "tools" / "install.py")]
-    subprocess.run(install, check=True, env={**os.environ, **own, "PIP_QUIET": "1"})
+    subprocess.run(install, check=True, env={**others, **own, "PIP_QUIET": "1"})
     READY.touch()
 
 
