@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -22,10 +23,13 @@ RUNNER = ROOT / "tools" / "submission.py"
 CELL_SECONDS, SECONDS = 30, 120
 MEMORY = 4 * 2**30
 MOST = 2_000_000  # letters of an answer
-# Root of a namespace of its own makes the room from what is named, and gives up its rights before Python starts. In a
-# changed root no new namespace can be made, so that nothing can be unmounted or made writable.
+USERS = itertools.count(20_000 + os.getpid() % 20_000)  # numbers that hardly anybody has, and every container knows
+# Root, of a namespace of its own where an ordinary user marks, makes the room from what is named, and gives up its rights
+# before Python starts. In a changed root no new namespace can be made, so that nothing can be unmounted or made writable.
+# Root itself becomes a user of this room alone: for root the system bounds no number of processes.
 MAKE_ROOM = """set -e
-room=$1; python=$2; runner=$3; package=$4; given=$5; shift 5
+umask 022
+room=$1; python=$2; runner=$3; package=$4; given=$5; user=$6; shift 6
 mount -t tmpfs -o size=512m room "$room"
 mkdir -p "$room/submission" "$room/tmp" "$room/dev" "$room/proc" "$room$package" "$room$(dirname "$python")"
 mount -t proc -o ro proc "$room/proc"
@@ -40,7 +44,12 @@ for path; do
 done
 awk -v room="$room/" 'index($5, room) == 1 && index($5, room "proc") != 1 && index($5, room "dev/") != 1 {print $5}' \\
   /proc/self/mountinfo | while read -r at; do mount -o remount,bind,ro "$at"; done
-exec chroot "$room" setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$python" "$runner"
+become=
+if [ "$user" != 0 ]; then
+  chown -R "$user" "$room/submission" "$room/tmp"
+  become="--reuid=$user --regid=$user --clear-groups"
+fi
+exec chroot "$room" setpriv $become --bounding-set=-all --inh-caps=-all --no-new-privs "$python" "$runner"
 """
 
 
@@ -59,8 +68,9 @@ def command(room: str, given: Path) -> list[str]:
     """What makes a room and starts the runner in it."""
     seen = ("/usr", "/bin", "/lib", "/lib64", sys.base_prefix, sys.prefix, str(RUNNER), str(ROOT / "requirements.lock"))
     paths = [path for path in dict.fromkeys(seen) if not path.startswith("/usr/")]
-    names = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child"]
-    own = [room, sys.executable, str(RUNNER), str(ROOT / "ssmelsm_helpers"), str(given)]
+    names = ["unshare", "--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child"]
+    names, user = (names, next(USERS)) if os.geteuid() == 0 else ([*names, "--map-root-user"], 0)
+    own = [room, sys.executable, str(RUNNER), str(ROOT / "ssmelsm_helpers"), str(given), str(user)]
     return [*names, "sh", "-c", MAKE_ROOM, "sh", *own, *paths]
 
 

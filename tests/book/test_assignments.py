@@ -308,6 +308,28 @@ def test_a_submission_sees_no_answers_and_no_network(hostile):
     assert hostile["look"].values["sd_ratio"] == "nothing"
 
 
+MANY = """import os, time
+count = 0
+try:
+    while count < 1000:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        count += 1
+except BlockingIOError:
+    pass
+"""
+
+
+def test_processes_of_a_submission_are_bounded(tmp_path):
+    """Also for root, who is bound by no number of processes: nobody in a room is root."""
+    if not rooms.isolated():
+        pytest.skip("this system cannot shut a submission off; make grade says so")
+    (tmp_path / "data.csv").touch()
+    answer, _ = rooms.run({"cells": [MANY], "probes": {"count": "count"}}, tmp_path)
+    assert 0 < json.loads(answer)["values"]["count"] < 200
+
+
 def test_what_is_no_notebook_gets_a_sentence(hostile):
     said = {
         name: "; ".join(hostile[name].problems)
