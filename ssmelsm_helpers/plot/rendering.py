@@ -1,29 +1,8 @@
-"""How charts are shown: by Altair's own renderer, offline, or as figures of the built book."""
+"""How charts are shown: by Altair's own renderer, or offline."""
 
-import html
-import json
 import os
 
 import altair as alt
-
-NO_DESCRIPTION = "Chart without a description"
-
-
-def book_figure(spec: dict) -> dict[str, str]:
-    """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
-    words = spec.get("description", NO_DESCRIPTION)
-    text = html.escape(words)
-    in_rows = {"row", "column", "facet"} & {*spec.get("encoding", {})}  # for which Vega-Lite has no such width
-    if isinstance(spec.get("width"), int | float) and not in_rows:
-        spec = spec | {"width": "container"}  # as wide as the page, on a phone too
-    # A "</script>" inside a title must not end the script element.
-    data = json.dumps(spec, separators=(",", ":")).replace("<", "\\u003c")
-    figure = (
-        f'<figure class="book-chart" data-alt="{text}"><div class="book-chart-view"></div>'
-        f'<script type="application/json">{data}</script>'
-        f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
-    )
-    return {"text/html": figure, "text/plain": words}
 
 
 def enable_renderer() -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+from book_ext.figures import for_the_page
 from bs4 import BeautifulSoup
 from scipy.stats import beta
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.explore.explorer import Control, Explorer, View, as_sent, records
-from ssmelsm_helpers.explore.page import for_the_page
 from ssmelsm_helpers.results.sensitivity import reweighted_table
 
 NAMES = ["threshold", "power", "card", "grid"]  # those that compute in the browser are tested there

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from book_ext.figures import twin
 from book_ext.static_files import SHARED
 from book_harness import DESKTOP, PHONE, ROOT, browser, serve  # noqa: F401 (a fixture among them)
 
 import ssmelsm_helpers as sm
-from ssmelsm_helpers.explore.page import twin
 from ssmelsm_helpers.plot.rendering import vega_bundle
 
 pytestmark = pytest.mark.browser

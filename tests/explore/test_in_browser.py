@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from book_ext.figures import for_the_page
 from book_harness import browser  # noqa: F401
 from explorer_oracles import ORACLES
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.explore.explorer import BrowserExplorer
-from ssmelsm_helpers.explore.page import for_the_page
 
 pytestmark = pytest.mark.browser
 

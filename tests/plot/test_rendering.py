@@ -7,10 +7,10 @@ import json
 import altair as alt
 import pandas as pd
 import pytest
+from book_ext.figures import NO_DESCRIPTION, book_figure, for_the_page
 from bs4 import BeautifulSoup
 
-from ssmelsm_helpers.explore.page import for_the_page
-from ssmelsm_helpers.plot.rendering import NO_DESCRIPTION, book_figure, enable_renderer
+from ssmelsm_helpers.plot.rendering import enable_renderer
 
 
 @pytest.fixture

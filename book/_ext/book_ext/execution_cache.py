@@ -18,6 +18,7 @@ DECIDES_OUTPUTS = (
     "ssmelsm_helpers/**/*.py",
     "ssmelsm_helpers/**/*.js",
     "ssmelsm_helpers/**/*.toml",
+    "book/_ext/book_ext/figures.py",
     "data/*.csv",
     "data/*.rda",
 )

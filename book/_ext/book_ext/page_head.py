@@ -10,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 
 LONGEST = 160  # what search engines show of a description
-FIGURE = '<figure class="book-chart"'  # as `ssmelsm_helpers.plot.rendering` writes it
+FIGURE = '<figure class="book-chart"'  # as `figures` writes it
 PICTURE = "_static/opening.png"
 
 

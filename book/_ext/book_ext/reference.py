@@ -54,7 +54,7 @@ def back_links(page: str, chapters: list[str]) -> nodes.paragraph:
 
 def picture(name: str) -> str:
     """The chart that a function's own example draws."""
-    from ssmelsm_helpers.plot.rendering import book_figure
+    from .figures import book_figure
 
     chart = drawn(name).to_dict()
     words = f"Example of {name.removeprefix(f'{PACKAGE}.')}. {chart['description']}"

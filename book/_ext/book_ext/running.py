@@ -46,7 +46,8 @@ try:
 except ImportError:
     print(0)
 """
-_SHOWN = "from ssmelsm_helpers.explore.page import for_the_page; print(for_the_page(_))"
+_FIGURES = str(Path(__file__).with_name("figures.py"))
+_SHOWN = f"import runpy as _runpy; print(_runpy.run_path({_FIGURES!r})['for_the_page'](_))"
 
 
 @dataclass

@@ -1,12 +1,16 @@
-"""What the built page shows instead of something live: an explorer's twin, with a module or all views to answer moves."""
+"""What the built page shows instead of something live: a chart's figure; an explorer's twin, with a module or all views.
+
+The chapters' kernels run this file (`running.py`): it knows the package, and nothing of the folder that it stands in.
+"""
 
 import json
 from html import escape
 
 import altair as alt
 
-from ..plot.rendering import book_figure
-from .explorer import BrowserExplorer, Explorer
+from ssmelsm_helpers.explore.explorer import BrowserExplorer, Explorer
+
+NO_DESCRIPTION = "Chart without a description"
 
 
 def for_the_page(shown) -> str:
@@ -14,6 +18,26 @@ def for_the_page(shown) -> str:
     if isinstance(shown, Explorer):
         return json.dumps({"text/html": twin(shown), "text/plain": shown.in_words()})
     return json.dumps(book_figure(shown.to_dict()) if isinstance(shown, alt.TopLevelMixin) else {})
+
+
+def in_a_script(data) -> str:
+    """JSON inside a page: a "</script>" in a title or a label must not end the script element."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def book_figure(spec: dict) -> dict[str, str]:
+    """Placeholder that the book's `book-charts.js` draws: the same HTML for the same chart, and no script in it."""
+    words = spec.get("description", NO_DESCRIPTION)
+    text = escape(words)
+    in_rows = {"row", "column", "facet"} & {*spec.get("encoding", {})}  # for which Vega-Lite has no such width
+    if isinstance(spec.get("width"), int | float) and not in_rows:
+        spec = spec | {"width": "container"}  # as wide as the page, on a phone too
+    figure = (
+        f'<figure class="book-chart" data-alt="{text}"><div class="book-chart-view"></div>'
+        f'<script type="application/json">{in_a_script(spec)}</script>'
+        f"<noscript>{text} (This chart needs JavaScript.)</noscript></figure>"
+    )
+    return {"text/html": figure, "text/plain": words}
 
 
 def twin(explorer: Explorer) -> str:
@@ -27,12 +51,10 @@ def twin(explorer: Explorer) -> str:
             only_live = ", ".join(control.label for control in explorer.controls if not control.static)
             more = f" and moves {escape(only_live)} as well" if only_live else ""
             note = f'<p class="explorer-note">In a live notebook this explorer has finer steps{more}.</p>'
-    # A "</script>" inside a label must not end the script element.
-    data = json.dumps(book, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<figure class="book-explorer" aria-label="{escape(explorer.name)}" role="group">'
         f'<p class="explorer-sentence" role="status">{words}</p>{note}'
-        f'<script type="application/json">{data}</script>'
+        f'<script type="application/json">{in_a_script(book)}</script>'
         "<noscript>(The charts and controls need JavaScript.)</noscript></figure>"
     )
 
