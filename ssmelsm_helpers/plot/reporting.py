@@ -1,17 +1,18 @@
 """A fit as a page to hand on: self-contained, with the list, its sensitivity, and what it does not say."""
 
-import html
 import io
 import json
 from pathlib import Path
-from string import Template
 
 import pandas as pd
 import xarray as xr
+from jinja2 import Environment, StrictUndefined
 
 from ..arguments import require
+from ..fitting.weights import GOOD_PARETO_K
+from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import posterior_of_fit, selected_names
-from ..results.flags import end_of_scale
+from ..results.flags import LEAST_EVIDENCE, end_of_scale
 from ..results.pips import VERDICTS, pip_table
 from ..spec.inclusion import Inclusion
 from . import report_tables as tables
@@ -101,39 +102,44 @@ def report(
     for target in (page, csv):
         if target.exists() and not overwrite:
             raise FileExistsError(f"path={str(target)!r} is there already; pass overwrite=True to replace it.")
-    parts = {"findings": tables.findings_section(findings)}
+    findings = tables.check_findings(findings)
     table = pip_table(fit, threshold=threshold)
     evident, alone = tables.flags_of(fit, table)
     rows = table.assign(mark=end_of_scale(fit, table))[evident].sort_values("pip", ascending=False)
     carried = tables.carried(fit, rows, threshold, data, outcome)
-    reached = table.loc[table["pip"] >= threshold, "pip"]
-    words, checks = tables.trust(fit)
-    words |= fit.attrs | {
-        **names._asdict(),
+    charts = {draw.__name__: draw(fit, threshold=threshold, units=units, unit=unit) for draw in (funnel, outcomes)}
+    words = fit.attrs | names._asdict()
+    words |= {name: json.loads(fit.attrs[name]) for name in ("priors", "versions")}
+    words |= {
         "title": title or f"Which {names.groups} are unusually consistent?",
-        "n_groups": len(table),
-        "n_members": f"{int(table['n'].sum()):,}",
-        "threshold": f"{threshold:g}",
-        "reached": len(reached),
-        "expected_false": f"{(1 - reached).sum():.1f}",
+        "unit": unit,
+        "threshold": threshold,
+        "table": table,
+        "reached": table.loc[table["pip"] >= threshold, "pip"],
+        "called": {verdict: listed(table.index[evident & (table["verdict"] == verdict)]) for verdict in VERDICTS[:3]},
+        "flags": rows.join(carried),
+        "alone": table[alone],
+        "charts": {name: (chart.description, _svg(chart)) for name, chart in charts.items()},
         "pi": Inclusion.of_fit(fit.attrs),
-        "priors": "; ".join(f"{name} ~ {text}" for name, text in json.loads(fit.attrs["priors"]).items()),
-        "versions": ", ".join(f"{name} {version}" for name, version in json.loads(fit.attrs["versions"]).items()),
-        "csv": csv.name,
-    }
-    parts |= checks | {
-        "flagged": tables.flagged(rows, names, unit, carried),
-        "alone": tables.alone(table[alone]),
         "sensitivity": tables.sensitivity(fit, table, threshold),
-        "scales": tables.scales(fit, rows),
+        "scales": tables.scales(fit, rows) if len(rows) else None,
+        "findings": findings,
+        "convergence": convergence(fit),
+        "limits": {"r_hat": ("R-hat", GOOD_RHAT), "pareto_k": ("Pareto k-hat", GOOD_PARETO_K)},
+        "least": LEAST_EVIDENCE,
+        "most": tables.MOST,
+        "little": tables.LITTLE,
+        "csv": csv.name,
+        "factor": tables.factor,
+        "listed": listed,
     }
-    for verdict in VERDICTS[:3]:
-        words[verdict.replace(" ", "_")] = listed(table.index[evident & (table["verdict"] == verdict)])
-    for draw in (funnel, outcomes):
-        chart, svg = draw(fit, threshold=threshold, units=units, unit=unit), io.StringIO()
-        chart.save(svg, format="svg")
-        words[f"{draw.__name__}_in_words"], parts[draw.__name__] = chart.description, svg.getvalue()
-    escaped = {name: html.escape(str(word)) for name, word in words.items()}
-    page.write_text(Template(_PAGE.read_text("utf8")).substitute(escaped | parts), encoding="utf8")
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE.read_text("utf8"))
+    page.write_text(template.render(words), encoding="utf8")
     table.to_csv(csv)
     return page
+
+
+def _svg(chart) -> str:
+    svg = io.StringIO()
+    chart.save(svg, format="svg")
+    return svg.getvalue()
