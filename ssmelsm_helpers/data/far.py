@@ -5,16 +5,10 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from ..arguments import plain, warn
-from .findings import Words, number, some
+from .findings import Words, number, some, table
 
 # What questionnaires and their programs write where there is no answer.
-CODES = (
-    *(-1.0, -2.0, -7.0, -8.0, -9.0, -66.0, -77.0, -88.0, -99.0, -666.0, -777.0, -888.0, -999.0, -9999.0, -99999.0),
-    *(0.0, 9.0, 88.0, 96.0, 97.0, 98.0, 99.0, 777.0, 888.0, 996.0, 997.0, 998.0, 999.0),
-    *(7777.0, 8888.0, 9998.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0, 999999999.0),
-    *(9.9, 9.99, 99.9, 99.99, 999.9),
-)
-
+CODES = tuple(table("words")["codes"])
 # A score is alone out there if it is so many times farther than the farthest of an ordinary school.
 ALONE = 3.0
 # Among fewer scores nothing is far from the others.

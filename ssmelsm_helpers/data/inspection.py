@@ -11,15 +11,14 @@ from ..arguments import counted, require
 from .alike import alike
 from .chance import without_spread
 from .far import CODES, dominated, is_apart
-from .findings import Finding, Words, finding, number, some
+from .findings import Finding, Words, finding, number, patterns, some
 from .frames import data_frame, require_columns
 from .piles import look_at_codes, look_at_values
 from .records import look_at_covariates, look_at_doubles, look_at_levels, look_at_persons
 from .students import SCHOOL, SCORE, Students
 
-_TOTAL = r"((sub|grand |over)?totals?|averages?|gesamt|insgesamt|durchschnitt|mittelwert|moyenne|média|promedio|razem|średnia)"
-_TOTALS = rf"{_TOTAL}\b.*|.*\b{_TOTAL}|(all|mean|sum)s?( schools)?|summe|media|ensemble|todas?|todos?"
-_NO_LABEL = r"n/?a|n\.a\.|nan|none|null|unknown|unbekannt|missing|\?+|-+|\.+|k\.a\."
+_NAMED = patterns("labels")
+_TOTALS = r"({total})\b.*|.*\b({total})|{alone}".format_map(_NAMED)
 
 
 def inspect(data, *, outcome: str, school: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -82,7 +81,7 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         yield finding("missing labels", name, counted(missing, "row"), missing)
     codes = _label_codes(labels)
     for kind, form in {
-        "labels that are none": rf"{_NO_LABEL}|{re.escape(str(name))}",
+        "labels that are none": rf"{_NAMED['none']}|{re.escape(str(name))}",
         "rows of totals": _TOTALS,
     }.items():
         found = [x for x in labels if isinstance(x, str) and re.fullmatch(form, x.strip(), re.IGNORECASE)]

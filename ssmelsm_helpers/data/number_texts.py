@@ -6,34 +6,17 @@ from typing import NamedTuple
 import narwhals as nw
 import pandas as pd
 
+from .findings import table
 from .frames import BLANKS, collected, is_blank
 
 # Rust's and DuckDB's regular expressions, too, read these.
 _PLAIN = r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$"
-# (Without the point at their end, and without blanks.)
-_NOTHING = {
-    "",
-    *re.findall(
-        r"\S+",
-        "#div/0! #n/a #na #null! #value! - -- ? abs absent absente abwesend ausente blank didnotsit disp dk empty "
-        "entschuldigt fehlend fehlt k.a ka keineangabe krank miss missing n.a n.b n.d n.v n/a na nan nb nd nil noanswer "
-        "none noresponse notasked notavailable notreached np null nv refused s/d semresposta unknown x – —",
-    ),
-}
+_NOTHING = {"", *table("words")["nothing"].split()}
 # 12.345: a thousand where all points of the column are so.
 _THREE = r"^\s*[-+]?[1-9]\d{0,2}(?:\.\d{3})+\s*$"
 _DECIMAL = r"^\s*[-+]?(?:0\.|\d*\.\d{0,2}\s*$|\d*\.\d{4}|\d{4}\d*\.)"
 # What a text that is no number is, tried in this order.
-_KINDS = {
-    "decimal comma": r"[-+−]?\d*,\d+|[-+−]?\d{1,3}(\.\d{3})+,\d+",
-    "thousands mark": r"[-+]?\d{1,3}([,.'’\u00a0\u202f ]\d{3})+([.,]\d+)?",
-    "minus sign that is none": r"[−–]\d+(\.\d+)?",
-    "points of a maximum": r"\d+([.,]\d+)?\s*(/|of|out of|von|de|sur)\s*\d+",
-    "time": r"\d+(:[0-5]\d){1,2}",
-    "marked number": r"[-+]?\d+([.,]\d+)?\s*[*†‡#!?]+|[(\[]\d+([.,]\d+)?[)\]][*†‡]?",
-    "limit": r"([<>≤≥]=?|ca\.?|about|unter|über|over|under)\s*\d+([.,]\d+)?",
-    "unit": r"[-+]?\d+([.,]\d+)?\s*(%|‰|[^\W\d_]{1,12}\.?)|[€$£]\s*\d+([.,]\d+)?",
-}
+_KINDS = table("words")["number_texts"]
 
 
 class TextNumbers(NamedTuple):

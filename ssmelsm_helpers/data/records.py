@@ -7,24 +7,10 @@ import numpy as np
 from scipy.stats import poisson
 
 from ..arguments import counted
-from .findings import Finding, finding, some
+from .findings import Finding, finding, patterns, some
 from .students import SCHOOL, SCORE, Students
 
-_YEAR = (
-    r"(year|jahr|wave|welle|semester|zeitpunkt|messung)($|_|\W|\d)"
-    r"|(^|_|\b)(ano|año|ann[ée]e|rok|term|round|occasion|survey|season|onda|vague|edition)($|_|\W|\d)|^time(_?point)?$"
-)
-_BORN = r"birth|born|geb|nasc|dob|yob|naiss|urodz|arriv|immig"
-_WEIGHT = r"(^|_)w(t|eight)?s?($|_)|wgh?t|weight|gewicht|peso|poids|pond|w_f"
-_CLASS = r"class|klasse|teacher|lehr|room|turma|group|kurs|course|section"
-# A level whose labels may come again in every school: 7a and 7b.
-_OF_SCHOOL = (
-    r"(school_?)?(class|klasse?|classe|class_?room|turma|teacher|section|kurs|klasa)(_?(id|nr|no|code|name|label))?"
-)
-_ABOVE = (
-    r"district|region|county|country|state|municip|bezirk|kreis|gemeinde|bundesland|provin|kanton|canton|depart|estado|"
-    r"acad[ée]mie|wojew|powiat|gmina|cluster|stratum|strata|authority|(^|_)lea($|_)|land$"
-)
+_NAMED = patterns("columns")
 _WILD = 1e6
 
 
@@ -133,7 +119,7 @@ def look_at_persons(students: Students) -> Iterator[Finding]:
 def _times(students: Students) -> Iterator[str]:
     for alias in students.others:
         name = students.said(alias)
-        named = re.search(_YEAR, name) and not re.search(_BORN, name)
+        named = re.search(_NAMED["year"], name) and not re.search(_NAMED["born"], name)
         if named and students.wholes.get(alias, True) and 2 <= students.distinct(alias) <= 15:
             yield alias
 
@@ -143,12 +129,12 @@ def look_at_levels(students: Students) -> Iterator[Finding]:
     person, schools = students.person, len(students.schools)
     for alias in [alias for alias in students.others if alias != person]:
         name, said, varies = students.names[alias], students.said(alias), students.schools[alias]
-        if re.search(_WEIGHT, said) and alias in students.numeric:
+        if re.search(_NAMED["weight"], said) and alias in students.numeric:
             low, high = students.spread.loc[alias, ["low", "high"]]
             if low > 0:
                 yield finding("weights", name, f"from {low:.3g} to {high:.3g}", students.n)
-        above, of_school = re.search(_ABOVE, said), re.fullmatch(_OF_SCHOOL, said)
-        named = above or re.search(_CLASS, said)
+        above, of_school = re.search(_NAMED["above"], said), re.fullmatch(_NAMED["of_school"], said)
+        named = above or re.search(_NAMED["class"], said)
         if alias not in students.worded and not (named and students.wholes[alias]):
             continue
         groups = students.distinct(alias)

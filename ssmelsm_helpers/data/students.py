@@ -9,16 +9,13 @@ import numpy as np
 import pandas as pd
 
 from .far import CODES, is_apart
+from .findings import patterns
 from .frames import BLANKS, collected, is_blank, numbers, table_of
 from .number_texts import TextNumbers, read_number
 
 SCHOOL, SCORE = "__school", "__score"
 # Rows that are grouped by all their columns at once: more would not fit into a lecturer's laptop beside a browser.
 _CHUNK = 1_000_000
-_PERSON = (
-    r"(^|_|\b)(\w{0,5}id|id\w{0,5}|nr|no|code|number|nummer)($|_|\b)"
-    r"|student|pupil|sch[uü]e?ler|aluno|[ée]l[eè]ve|candidat|person|child"
-)
 
 
 def finite(alias: str):
@@ -200,7 +197,7 @@ class Students:
         for alias in self.others:
             if self.wholes.get(alias, True) and self.schools[alias].mean() >= 0.5:
                 share = self.distinct(alias) / max(self.n, 1)
-                if share > 0.95 or (share > 0.15 and re.search(_PERSON, self.said(alias))):
+                if share > 0.95 or (share > 0.15 and re.search(patterns("columns")["person"], self.said(alias))):
                     return alias
         return None
 
