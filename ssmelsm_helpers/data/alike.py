@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import chain, combinations
 from unicodedata import combining, normalize
 
@@ -16,18 +15,11 @@ _LONG = 5
 _MANY = 20_000
 
 
-def _without(characters: str, text: str) -> str:
-    """A text without some characters; between digits, where they tell numbers apart, they become one blank."""
-    if text.isalnum():
-        return text
-    between, elsewhere = _patterns(characters)
-    return elsewhere.sub("", between.sub(" ", text))
-
-
-@cache
-def _patterns(characters: str) -> tuple[re.Pattern, re.Pattern]:
+def _without(characters: str) -> Callable[[str], str]:
+    """Texts without some characters; between digits, where they tell numbers apart, they become one blank."""
     some = f"[{characters}]+"
-    return re.compile(rf"(?<=\d){some}(?=\d)"), re.compile(rf"(?<!\d){some}|{some}(?!\d)")
+    between, elsewhere = re.compile(rf"(?<=\d){some}(?=\d)"), re.compile(rf"(?<!\d){some}|{some}(?!\d)")
+    return lambda text: text if text.isalnum() else elsewhere.sub("", between.sub(" ", text)) or text
 
 
 def _printed(label) -> str:
@@ -50,11 +42,11 @@ def _transcribed(text: str) -> str:
 # What labels may differ in and yet look alike: each step forgets something more of them.
 _LADDER: dict[str, Callable[[str], str]] = {
     "type": _printed,
-    "blanks": lambda text: _without(BLANKS, text),
+    "blanks": _without(BLANKS),
     "case": str.lower,
     "form of letters": lambda text: normalize("NFKC", text),
     "accents": _transcribed,
-    "punctuation": lambda text: _without(r"\W_", text) or text,
+    "punctuation": _without(r"\W_"),
     "abbreviations": lambda text: re.sub("^(saint|sankt)", "st", text),
     "leading zeros": lambda text: re.sub(r"(?<![\d ])0+(?=\d)", "", text),
 }

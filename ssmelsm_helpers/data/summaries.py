@@ -88,9 +88,8 @@ def school_table(data, outcome: str, school: str, missing: str) -> pd.DataFrame:
     n, rounding = table["n"], table[_SCORE] / table["n"]
     sd = np.sqrt((table[_SQUARE] - table[_SCORE] ** 2 / n).clip(lower=0) / (n - 1))
     low, high = table["low"] + table[_CENTRE], table["high"] + table[_CENTRE]
-    return pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd, "low": low, "high": high}).set_axis(
-        labels
-    )
+    found = pd.DataFrame({"n": n, "mean": table[_CENTRE] + rounding, "sd": sd, "low": low, "high": high})
+    return found.set_axis(labels)
 
 
 def _of_plain_kinds(frame, outcome: str, school: str):

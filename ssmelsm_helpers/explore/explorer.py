@@ -3,8 +3,6 @@
 import copy
 import json
 import math
-from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,11 +145,6 @@ class Explorer:
         """What the browser needs to draw it."""
         controls = [control.for_the_browser() for control in self.controls]
         return {"name": self.name, "code": self.code, "controls": controls, "spec": self.spec()}
-
-    def states(self) -> Iterator[View]:
-        """Every view of the static page: nested loops over its controls, the last one fastest."""
-        for values in product(*(control.static or [control.start] for control in self.controls)):
-            yield self.view(**dict(zip(self.settings, values, strict=True)))
 
     def in_words(self) -> str:
         """What stands in place of the picture where there is none."""

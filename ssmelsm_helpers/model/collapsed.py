@@ -148,10 +148,7 @@ class CollapsedPosterior(Hyperparameters):
 
     def null_log_density(self, x) -> np.ndarray:
         """log density of the other coordinates and the data where tau_t is zero, of draws x (S, size)."""
-        return self._with_likelihood(self._null_log_prior(x), x, null=True)
-
-    def _null_log_prior(self, x):
-        return self.log_prior(x) - self.log_prior_of(x, self.of_scale)
+        return self._with_likelihood(self.log_prior(x) - self.log_prior_of(x, self.of_scale), x, null=True)
 
     def seen_from(self, mode, factor) -> np.ndarray:
         """All that compiled code needs to know, in one array; its callback's coordinates are x = mode + factor @ them."""

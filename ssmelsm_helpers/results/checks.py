@@ -82,14 +82,11 @@ def _hyperparameters(fit: xr.DataTree) -> xr.Dataset:
 
 def _varying_pairs(omega: xr.DataArray) -> xr.DataArray:
     """The correlations that are estimated, each once."""
-    pairs = [
-        (second, first)
-        for at, second in enumerate(omega["effect"].to_numpy())
-        for first in omega["effect"].to_numpy()[:at]
-    ]
-    parts = {f"{first}, {second}": omega.sel(effect=second, effect_bis=first, drop=True) for second, first in pairs}
-    parts = {label: part for label, part in parts.items() if np.ptp(part.to_numpy()) > 0}
-    return xr.concat(parts.values(), pd.Index(parts, name="pair"))
+    names, below = omega["effect"].to_numpy(), np.tril_indices(omega.sizes["effect"], -1)
+    second, first = (xr.DataArray(at, dims="pair") for at in below)
+    labels = [f"{names[column]}, {names[row]}" for row, column in zip(*below, strict=True)]
+    pairs = omega.drop_vars(["effect", "effect_bis"]).isel(effect=second, effect_bis=first).assign_coords(pair=labels)
+    return pairs.isel(pair=np.ptp(joined(pairs), axis=0) > 0)
 
 
 def effective_share(fit: xr.DataTree) -> float:

@@ -52,9 +52,7 @@ class Design:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """n, mean and sd (ddof=1) of the outcome per school."""
-        if self.table is not None:
-            return self.table
-        return self.ends[["n", "mean", "sd"]]
+        return self.ends[["n", "mean", "sd"]] if self.table is None else self.table
 
     @property
     def ends(self) -> pd.DataFrame:

@@ -151,16 +151,14 @@ class Units:
     def to_data(self, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Draws by name, from this scale to the data's units."""
         sizes, K = self.effect_sizes, len(self.margins.location_sizes)
-        return (
-            draws
-            | {
-                "gamma": self.margins.location.to_data(draws["gamma"], self.shift, self.unit),
-                "eta": self.margins.scale.to_data(draws["eta"], np.log(self.unit), 1.0),
-                "tau": draws["tau"] * sizes,
-                "u": draws["u"] * np.squeeze(sizes[:K]),  # a single effect has no axis
-                "t": draws["t"] * np.squeeze(sizes[K:]),
-            }
-        )
+        moved = {
+            "gamma": self.margins.location.to_data(draws["gamma"], self.shift, self.unit),
+            "eta": self.margins.scale.to_data(draws["eta"], np.log(self.unit), 1.0),
+            "tau": draws["tau"] * sizes,
+            "u": draws["u"] * np.squeeze(sizes[:K]),  # a single effect has no axis
+            "t": draws["t"] * np.squeeze(sizes[K:]),
+        }
+        return draws | moved
 
     def to_standard(self, gamma, eta, tau) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """gamma, eta and tau (..., size), from the data's units to this scale."""

@@ -4,11 +4,13 @@ The chapters' kernels run this file (`running.py`): it knows the package, and no
 """
 
 import json
+from collections.abc import Iterator
 from html import escape
+from itertools import product
 
 import altair as alt
 
-from ssmelsm_helpers.explore.explorer import BrowserExplorer, Explorer
+from ssmelsm_helpers.explore.explorer import BrowserExplorer, Explorer, View
 
 NO_DESCRIPTION = "Chart without a description"
 
@@ -59,11 +61,17 @@ def twin(explorer: Explorer) -> str:
     )
 
 
+def all_views(explorer: Explorer) -> Iterator[View]:
+    """Every view of the static page: nested loops over its controls, the last one fastest."""
+    for values in product(*(control.static or [control.start] for control in explorer.controls)):
+        yield explorer.view(**dict(zip(explorer.settings, values, strict=True)))
+
+
 def _states(explorer: Explorer) -> dict:
     """Every data set once, and every state as references to them."""
     known: dict[str, int] = {}  # a data set as JSON, and its number
     states = []
-    for view in explorer.states():
+    for view in all_views(explorer):
         data = view.update()["data"]
         references = {name: known.setdefault(json.dumps(rows), len(known)) for name, rows in data.items()}
         states.append([references, view.signals, view.sentence, view.marked])
