@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from ..arguments import require, sequence
-from ..results.draws import posterior_of_fit, selected_names
+from ..results.draws import selected_names
 from . import style
 from .naming import Called, Names, title
 
@@ -192,7 +192,6 @@ def two_effects(
     'Scatter plot of two PIPs of 8 schools'
     """
     names, threshold = Names.of(units), style.checked_threshold(threshold)
-    posterior_of_fit(fit)
     known = selected_names(fit)
     chosen = known if effects is None else sequence(effects) or [effects]
     fine = all(name in known for name in chosen) and len(chosen) == len(set(chosen)) == 2

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from ..arguments import require
 from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
-from ..results.draws import posterior_of_fit, selected_names
+from ..results.draws import selected_names
 from ..results.flags import LEAST_EVIDENCE, end_of_scale
 from ..results.pips import VERDICTS, pip_table
 from ..spec.inclusion import Inclusion
@@ -95,7 +95,6 @@ def report(
     page, names = Path(path), Names.of(units)
     require(page.suffix == ".html", "path must end in .html", str(path))
     threshold = checked_threshold(threshold)
-    posterior_of_fit(fit)
     effects = selected_names(fit)
     require(effects == ["scale[Intercept]"], "fit must have scale[Intercept] as its one selected effect", effects)
     csv = page.with_suffix(".csv")

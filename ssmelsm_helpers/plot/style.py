@@ -8,7 +8,7 @@ import xarray as xr
 
 from ..arguments import check_probability, require
 from ..data.labels import texts
-from ..results.draws import posterior_of_fit, selected_names
+from ..results.draws import selected_names
 from ..results.pips import pip_table
 from .rendering import enable_renderer
 from .room import room_for_labels
@@ -42,7 +42,6 @@ def checked_threshold(threshold: float) -> float:
 
 def check_scale_effect(fit: xr.DataTree) -> None:
     """Charts of the schools' spread need one indicator, and it must be a scale effect's."""
-    posterior_of_fit(fit)
     names = selected_names(fit)
     fine = len(names) == 1 and names[0].startswith("scale[")
     require(fine, "fit must have one selected effect, a scale effect, for this chart", names)

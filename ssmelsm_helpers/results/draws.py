@@ -27,7 +27,8 @@ def refuse_before(fit: xr.DataTree) -> None:
 
 
 def selected_names(fit: xr.DataTree) -> list[str]:
-    """Names of the effects with an indicator."""
+    """Names of the effects with an indicator, of something that must be a fit."""
+    posterior_of_fit(fit)
     return list(Inclusion.of_fit(fit.attrs).effects)
 
 
