@@ -72,7 +72,8 @@ def scales(fit: xr.DataTree, rows: pd.DataFrame) -> dict | None:
         name: one.bayes_factor.reindex(rows.index) for name, one in zip(("half", "own", "twice"), found, strict=True)
     }
     factors, trusted = pd.DataFrame(factors), all(one.trusted for one in found)
-    change = np.log(factors.div(factors["own"], axis=0)).abs().max().max()
+    logs = np.log(factors)  # subtracted, not divided: a Bayes factor may be infinite
+    change = logs.sub(logs["own"], axis=0).abs().max().max()
     return {"own": found[1].scale, "factors": factors, "matters": change > np.log1p(LITTLE), "trusted": trusted}
 
 

@@ -29,7 +29,7 @@ ROOMS = {
     "exercises",
 }
 # Lines of code. (The collapsed density is compiled as a whole, some 180 lines, so that chains run without Python.)
-MOST_LINES = 7382
+MOST_LINES = 7383
 # Below this, a room is one screen after the other.
 MOST_LINES_OF_A_MODULE = 290
 
