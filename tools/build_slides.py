@@ -1,7 +1,7 @@
 """Build the slides into _build/course/slides; warnings are errors. Behind `make slides`.
 
-A deck's cells run as a chapter's do, and its numbers are compared with their expressions; neither happens again until the
-deck, the package or the data change.
+Decks run in two kernels, which forget all names from one to the next, and their numbers are compared with their
+expressions; neither happens again until the deck, the package or the data change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,15 +26,15 @@ MISSING = "Slides need the extra `course`: `make slides` installs it, or `pip in
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from book_ext.execution_cache import current_cache  # noqa: E402
 from book_ext.fingerprint import fingerprint  # noqa: E402
-from book_ext.running import keep_for_the_book, run  # noqa: E402
+from book_ext.running import keep_for_the_book, run_together  # noqa: E402
 
 
 def wrong_numbers(decks: list[Path], cache: Path) -> list[str]:
     """Run the decks whose text or package is new, keep their outputs, and say which of their numbers are wrong."""
     stamps = {d: cache / f"{d.stem}-{hashlib.sha256(d.read_bytes()).hexdigest()[:16]}.checked" for d in decks}
-    wrong = []
+    new, wrong = [deck for deck, stamp in stamps.items() if not stamp.is_file()], []
     with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(run, [deck for deck, stamp in stamps.items() if not stamp.is_file()]):
+        for done in chain.from_iterable(pool.map(run_together, (new[::2], new[1::2]))):
             keep_for_the_book(done, cache)
             if found := done.wrong_numbers():
                 wrong += found

@@ -10,7 +10,9 @@ import copy
 import json
 import re
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -102,26 +104,45 @@ def read(path: Path) -> NotebookNode:
 
 def run(path: Path) -> Run:
     """Run a chapter from top to bottom, then its worked solutions."""
-    notebook = read(path)
-    done = Run(path, notebook, copy.deepcopy(notebook), real=_students_are_real())
-    client = NotebookClient(copy.deepcopy(notebook), timeout=300, resources={"metadata": {"path": path.parent}})
-    client.extra_arguments = ["--IPKernelApp.log_level=40"]  # else a warning about sockets at every start
     begin = time.perf_counter()
-    with client.setup_kernel():
-        done.live = client.nb
-        for at, cell in enumerate(notebook.cells):
-            started = time.perf_counter()
-            if cell.cell_type == "code":
-                client.execute_cell(client.nb.cells[at], at)
-                done.seconds.append(time.perf_counter() - started)
-                done.page.cells[at].outputs = _for_the_page(client, client.nb.cells[at].outputs)
-                done.page.cells[at].execution_count = client.nb.cells[at].execution_count
-            else:
-                done.seconds.append(0.0)
-                done.numbers += _numbers(client, at, cell.source)
-        done.total = time.perf_counter() - begin
-        done.memory = int(_ask(client, _MEMORY))
-        done.solutions = _solutions(client, notebook)
+    with (client := _client(path)).setup_kernel():
+        return _run_in(client, path, begin)
+
+
+def run_together(paths: Sequence[Path]) -> list[Run]:
+    """The same of what no reader runs: one kernel imports the packages once, and forgets all names from one to the next."""
+    found = []
+    with (client := _client(paths[0])).setup_kernel() if paths else nullcontext():
+        for path in paths:
+            client.nb = read(path)
+            client.reset_execution_trackers()
+            found.append(_run_in(client, path, time.perf_counter()))
+            _ask(client, "%reset -f")
+    return found
+
+
+def _client(path: Path) -> NotebookClient:
+    client = NotebookClient(read(path), timeout=300, resources={"metadata": {"path": path.parent}})
+    client.extra_arguments = ["--IPKernelApp.log_level=40"]  # else a warning about sockets at every start
+    return client
+
+
+def _run_in(client: NotebookClient, path: Path, begin: float) -> Run:
+    notebook = copy.deepcopy(client.nb)
+    done = Run(path, client.nb, copy.deepcopy(notebook), real=_students_are_real())
+    for at, cell in enumerate(notebook.cells):
+        started = time.perf_counter()
+        if cell.cell_type == "code":
+            client.execute_cell(client.nb.cells[at], at)
+            done.seconds.append(time.perf_counter() - started)
+            done.page.cells[at].outputs = _for_the_page(client, client.nb.cells[at].outputs)
+            done.page.cells[at].execution_count = client.nb.cells[at].execution_count
+        else:
+            done.seconds.append(0.0)
+            done.numbers += _numbers(client, at, cell.source)
+    done.total = time.perf_counter() - begin
+    done.memory = int(_ask(client, _MEMORY))
+    done.solutions = _solutions(client, notebook)
     return done
 
 
