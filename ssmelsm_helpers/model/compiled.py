@@ -32,8 +32,8 @@ def compiled(function):
 
 
 def helper(function):
-    """A function that is compiled into those that call it, and kept with them."""
-    return njit(**_OPTIONS)(function)
+    """A function that is compiled into those that call it, and kept with them; Python cannot call it, which saves time."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
 
 def inlined(function):

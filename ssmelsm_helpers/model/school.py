@@ -36,9 +36,10 @@ _LOG_2PI = math.log(2 * math.pi)
 _DROP = 16.0
 # Where the integrand is close to a Gaussian, limits are guessed, some seven SDs to either side, and few nodes do: for a small
 # tau_t always, for a larger one in schools of enough students whose mean is not too far from the others.
-_GUESSED_SDS, _GUESSED = 7.0, 18
+_GUESSED_SDS, _GUESSED = 7.0, np.int64(18)
 _QUICK_TAU, _QUICK_SLOPE, _QUICK_N, _USUAL_MEAN = 0.18, 80.0, 20.0, 4.2
-_SCANNED, _SCANS = 32, 3
+# By NumPy: of each of Python's numbers a function is compiled once more.
+_SCANNED, _SCANS = np.int64(32), 3
 _MOST_NODES = 112
 # |t| beyond 150 is a school SD of e^150: no data ask for it, and exp(2 t) stays finite.
 _LARGEST_T = 150.0
@@ -212,8 +213,7 @@ def _scan(n, Q, tau_t, part, nodes):
     high = min(max(by_spread, by_mean, 0.0) + 8.0, bound)
     for _ in range(_SCANS):
         step = (high - low) / (_SCANNED - 1)
-        # Not a literal: functions are compiled once more for each.
-        least = log_integrand(low, step, np.int64(_SCANNED), n, Q, tau_t, part, nodes) - _DROP
+        least = log_integrand(low, step, _SCANNED, n, Q, tau_t, part, nodes) - _DROP
         first, last = _SCANNED, 0
         for i in range(_SCANNED):
             if nodes[DENSITY, i] > least:

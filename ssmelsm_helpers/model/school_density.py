@@ -1,7 +1,8 @@
 """The collapsed posterior's density and gradient at one point, compiled as a whole: priors, covariance, schools.
 
 Whatever it needs stands in one array of doubles, which a compiled sampler can be handed with the function's address: its
-chains then run without the interpreter's lock. Parts (matrices) have names; the array begins with its length and their sizes.
+chains then run without the interpreter's lock. Parts (matrices) have names; the array begins with its length, and with the
+place, the rows and the columns of each part.
 """
 
 import math
@@ -15,26 +16,23 @@ from .school_gradient import log_likelihood_and_gradient
 
 # Priors, one a row (`Form`), of v = row @ x + shift; logit pi, whether it is learned, and the constants of prior and
 # likelihood; rows and columns of partial correlations; students; mode and factor of the coordinates that NUTS moves in.
-ROWS, FORMS, NUMBERS, PARTIALS, LOCATION, SCALE, EFFECTS, CELLS, STARTS, MODE, FACTOR = range(11)
-_PARTS = FACTOR + 1
+# (By NumPy: of each of Python's numbers a function is compiled once more.)
+ROWS, FORMS, NUMBERS, PARTIALS, LOCATION, SCALE, EFFECTS, CELLS, STARTS, MODE, FACTOR = np.arange(11)
 SHIFT, Q, A, N = range(4)
 LOG_ODDS, LEARNED, CONSTANT, UNIT = range(4)
 
 
 def packed(*parts) -> np.ndarray:
     """Matrices as one array."""
-    shapes = [np.shape(part) for part in parts]
-    sizes = [size for shape in shapes for size in shape]
-    values = np.concatenate([np.array(sizes, dtype=float), *(np.ravel(part).astype(float) for part in parts)])
-    return np.concatenate([[len(values) + 1.0], values])
+    values = [np.ravel(part).astype(float) for part in parts]
+    ends = 1 + 3 * len(parts) + np.cumsum([len(part) for part in values])
+    heads = [(end - np.size(part), *np.shape(part)) for end, part in zip(ends, parts, strict=True)]
+    return np.concatenate([ends[-1:], np.ravel(heads), *values])
 
 
 @helper
 def _part(data, which):
-    at = 1 + 2 * _PARTS
-    for part in range(which):
-        at += int(data[1 + 2 * part]) * int(data[2 + 2 * part])
-    rows, columns = int(data[1 + 2 * which]), int(data[2 + 2 * which])
+    at, rows, columns = int(data[1 + 3 * which]), int(data[2 + 3 * which]), int(data[3 + 3 * which])
     return data[at : at + rows * columns].reshape((rows, columns))
 
 
@@ -115,7 +113,6 @@ def density(data, x, whole, null, gradient):
     point = x[:P], x[P:first], slope, slab, spike, 0.0 if null else tau[K]
     found = log_likelihood_and_gradient((X, W, Z, Z, cells[0], cells[1], cells[2], starts), point, log_odds)
     log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included = found
-    log_p += numbers[UNIT]
     for k in range(len(x)):  # not by slices, which take the compiler a second
         gradient[k] = by_gamma[k] if k < P else by_eta[k - P] if k < first else 0.0
     _pull_back(partials, x[first:], tau, L, slope, by_slope, by_slab, by_spike, by_tau_t, gradient[first:])
@@ -123,7 +120,7 @@ def density(data, x, whole, null, gradient):
         gradient[pi] = included - (len(starts) - 1) / (1 + math.exp(-log_odds))
     if whole:
         log_p += _log_prior(_part(data, ROWS), _part(data, FORMS), x, gradient) + numbers[CONSTANT]
-    return log_p
+    return log_p + numbers[UNIT]
 
 
 @cache

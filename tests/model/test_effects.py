@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from brute_force import Case
+from numba import njit
 from posteriors import posterior_of
 from scipy import stats
 from scipy.special import expit, logit
@@ -69,13 +70,21 @@ def in_package(case: Case) -> tuple[tuple, Points]:
     )
 
 
+@njit
+def first_school(students, point, tau_t):
+    """The slab's nodes, and how many they are."""
+    (X, W, Z, _, n, mean, squares, starts), (gamma, eta, slope, slab_V, spike_V) = students, point
+    rows, seen, spike, slab, nodes = school.empty_room(starts, 1)
+    count, Q, _ = school.add_up(X, W, Z, n, mean, squares, starts[0], starts[1], gamma, eta, rows, seen)
+    flat = np.zeros(1)
+    found = school.spike_and_slab(count, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
+    return nodes, found[3]
+
+
 def slab_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """The slab's nodes, and its density there over its largest value."""
-    (X, W, Z, _, n, mean, squares, starts), (gamma, eta, slope, slab_V, spike_V, tau_t) = in_package(case)
-    rows, seen, spike, slab, nodes = school.empty_room(starts, 1)
-    count, Q, _ = school.add_up(X, W, Z, n, mean, squares, 0, 1, gamma, eta, rows, seen)
-    known = count, Q, seen, np.zeros(1), slope, spike_V, slab_V, float(tau_t), spike, slab, nodes
-    size = school.spike_and_slab(*known)[3]
+    students, (*point, tau_t) = in_package(case)
+    nodes, size = first_school(students, tuple(point), float(tau_t))
     return nodes[AT, :size], nodes[DENSITY, :size]
 
 
