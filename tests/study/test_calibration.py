@@ -29,22 +29,32 @@ def hyperparameters(fit) -> np.ndarray:
     return np.concatenate([part.to_numpy().reshape(posterior["rho"].size, -1) for part in parts], axis=1)
 
 
-def test_a_right_posterior_is_calibrated():
-    """100 data sets: ranks of eleven quantities and PIPs in four classes, 1 % for a false alarm in all of them.
+@pytest.fixture(scope="module")
+def right():
+    """100 data sets, with fits of the prior they are from."""
+    return sm.study.run(sm.study.calibration(), **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def wrong():
+    """The same with a prior of tau_t four times too narrow."""
+    return sm.study.run(sm.study.calibration(wrong_prior=True), **OPTIONS)
+
+
+def test_a_right_posterior_is_calibrated(right):
+    """Ranks of eleven quantities and PIPs in four classes, 1 % for a false alarm in all of them.
 
     `make sbc` does the same with 500, for all formulations and samplers; data/study_sbc.csv holds its results.
     """
-    table = sm.study.run(sm.study.calibration(), **OPTIONS)
-    assert table["error"].isna().all()
-    verdict = sm.study.calibration_verdict(table, bins=10)
+    assert right["error"].isna().all()
+    verdict = sm.study.calibration_verdict(right, bins=10)
     assert len(verdict) == 15
     assert verdict["passes"].all(), verdict
 
 
-def test_a_wrong_prior_is_noticed():
-    """The negative control: a prior of tau_t four times too narrow."""
-    table = sm.study.run(sm.study.calibration(wrong_prior=True), **OPTIONS)
-    verdict = sm.study.calibration_verdict(table, bins=10)
+def test_a_wrong_prior_is_noticed(wrong):
+    """The negative control."""
+    verdict = sm.study.calibration_verdict(wrong, bins=10)
     assert not verdict.loc["tau_t", "passes"]
 
 
@@ -76,10 +86,8 @@ def test_the_verdict_itself():
     assert sm.study.calibration_verdict(promised)["passes"].tolist() == [True, False]
 
 
-def test_the_summary_of_a_calibration_is_its_verdict():
+def test_the_summary_of_a_calibration_is_its_verdict(right, wrong):
     """Of several, each one's: their ranks are not to be mixed."""
-    designs = [sm.study.calibration(), sm.study.calibration(wrong_prior=True)]
-    right, wrong = (sm.study.run(design, replications=20, random_seed=1, progressbar=False) for design in designs)
     pd.testing.assert_frame_equal(sm.study.summarise(right), sm.study.calibration_verdict(right))
     both = sm.study.summarise(pd.concat([right, wrong]))
     assert both.index.names == ["formulation", "sampler", "wrong_prior", "quantity"]
