@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from html import escape
 from itertools import product
 
-import altair as alt
-
 from ssmelsm_helpers.explore.explorer import BrowserExplorer, Explorer, View
 
 NO_DESCRIPTION = "Chart without a description"
@@ -17,6 +15,8 @@ NO_DESCRIPTION = "Chart without a description"
 
 def for_the_page(shown) -> str:
     """JSON of what takes the place of a chart's or an explorer's own output, by MIME type; of nothing for the rest."""
+    import altair as alt  # after the package, which spares it a second
+
     if isinstance(shown, Explorer):
         return json.dumps({"text/html": twin(shown), "text/plain": shown.in_words()})
     return json.dumps(book_figure(shown.to_dict()) if isinstance(shown, alt.TopLevelMixin) else {})
