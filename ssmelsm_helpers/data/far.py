@@ -5,10 +5,10 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from ..arguments import plain, warn
-from .findings import Words, number, some, table
+from .findings import Words, number, some, toml
 
 # What questionnaires and their programs write where there is no answer.
-CODES = tuple(table("words")["codes"])
+CODES = tuple(toml("words")["codes"])
 # A score is alone out there if it is so many times farther than the farthest of an ordinary school.
 ALONE = 3.0
 # Among fewer scores nothing is far from the others.

@@ -23,19 +23,19 @@ class Finding(NamedTuple):
 
 
 @cache
-def table(name: str) -> dict:
+def toml(name: str) -> dict:
     """A table of this folder."""
     return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text("utf8"))
 
 
 def patterns(group: str) -> dict[str, str]:
     """Regular expressions of a group in `words.toml`, by name."""
-    return {name: "|".join(forms) for name, forms in table("words")[group].items()}
+    return {name: "|".join(forms) for name, forms in toml("words")[group].items()}
 
 
 def finding(kind: str, column: str, where: str, count: int, **names) -> Finding:
     """A finding with the words of its kind in `findings.toml`, where `names` are filled in."""
-    words = table("findings")[kind.partition(" in ")[0] if kind.startswith("labels differ") else kind]
+    words = toml("findings")[kind.partition(" in ")[0] if kind.startswith("labels differ") else kind]
     names["column"] = column
     return Finding(kind, column, where, int(count), words["why"].format_map(names), words["mend"].format_map(names))
 

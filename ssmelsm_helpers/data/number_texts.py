@@ -6,17 +6,17 @@ from typing import NamedTuple
 import narwhals as nw
 import pandas as pd
 
-from .findings import table
+from .findings import toml
 from .frames import BLANKS, collected, is_blank
 
 # Rust's and DuckDB's regular expressions, too, read these.
 _PLAIN = r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$"
-_NOTHING = {"", *table("words")["nothing"].split()}
+_NOTHING = {"", *toml("words")["nothing"].split()}
 # 12.345: a thousand where all points of the column are so.
 _THREE = r"^\s*[-+]?[1-9]\d{0,2}(?:\.\d{3})+\s*$"
 _DECIMAL = r"^\s*[-+]?(?:0\.|\d*\.\d{0,2}\s*$|\d*\.\d{4}|\d{4}\d*\.)"
 # What a text that is no number is, tried in this order.
-_KINDS = table("words")["number_texts"]
+_KINDS = toml("words")["number_texts"]
 
 
 class TextNumbers(NamedTuple):
