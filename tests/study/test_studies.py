@@ -165,7 +165,10 @@ def test_an_executor_without_workers_is_an_error(tmp_path):
 
 def test_what_processes_cannot_import_is_an_error():
     design = sm.study.Design("local", pd.DataFrame({"a": [1]}), lambda condition, seed: {"b": 1})
-    with ProcessPoolExecutor(1) as executor, pytest.raises(RuntimeError, match=r"the executor failed .*[Pp]ickl"):
+    with (
+        ProcessPoolExecutor(1) as executor,
+        pytest.raises(RuntimeError, match=r"the executor failed .*([Pp]ickl|local object)"),
+    ):
         sm.study.run(design, executor=executor, replications=2, random_seed=1, progressbar=False)
 
 
