@@ -46,7 +46,8 @@ awk -v room="$room/" 'index($5, room) == 1 && index($5, room "proc") != 1 && ind
   /proc/self/mountinfo | while read -r at; do mount -o remount,bind,ro "$at"; done
 become=
 if [ "$user" != 0 ]; then
-  chown -R "$user" "$room/submission" "$room/tmp"
+  chown "$user" "$room/tmp"  # and not what lies in it, where the project is a folder of /tmp
+  chown -R "$user" "$room/submission"
   become="--reuid=$user --regid=$user --clear-groups"
 fi
 exec chroot "$room" setpriv $become --bounding-set=-all --inh-caps=-all --no-new-privs "$python" "$runner"

@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from decimal import Decimal
 from importlib.util import find_spec
@@ -328,6 +329,21 @@ def test_processes_of_a_submission_are_bounded(tmp_path):
     (tmp_path / "data.csv").touch()
     answer, _ = rooms.run({"cells": [MANY], "probes": {"count": "count"}}, tmp_path)
     assert 0 < json.loads(answer)["values"]["count"] < 200
+
+
+def test_a_project_may_lie_among_temporary_files(tmp_path, monkeypatch):
+    """Where a room has its own, too. (What is a folder is mounted, as the environment is, and not copied.)"""
+    if not rooms.isolated():
+        pytest.skip("this system cannot shut a submission off; make grade says so")
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "data.csv").touch()
+    with tempfile.TemporaryDirectory(dir="/tmp") as project:
+        for part in ("requirements.lock", "ssmelsm_helpers"):
+            Path(project, part).mkdir()
+        monkeypatch.setattr(rooms, "ROOT", Path(project))
+        answer, _ = rooms.run({"cells": ["open('/tmp/mine', 'w')"], "probes": {"one": "1"}}, given, apart=True)
+    assert json.loads(answer) == {"values": {"one": 1}, "errors": [], "missing": []}
 
 
 def test_what_is_no_notebook_gets_a_sentence(hostile):
