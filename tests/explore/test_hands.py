@@ -248,13 +248,16 @@ def test_a_finger_steps_a_slider_and_takes_the_nearest_school(opened):
 
 @pytest.mark.parametrize("opened", [{"viewport": {"width": 1280, "height": 600}}], indirect=True)
 def test_the_keyboard_keeps_its_place_and_the_sentence_is_in_sight(opened):
-    _page, figure = opened
+    page, figure = opened
     slider = figure.locator("[data-control='0']")
     slider.press("ArrowRight")
     slider.evaluate("slider => scrollBy({ top: slider.getBoundingClientRect().top - 10, behavior: 'instant' })")
     assert figure.locator(".explorer-view").bounding_box()["height"] > 600
     box = figure.locator(".explorer-sentence").bounding_box()
     assert 0 < box["y"] < box["y"] + box["height"] <= 601
+    page.emulate_media(media="print")  # paper has no window: the sentence would stand at its end, over a chart
+    assert figure.locator(".explorer-sentence").evaluate("p => getComputedStyle(p).position") == "static"
+    page.emulate_media(media="screen")
     undo = figure.get_by_role("button", name="Undo")
     undo.press("Enter")
     assert undo.get_attribute("aria-disabled") == "true"
