@@ -24,14 +24,15 @@ FIRST_CHART = """() => new Promise(done => {
     ? done(performance.now()) : requestAnimationFrame(drawn);
   drawn();
 })"""
-# How many times longer than the quickest the same work takes on average: what else the machine does.
+# How many times longer than the quickest the same work takes on average: what else the machine does. (The slowed
+# processor alone makes it 1.12 to 1.16.)
 BUSY = """() => {
   const times = [...Array(40)].map(() => {
     const begin = performance.now();
     for (let i = 0, x = 1; i < 1e6; i += 1) x = (x * 1.0001 + i) % 97;
     return performance.now() - begin;
   });
-  return times.reduce((sum, one) => sum + one) / times.length / Math.min(...times);
+  return Math.max(1, times.reduce((sum, one) => sum + one) / times.length / Math.min(...times) / 1.16);
 }"""
 
 
