@@ -10,7 +10,7 @@ import pandas as pd
 from ..arguments import counted, require
 from .alike import alike
 from .chance import without_spread
-from .far import CODES, dominated, is_apart
+from .far import CODES, dominated
 from .findings import Finding, Words, finding, number, patterns, some
 from .frames import data_frame, require_columns
 from .piles import look_at_codes, look_at_values
@@ -103,16 +103,13 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
 
 def _label_codes(labels: list) -> list:
     """Labels such as -9 and 999 among numbers that are far from them."""
-    values = pd.to_numeric(
-        pd.Series(labels, dtype=object).where([type(x) is not bool for x in labels]), errors="coerce"
-    )
-    rest = values[~values.isin(CODES)]
-    if len(rest) < 3 or rest.isna().any():
+    values = pd.to_numeric(pd.Series([None if type(x) is bool else x for x in labels], dtype=object), errors="coerce")
+    codes = values.isin(CODES)
+    low, high, sd = values[~codes].agg(["min", "max", "std"])
+    if len(labels) - codes.sum() < 3 or values.isna().any():
         return []
-    few = np.zeros(len(values))
-    apart = is_apart(values.to_numpy(dtype=float), few, rest.min(), rest.max(), rest.std())
-    apart |= (values < 0).to_numpy() & (rest.min() >= 0)
-    return [label for label, code, far in zip(labels, values.isin(CODES), apart, strict=True) if code and far]
+    far = ((values < 0) & (low >= 0)) | (values < low - 2 * sd) | (values > high + 2 * sd)
+    return [labels[at] for at in np.flatnonzero(codes & far)]
 
 
 def look_at_texts(students: Students) -> Iterator[Finding]:

@@ -43,7 +43,10 @@ class TextNumbers(NamedTuple):
         decimals = rows.filter(column.str.contains(_DECIMAL)).select(nw.len().alias("n"))
         if three.any() and int(collected(decimals).item()):
             found = found[~three]
-        found = _commas_told_apart(found.reset_index(drop=True))
+        found, comma = found.reset_index(drop=True), found["kind"].to_numpy() == "decimal comma"
+        # 1,234 is a thousand where every comma of the column has three digits after it, and no 0 before.
+        if found.loc[comma, "text"].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():
+            found.loc[comma, "kind"] = "thousands mark"
         numeric = found["kind"].isin(["decimal comma", "thousands mark", "minus sign that is none"])
         readable = total - int(found.loc[~numeric, "count"].sum())
         if not total or not (always or readable > total / 2):
@@ -59,15 +62,6 @@ def _kind_of(text: str, name: str) -> str:
     return next((kind for kind, form in _KINDS.items() if re.fullmatch(form, text, re.IGNORECASE)), "text")
 
 
-def _commas_told_apart(found: pd.DataFrame) -> pd.DataFrame:
-    """1,234 is a thousand where every comma of the column has three digits after it, and no 0 before."""
-    comma = found["kind"] == "decimal comma"
-    thousands = found.loc[comma, "text"].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}")
-    if thousands.all():
-        found.loc[comma, "kind"] = "thousands mark"
-    return found
-
-
 def _marks(found: pd.DataFrame) -> tuple[str, str]:
     kinds = found.groupby("kind")["text"]
     texts = {kind: "".join(part) for kind, part in kinds}
@@ -81,14 +75,12 @@ def read_number(alias: str, marks: tuple[str, str]):
     """The numbers of a column of texts; a text that is none is missing."""
     thousands, decimal = marks
     text = nw.col(alias).str.replace_all("−", "-", literal=True).str.replace_all("–", "-", literal=True)
-    if decimal == ",":
+    if (thousands, decimal) == (".", ","):
         # A point is a thousands mark only beside a comma: 1.5 among decimal commas is one and a half.
-        beside = text.str.contains(r"\..*,|" + _THREE) if thousands == "." else None
-        if beside is not None:
-            text = nw.when(beside).then(text.str.replace_all(".", "", literal=True)).otherwise(text)
-        elif thousands:
-            text = text.str.replace_all(thousands, "", literal=True)
-        text = text.str.replace_all(",", ".", literal=True)
+        beside = text.str.contains(r"\..*,|" + _THREE)
+        text = nw.when(beside).then(text.str.replace_all(".", "", literal=True)).otherwise(text)
     elif thousands:
         text = text.str.replace_all(thousands, "", literal=True)
+    if decimal == ",":
+        text = text.str.replace_all(",", ".", literal=True)
     return nw.when(text.str.contains(_PLAIN)).then(text.str.strip_chars()).cast(nw.Float64)

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -99,25 +100,23 @@ def _download(path: Path) -> Path:
     import pooch
     from tqdm.auto import tqdm
 
-    outcome, bar = [], tqdm(desc=path.name, total=1, unit="B", unit_scale=True, leave=False, delay=1)
+    outcome, bar = Future(), tqdm(desc=path.name, total=1, unit="B", unit_scale=True, leave=False, delay=1)
 
     def retrieve():
         try:
             # pooch checks a temporary file and moves it only when the checksum is right.
             downloader = pooch.HTTPDownloader(progressbar=bar, timeout=_PATIENCE)
-            outcome.append(pooch.retrieve(URL, f"sha256:{SHA256}", path.name, path.parent, downloader=downloader))
+            pooch.retrieve(URL, f"sha256:{SHA256}", path.name, path.parent, downloader=downloader)
+            outcome.set_result(path)
         except Exception as error:
-            outcome.append(error)
+            outcome.set_exception(error)
 
     thread = Thread(target=retrieve, daemon=True)
     thread.start()
     thread.join(_PATIENCE)
     if thread.is_alive() and not bar.n:
         raise TimeoutError
-    thread.join()
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return path
+    return outcome.result()
 
 
 @cache

@@ -35,7 +35,6 @@ class Students:
         if isinstance(rows, nw.DataFrame):
             rows = nw.from_native(self._plain(table_of(rows, dict.fromkeys(self.names, "columns"))))
         self.texts: dict[str, TextNumbers] = {}
-        self._distinct: dict[str, int] = {}
         self.rows = self._numbers_read(self._of_plain_kinds(rows))
         schema = self.rows.collect_schema()
         self.odd = None if schema[SCORE].is_numeric() else schema[SCORE]  # dates and the like
@@ -135,18 +134,16 @@ class Students:
     @cached_property
     def values(self) -> pd.Series:
         """How often the score takes its values, sorted by value; those that hardly anybody has are left out."""
-        counts = self.rows.filter(nw.col(SCORE).is_finite()).group_by(SCORE).agg(nw.len().alias("count"))
-        table = collected(counts.filter(nw.col("count") >= max(1, self.n // 20_000))).to_pandas()
-        return table.set_index(SCORE)["count"].sort_index()
+        return self.counts(SCORE, nw.col(SCORE).is_finite(), least=max(1, self.n // 20_000))
 
     def summed(self, expressions: dict) -> pd.Series:
         """Sums of expressions over all rows."""
         table = collected(self.rows.select(*[each.sum().alias(name) for name, each in expressions.items()]))
         return table.to_pandas().iloc[0].fillna(0.0)
 
-    def counts(self, alias: str, values) -> pd.Series:
-        """How many rows have each of some values of a column."""
-        found = self.rows.filter(nw.col(alias).is_in(list(values))).group_by(alias).agg(nw.len().alias("count"))
+    def counts(self, alias: str, which, least: int = 1) -> pd.Series:
+        """How many of some rows have each of a column's values, sorted by value."""
+        found = self.rows.filter(which).group_by(alias).agg(nw.len().alias("count")).filter(nw.col("count") >= least)
         return collected(found).to_pandas().set_index(alias)["count"].sort_index()
 
     def moments(self, column, aliases: list[str]) -> pd.DataFrame:
@@ -179,13 +176,12 @@ class Students:
         r = {(a, b): found[f"{a} {b}"] / (min(n[a], n[b]) - 1) for a, b in combinations(z, 2)}
         return {pair: float(np.clip(value, -1, 1)) for pair, value in r.items()}
 
-    def distinct(self, alias: str) -> int:
-        """Different values of a column."""
-        if alias not in self._distinct:
-            column = nw.col(alias)
-            found = self.rows.filter(~column.is_null()).select(column.n_unique().alias("n"))
-            self._distinct[alias] = int(collected(found).item())
-        return self._distinct[alias]
+    @cached_property
+    def distinct(self) -> dict[str, int]:
+        """Different values of all columns but the school's and the score's; one by one, for a large file's fill the memory."""
+        columns = [nw.col(alias) for alias in list(self.names)[2:]]
+        found = [self.rows.filter(~c.is_null()).select(c.n_unique().alias("n")) for c in columns]
+        return dict(zip(list(self.names)[2:], (int(collected(one).item()) for one in found), strict=True))
 
     def said(self, alias: str) -> str:
         """A column's name, in small letters."""
@@ -196,7 +192,7 @@ class Students:
         """The column of students' own labels: nearly every row has its own, or every student one and every year a row."""
         for alias in self.others:
             if self.wholes.get(alias, True) and self.schools[alias].mean() >= 0.5:
-                share = self.distinct(alias) / max(self.n, 1)
+                share = self.distinct[alias] / max(self.n, 1)
                 if share > 0.95 or (share > 0.15 and re.search(patterns("columns")["person"], self.said(alias))):
                     return alias
         return None
@@ -210,7 +206,7 @@ class Students:
 
         found = {}
         for alias, (n, _mean, sd, low, high) in self.moments(without_codes, self.numeric).iterrows():
-            column = self.counts(alias, CODES)
+            column = self.counts(alias, nw.col(alias).is_in(CODES))
             if n > 1:  # of a column of 0 and 1, one value is left
                 apart = is_apart(column.index.to_numpy(dtype=float), column.to_numpy(), low, high, sd or 1.0)
                 scale = column.index.isin([-1.0, -2.0]) & (column > n / 10).to_numpy()  # such as -2 to 2

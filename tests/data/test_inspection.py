@@ -264,12 +264,6 @@ def names_again(table, rng):
     return pd.concat([x for part in parts for x in (part, header)][:-1], ignore_index=True)
 
 
-def entered_again(table, rng):
-    """With a slip in the score, and no number of the student."""
-    table = table.drop(columns="student", errors="ignore").assign(ses=np.round(rng.normal(size=len(table)), 2), sex=rng.choice(["f", "m"], len(table)), months=rng.integers(170, 190, len(table)))  # fmt: skip
-    return pd.concat([table, table.head(25).assign(score=table["score"] + 1)], ignore_index=True)
-
-
 def passed(table, rng):
     score = np.round(60 + 13 * rng.normal(size=len(table)))
     return table.assign(score=np.where((score > 44) & (score < 50), 50, score))
@@ -281,7 +275,6 @@ FAULTS |= {
     "labels that are none (code)": relabelled(lambda label: -9 if isinstance(label, int) else "unbekannt"),
     "labels read as decimals (text)": lambda table, rng: table.assign(school=[f"{j}.0" for j in pd.factorize(table["school"])[0] + 1]),
     "rows of totals (each school)": relabelled(lambda label: f"{label} Total"),
-    "rows that are nearly the same (score)": entered_again,
     "thousands mark (point)": written(lambda score: f"{1000 * (abs(score) + 1.0):,.0f}".replace(",", "."), rows=None),
     "thousands mark (narrow blank)": written(lambda score: f"{1000 * (abs(score) + 1.0):,.0f}".replace(",", "\u202f"), rows=None),
     "unit (comma)": written(lambda score: f"{score:.1f} Pkt.".replace(".", ",", 1), rows=None),
@@ -299,7 +292,6 @@ FAULTS |= {
     "a level above (three states)": lambda table, rng: table.assign(state=pd.factorize(table["school"])[0] % 3),
     "weights (PISA)": lambda table, rng: table.assign(SENWGT=rng.uniform(0.2, 3, len(table))),
     "several years (text)": lambda table, rng: table.drop(columns="student", errors="ignore").assign(school_year=rng.choice(["2022/23", "2023/24"], len(table))),
-    "says the same (sum)": lambda table, rng: table.assign(one=rng.normal(size=len(table)), two=rng.normal(size=len(table))).assign(both=lambda table: table["one"] + table["two"]),
     "a level below (7a, 7b)": lambda table, rng: table.assign(klasse=rng.choice(["7a", "7b"], len(table))),
 }  # fmt: skip
 
