@@ -6,19 +6,11 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
 from ..arguments import is_number, shown
-from ..plot.style import DASHED
 from .live import ExplorerWidget
-
-THRESHOLD = 0.75
-PIP = alt.Y("pip:Q", title="PIP", scale=alt.Scale(domain=[0, 1]))
-LEGEND_BELOW = alt.Legend(orient="bottom", title=None)
-# Of words that say what each part is: line, area, dashes.
-LEGEND_ABOVE = alt.Legend(orient="top", title=None, columns=1, symbolType="square", symbolOpacity=1, labelLimit=0)
 
 
 class Control(NamedTuple):
@@ -30,15 +22,10 @@ class Control(NamedTuple):
     start: Any  #: one of them
     static: tuple = ()  #: positions in the static page where views are computed with the book; empty: `start` alone
 
-    @property
-    def is_menu(self) -> bool:
-        """Whether words are chosen, not numbers."""
-        return isinstance(self.start, str)
-
     def position(self, value):
         """The position that is meant: a slider's 0.30000000000000004 is 0.3."""
         for place in self.values:
-            if value == place or (not self.is_menu and is_number(value) and math.isclose(value, place, abs_tol=1e-9)):
+            if value == place or (is_number(value) and is_number(place) and math.isclose(value, place, abs_tol=1e-9)):
                 return place
         raise ValueError(f"{self.name} must be one of {shown(list(self.values))}; found {shown(value)}.")
 
@@ -187,28 +174,3 @@ class BrowserExplorer(Explorer):
     def in_words(self) -> str:
         """What stands in place of the picture where there is none."""
         return f"{self.name}: {json.dumps(self.settings)}"
-
-
-def chart_of(name: str) -> alt.Chart:
-    """A chart of one of the view's data sets."""
-    return alt.Chart(alt.NamedData(name))
-
-
-def can_be_pulled(chart: alt.Chart, name: str) -> alt.Chart:
-    """The same chart, whose marks a hand can pull; the explorer's module hears of it under the name."""
-    return chart.properties(name=f"pull_{name}")
-
-
-def thumb(base: alt.Chart, **place) -> alt.Chart:
-    """Room for a finger, 44 pixels wide, around each of the points; not to be seen."""
-    return base.mark_point(filled=True, size=44**2, color="transparent", opacity=1, aria=False, **place)
-
-
-def threshold_line() -> alt.Chart:
-    """The line at a PIP of .75."""
-    return alt.Chart(pd.DataFrame({"pip": [THRESHOLD]})).mark_rule(**DASHED).encode(PIP)
-
-
-def by_word(channel: type, field: str, words, looks, legend: alt.Legend = LEGEND_BELOW):
-    """How the words in a field look: their colours, shapes or dashes, and a legend of them."""
-    return channel(f"{field}:N", scale=alt.Scale(domain=list(words), range=list(looks)), legend=legend)

@@ -9,19 +9,8 @@ import pandas as pd
 from ..fitting.quick import quick_fit
 from ..model.simulate import simulate_schools
 from ..plot.style import GREY, GROUPS, LOOKS, PINK, by_group, points, tooltip
-from .explorer import (
-    PIP,
-    THRESHOLD,
-    BrowserExplorer,
-    Control,
-    Explorer,
-    View,
-    can_be_pulled,
-    chart_of,
-    evenly,
-    threshold_line,
-    thumb,
-)
+from .explorer import BrowserExplorer, Control, Explorer, View, evenly
+from .parts import PIP, THRESHOLD, can_be_pulled, chart_of, threshold_line, thumb
 
 _FOLLOWED = 120  # schools of the construction explorer
 _PLACES = ("after L", "before L")
@@ -78,9 +67,7 @@ def construction_charts() -> alt.ConcatChart:
         scale = alt.Scale(domain=[-limit, limit])
         base = chart_of(name).encode(alt.X("x:Q", scale=scale, title=first), alt.Y("y:Q", scale=scale, title=second))
         told = tooltip({"school": "school", "state": "indicator"}, {"x": first, "y": second})
-        cloud = base.mark_point(filled=True, size=28, opacity=0.85, clip=True, aria=False).encode(
-            colour, shape, tooltip=told
-        )
+        cloud = points(base, colour, shape, tooltip=told, size=28, clip=True)
         one = base.transform_filter("datum.school == followed")
         ring = one.mark_point(size=220, strokeWidth=2.5, color=PINK, filled=False, opacity=1, aria=False)
         label = one.mark_text(dy=-14, fontSize=12, fontWeight="bold", aria=False).encode(text="school:N")
@@ -132,21 +119,15 @@ def melsm_charts() -> alt.LayerChart:
     dots = chart_of("students").mark_point(filled=True, size=14, opacity=0.85, color=GREY, clip=True, aria=False)
     thin = schools.mark_rule(strokeWidth=2, xOffset=14, color=GREY, clip=True, aria=False)
     thick = schools.mark_rule(strokeWidth=5, xOffset=8, clip=True, aria=False)
-    point = {"filled": True, "xOffset": 8, "opacity": 1, "clip": True, "aria": False}
-    ends = [
-        schools.mark_point(size=45, **point).encode(alt.Y(f"{end}:Q", **score), own, shape) for end in ("low", "high")
-    ]
-    means = schools.mark_point(size=90, **point).encode(alt.Y("mean:Q", **score), own, shape, tooltip=told)
+    marked, point = schools.encode(own, shape), {"filled": True, "xOffset": 8, "opacity": 1, "clip": True, "aria": False}
+    low, high, mean = (alt.Y(f"{name}:Q", **score) for name in ("low", "high", "mean"))
     layers = alt.layer(
         dots.encode(alt.Y("score:Q", **score)),
         thin.encode(alt.Y("common_low:Q", **score), alt.Y2("common_high")),
-        thick.encode(alt.Y("low:Q", **score), alt.Y2("high"), own),
-        *ends,
-        means,
-        *(
-            can_be_pulled(thumb(schools, xOffset=8).encode(alt.Y(f"{y}:Q", **score)), y)
-            for y in ("low", "high", "mean")
-        ),
+        thick.encode(low, alt.Y2("high"), own),
+        *(marked.mark_point(size=45, **point).encode(end) for end in (low, high)),
+        marked.mark_point(size=90, **point).encode(mean, tooltip=told),
+        *(can_be_pulled(thumb(schools, xOffset=8).encode(y), y.shorthand[:-2]) for y in (low, high, mean)),
     )
     return layers.encode(x).properties(width=600, height=300)
 

@@ -15,21 +15,8 @@ from ..results.evidence import school_evidence
 from ..results.influence import influence
 from ..results.pips import pip_table
 from ..spec.inclusion import Inclusion
-from .explorer import (
-    LEGEND_ABOVE,
-    PIP,
-    THRESHOLD,
-    BrowserExplorer,
-    Control,
-    Explorer,
-    View,
-    by_word,
-    can_be_pulled,
-    chart_of,
-    evenly,
-    threshold_line,
-    thumb,
-)
+from .explorer import BrowserExplorer, Control, Explorer, View, evenly
+from .parts import LEGEND_ABOVE, PIP, THRESHOLD, by_word, can_be_pulled, chart_of, threshold_line, thumb
 
 _ENDS = (0.4, 2.5)  # of the SD ratios on the axes
 _TAU_U = 0.3  # as `school_evidence` takes it

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 
 from ..plot.style import GREEN, GREY, PINK
-from .explorer import LEGEND_ABOVE, Control, Explorer, View, by_word, chart_of, evenly
+from .explorer import Control, Explorer, View, evenly
+from .parts import LEGEND_ABOVE, by_word, chart_of
 
 _RATES = np.linspace(0.001, 0.999, 999)
 _PARTS = {"prior": "dashes: prior", "likelihood": "line: likelihood", "posterior": "area: posterior"}

@@ -15,7 +15,8 @@ from ..plot.room import room_for_labels, shares
 from ..plot.style import DASHED, GREY, LOOKS, bars, by_group, error_ends, labels, listed, points, tooltip, without_label
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table
-from .explorer import PIP, Control, Explorer, View, as_sent, chart_of, evenly
+from .explorer import Control, Explorer, View, as_sent, evenly
+from .parts import PIP, chart_of
 
 _RULES = {
     "PIP": "a PIP of at least {threshold:g}",
