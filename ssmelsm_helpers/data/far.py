@@ -58,13 +58,11 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
     """Warn of codes and of single students that change what a fit says; `table` has n, mean, sd, low and high by school."""
     if table["n"].sum() < _ENOUGH:
         return
-    ends = table[["low", "high"]]
+    ends, sd = table[["low", "high"]], table["sd"].median()
     others = ends.mask(ends.isin(CODES))
-    codes = np.unique(ends.to_numpy()[ends.isin(CODES).to_numpy()])
-    sd = table["sd"].median()
     # A school's next score is not known here; its mean tells whether the code is far from those beside it, too.
     beside = ends.where(ends.isin(CODES)).sub(table["mean"], axis=0).abs() > 2.5 * sd
-    codes = np.intersect1d(codes, ends.to_numpy()[beside.to_numpy()])
+    codes = np.unique(ends.to_numpy()[beside.to_numpy()])
     counts = np.array([(ends == code).any(axis=1).sum() for code in codes])
     apart = codes[is_apart(codes, counts, others["low"].min(), others["high"].max(), sd)]
     for code in apart:

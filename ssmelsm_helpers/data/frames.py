@@ -109,6 +109,11 @@ def is_blank(value) -> bool:
     return isinstance(value, str) and not value.strip(BLANKS)
 
 
+def unblank(text: nw.Expr) -> nw.Expr:
+    """An engine's column of texts, missing where nothing is in them."""
+    return nw.when(text.cast(nw.String).str.strip_chars(BLANKS) != "").then(text)
+
+
 def numbers(column: pd.Series) -> pd.Series | None:
     """A column of numbers as floats, NaN where they are missing; None for a column of anything else.
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -136,14 +135,12 @@ def look_at_gaps(students: Students) -> Iterator[Finding]:
         text = students.texts.get(alias)
         missing = int(students.missing[alias]) if text is None else students.n - text.rows
         most = {SCORE: 1.0}.get(alias, 0.5 if alias in students.numeric else 0.25)  # a remark is seldom made
-        if 0 < missing <= most * students.n:
+        if missing > students.n / 2 and alias in students.numeric and alias not in (SCORE, students.person):
+            yield finding("mostly missing", students.names[alias], counted(missing, "row"), missing)
+        elif 0 < missing <= most * students.n:
             empty = students.schools.index[students.schools["n"] == 0] if alias == SCORE else []
             lost = f", among them all of {some(empty, 'school')}" if len(empty) else ""
             yield finding("missing values", students.names[alias], f"{counted(missing, 'row')}{lost}", missing)
-    infinite = {a: (~nw.col(a).is_null() & ~nw.col(a).is_finite()).cast(nw.Int64) for a in students.numeric}
-    for alias, rows in students.summed(infinite).astype(int).items() if infinite else ():
-        if rows:
-            yield finding("infinite values", students.names[alias], counted(rows, "row"), rows)
 
 
 def look_at_schools(students: Students) -> Iterator[Finding]:

@@ -89,13 +89,7 @@ def _tell_equal(column: pd.Series) -> None:
 
 
 def _tell(what: str, groups: list[list[tuple]]) -> None:
-    """Warn of groups of labels, each with its count."""
-    if groups:
-        warn(f"school labels that {what}: {_in_words(groups)}.", UserWarning)
-
-
-def _in_words(groups: list[list[tuple]]) -> str:
-    """The first groups, and how many more there are."""
+    """Warn of groups of labels, each with its count: of the first few, and of how many more there are."""
     words = []
     for group in groups[:_MOST]:
         names = [shown(label, 60) for label, _ in group]
@@ -103,8 +97,10 @@ def _in_words(groups: list[list[tuple]]) -> str:
             names = [ascii(label) for label, _ in group]
         students = [f"{name} ({counted(int(n), 'student')})" for name, (_, n) in zip(names, group, strict=True)]
         words.append(listed(students))
-    rest = len(groups) - _MOST
-    return "; ".join(words) + (f"; and {counted(rest, 'more group')}" if rest > 0 else "")
+    if len(groups) > _MOST:
+        words.append(f"and {counted(len(groups) - _MOST, 'more group')}")
+    if words:
+        warn(f"school labels that {what}: {'; '.join(words)}.", UserWarning)
 
 
 def texts(labels) -> list[str]:

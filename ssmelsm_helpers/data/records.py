@@ -115,14 +115,12 @@ def look_at_levels(students: Students) -> Iterator[Finding]:
 def look_at_covariates(students: Students) -> Iterator[Finding]:
     """Covariates that do not vary, that say the same, or that are on wild scales."""
     person, spread = students.person, students.spread
-    others = [alias for alias in students.numeric if alias not in (SCORE, person)]
+    known = students.missing <= students.n / 2
+    others = [alias for alias in students.numeric if alias not in (SCORE, person) and known[alias]]
     varying = [alias for alias in others if spread.loc[alias, "low"] < spread.loc[alias, "high"]]
     for alias in others:
         name, sd = students.names[alias], spread.loc[alias, "sd"]
-        if students.missing[alias] > students.n / 2:
-            yield finding("mostly missing", name, counted(int(students.missing[alias]), "row"), students.missing[alias])
-            varying = [other for other in varying if other != alias]
-        elif alias not in varying:
+        if alias not in varying:
             yield finding("constant", name, f"every row has {spread.loc[alias, 'low']:g}", students.n)
         elif not 1 / _WILD < sd < _WILD:
             yield finding("wild scale", name, f"SD {sd:.2g}", students.n, power=int(np.floor(np.log10(sd))))

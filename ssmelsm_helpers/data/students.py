@@ -10,7 +10,7 @@ import pandas as pd
 
 from .far import CODES, is_apart
 from .findings import patterns
-from .frames import BLANKS, collected, is_blank, numbers, table_of
+from .frames import BLANKS, collected, numbers, table_of, unblank
 from .number_texts import TextNumbers, read_number
 
 SCHOOL, SCORE = "__school", "__score"
@@ -70,18 +70,14 @@ class Students:
             column = nw.col(alias)
             if schema[alias] in (nw.Categorical, nw.Enum):
                 column = column.cast(nw.String)
+            if alias == SCHOOL and schema[alias] in (nw.Categorical, nw.Enum, nw.String):
+                column = unblank(column)
             number = schema[alias].is_numeric() or schema[alias] == nw.Boolean
             if schema[alias].is_float() or (number and alias != SCHOOL):
                 number = column.cast(nw.Float64)
                 column = nw.when(~number.is_nan()).then(number)
             columns.append(column.alias(alias))
-        rows = rows.select(*columns)
-        if rows.collect_schema()[SCHOOL] == nw.String:  # few labels, many rows
-            labels = collected(rows.select(SCHOOL).unique())[SCHOOL].to_list()
-            blank = list(filter(is_blank, labels))
-            if blank:
-                rows = rows.with_columns(nw.when(~nw.col(SCHOOL).is_in(blank)).then(nw.col(SCHOOL)).alias(SCHOOL))
-        return rows
+        return rows.select(*columns)
 
     def _numbers_read(self, rows):
         """Columns that are numbers but for some texts, as numbers; the texts are kept with their counts."""

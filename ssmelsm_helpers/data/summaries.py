@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..arguments import check_one_of, counted
 from .far import tell_far
-from .frames import BLANKS, REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of
+from .frames import REMEDY, collected, data_frame, leave_out, not_numeric, require_columns, rows_with, table_of, unblank
 from .labels import by_label, report_unused, tell_alike
 
 # Names that no caller's column has.
@@ -112,7 +112,7 @@ def _of_plain_kinds(frame, outcome: str, school: str):
         raise not_numeric("outcome", outcome, kinds[0], counts)
     label = nw.col(school)
     if kinds[1] in (nw.String, nw.Categorical, nw.Enum):
-        label = nw.when(label.cast(nw.String).str.strip_chars(BLANKS) != "").then(label)
+        label = unblank(label)
     return frame.select(label.alias(_SCHOOL), nw.col(outcome).cast(nw.Float64).alias(_SCORE))
 
 

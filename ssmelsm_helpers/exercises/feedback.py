@@ -69,7 +69,11 @@ def check(id: str, answer, fit: xr.DataTree | None = None, before: xr.DataTree |
     >>> check("ex-01-ratio", 22)
     ✗ That is the difference; SDs compare by ratios.
     """
-    entry = _entry(id)
+    known = exercises()
+    if not isinstance(id, str) or id not in known:
+        of_chapter = [name for name in known if name[:6] == str(id)[:6]]
+        raise ValueError(f"id must be one of {of_chapter or [*known]}; found {shown(id)}.")
+    entry = known[id]
     names = _names(id, entry, {"fit": fit, "before": before})
     right, mistakes, within = names["right"], entry["mistakes"], entry.get("within", 0.005)
     words = [right, *(_evaluate(code, names) for code in mistakes)] if isinstance(right, str) else []
@@ -97,15 +101,6 @@ def exercises() -> dict[str, dict]:
     """All entries, by id."""
     tables = [tomllib.loads(path.read_text("utf8")) for path in sorted(Path(__file__).parent.glob("*.toml"))]
     return {id: entry for table in tables for id, entry in table.items()}
-
-
-def _entry(id: str) -> dict:
-    """An exercise's entry."""
-    known = exercises()
-    if not isinstance(id, str) or id not in known:
-        of_chapter = [name for name in known if name[:6] == str(id)[:6]]
-        raise ValueError(f"id must be one of {of_chapter or [*known]}; found {shown(id)}.")
-    return known[id]
 
 
 def _names(id: str, entry: dict, fits: dict) -> dict:

@@ -119,7 +119,8 @@ def melsm_charts() -> alt.LayerChart:
     dots = chart_of("students").mark_point(filled=True, size=14, opacity=0.85, color=GREY, clip=True, aria=False)
     thin = schools.mark_rule(strokeWidth=2, xOffset=14, color=GREY, clip=True, aria=False)
     thick = schools.mark_rule(strokeWidth=5, xOffset=8, clip=True, aria=False)
-    marked, point = schools.encode(own, shape), {"filled": True, "xOffset": 8, "opacity": 1, "clip": True, "aria": False}
+    marked = schools.encode(own, shape)
+    point = {"filled": True, "xOffset": 8, "opacity": 1, "clip": True, "aria": False}
     low, high, mean = (alt.Y(f"{name}:Q", **score) for name in ("low", "high", "mean"))
     layers = alt.layer(
         dots.encode(alt.Y("score:Q", **score)),

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..data.labels import texts
 from ..fitting.weights import GOOD_PARETO_K
 from ..plot.naming import Called, Names, title
 from ..plot.room import room_for_labels, shares
-from ..plot.style import DASHED, GREY, LOOKS, bars, by_group, error_ends, labels, listed, points, tooltip, without_label
+from ..plot.style import DASHED, GREY, LOOKS, bars, by_group, labels, listed, points, tooltip, with_ends, without_label
 from ..results.pips import bayes_factor, fdr_threshold
 from ..results.sensitivity import PriorTable, own_prior, reweighted_table
 from .explorer import Control, Explorer, View, as_sent, evenly
@@ -81,11 +80,8 @@ def threshold(fit: xr.DataTree, *, units: Called = "schools", unit: str | None =
 
 def schools_at(found: PriorTable, pi: float) -> tuple[PriorTable, pd.DataFrame]:
     """PIPs at one pi, and with them what is drawn of every school whatever the rule."""
-    schools = found.table.drop(columns="pip_mcse")
-    schools["label"] = texts(schools.index)
-    schools["position"] = range(1, len(schools) + 1)
-    schools["pip_low"], schools["pip_high"] = error_ends(found.table)
-    schools["larger"] = schools["sd_ratio"] >= 1
+    schools = with_ends(found.table).drop(columns="pip_mcse")
+    schools = schools.assign(position=range(1, len(schools) + 1), larger=schools["sd_ratio"] >= 1)
     schools["bayes_factor"] = bayes_factor(schools["pip"], inclusion_prior=pi)
     for name, width in _PANELS.items():
         across, pip = shares(schools[name]), schools["pip"]

@@ -4,23 +4,30 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from jinja2 import Environment, StrictUndefined
 
 from ..arguments import require
+from ..data.findings import Finding
 from ..fitting.weights import GOOD_PARETO_K
 from ..results.checks import GOOD_RHAT, convergence
 from ..results.draws import selected_names
-from ..results.flags import LEAST_EVIDENCE, end_of_scale
+from ..results.flags import LEAST_EVIDENCE, end_of_scale, has_evidence, with_tau_t_scale
+from ..results.influence import influence
 from ..results.pips import VERDICTS, pip_table
+from ..results.sensitivity import sensitivity_table
 from ..spec.inclusion import Inclusion
-from . import report_tables as tables
 from .naming import Called, Names
 from .pip_charts import funnel, outcomes
 from .style import checked_threshold, listed
 
-_PAGE = Path(__file__).with_name("report.html")
+_PAGE = Path(__file__).with_name("report.html")  # how the tables look, whose numbers are made here
+_FINDINGS = [*Finding._fields]
+_MOST = 10
+# A change of a Bayes factor that is not worth a table.
+_LITTLE = 0.1
 
 
 def report(
@@ -101,11 +108,11 @@ def report(
     for target in (page, csv):
         if target.exists() and not overwrite:
             raise FileExistsError(f"path={str(target)!r} is there already; pass overwrite=True to replace it.")
-    findings = tables.check_findings(findings)
+    findings, pi = _checked(findings), Inclusion.of_fit(fit.attrs)
     table = pip_table(fit, threshold=threshold)
-    evident, alone = tables.flags_of(fit, table)
-    rows = table.assign(mark=end_of_scale(fit, table))[evident].sort_values("pip", ascending=False)
-    carried = tables.carried(fit, rows, threshold, data, outcome)
+    # Flagged or too close to call: by evidence, or by the prior alone.
+    near, evident = table["verdict"] != VERDICTS[3], has_evidence(table, *pi.means)
+    rows = table.assign(mark=end_of_scale(fit, table))[near & evident].sort_values("pip", ascending=False)
     charts = {draw.__name__: draw(fit, threshold=threshold, units=units, unit=unit) for draw in (funnel, outcomes)}
     words = fit.attrs | names._asdict()
     words |= {name: json.loads(fit.attrs[name]) for name in ("priors", "versions")}
@@ -116,20 +123,19 @@ def report(
         "table": table,
         "reached": table.loc[table["pip"] >= threshold, "pip"],
         "called": {verdict: listed(table.index[evident & (table["verdict"] == verdict)]) for verdict in VERDICTS[:3]},
-        "flags": rows.join(carried),
-        "alone": table[alone],
+        "flags": rows.join(_carried(fit, rows, threshold, data, outcome)),
+        "alone": table[near & ~evident],
         "charts": {name: (chart.description, _svg(chart)) for name, chart in charts.items()},
-        "pi": Inclusion.of_fit(fit.attrs),
-        "sensitivity": tables.sensitivity(fit, table, threshold),
-        "scales": tables.scales(fit, rows) if len(rows) else None,
+        "pi": pi,
+        "sensitivity": _sensitivity(fit, table, threshold, pi),
+        "scales": _scales(fit, rows) if len(rows) else None,
         "findings": findings,
         "convergence": convergence(fit),
         "limits": {"r_hat": ("R-hat", GOOD_RHAT), "pareto_k": ("Pareto k-hat", GOOD_PARETO_K)},
         "least": LEAST_EVIDENCE,
-        "most": tables.MOST,
-        "little": tables.LITTLE,
+        "most": _MOST,
+        "little": _LITTLE,
         "csv": csv.name,
-        "factor": tables.factor,
         "listed": listed,
     }
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PAGE.read_text("utf8"))
@@ -142,3 +148,57 @@ def _svg(chart) -> str:
     svg = io.StringIO()
     chart.save(svg, format="svg")
     return svg.getvalue()
+
+
+def _carried(fit: xr.DataTree, rows: pd.DataFrame, threshold: float, data, outcome: str | None) -> pd.DataFrame:
+    """By school, the lowest PIP without one member, and who carries the flag; no columns without data."""
+    if data is None or rows.empty:
+        return pd.DataFrame(index=rows.index)
+    labels = rows.index.to_list()
+    found = influence(fit, data, threshold=threshold, school=labels, outcome=outcome, most=_MOST)
+    schools = dict(list(found.groupby("school", sort=False)))
+    parts = [(schools[label]["pip"].min(), _carriers(schools[label])) for label in labels]
+    return pd.DataFrame(parts, index=rows.index, columns=["without", "carriers"])
+
+
+def _carriers(one: pd.DataFrame) -> str:
+    """How many carry one school's flag, and in which rows they stand."""
+    enough, gone = one["students_to_unflag"].iloc[0], one[one["removal"].notna()].sort_values("removal")
+    if pd.isna(enough):
+        return f"more than {_MOST}" if len(gone) == _MOST else "not known"
+    return f"{enough}: row {listed(gone['row'])}" if enough else "no flag"
+
+
+def _sensitivity(fit: xr.DataTree, table: pd.DataFrame, threshold: float, inclusion: Inclusion) -> list[dict] | None:
+    """Flags under other values of pi: by evidence, and by the prior alone; None where the fit cannot be reweighted."""
+    if fit.attrs["formulation"] != "collapsed" or inclusion.learned:
+        return None
+    found, rows = sensitivity_table(fit, sorted({0.25, 0.5, 0.75, inclusion.prior[0]})), []
+    for pi, part in found.groupby("inclusion_prior"):
+        reached = part.assign(n=table["n"].to_numpy())[part["pip"] >= threshold]
+        evident = has_evidence(reached, pi)
+        row = {"pi": pi, "pareto_k": part["pareto_k"].iloc[0], "trusted": part["trusted"].all()}
+        rows.append(row | {"flags": reached[evident], "alone": reached[~evident]})
+    return rows
+
+
+def _scales(fit: xr.DataTree, rows: pd.DataFrame) -> dict | None:
+    """The flags' Bayes factors under half and twice the scale of tau_t's prior; None where that cannot be read back."""
+    found = [with_tau_t_scale(fit, times) for times in (0.5, 1.0, 2.0)]
+    if None in found:
+        return None
+    factors = pd.DataFrame({name: one.bayes_factor for name, one in zip(("half", "own", "twice"), found, strict=True)})
+    factors, trusted = factors.reindex(rows.index), all(one.trusted for one in found)
+    logs = np.log(factors)  # subtracted, not divided: a Bayes factor may be infinite
+    change = logs.sub(logs["own"], axis=0).abs().max().max()
+    return {"own": found[1].scale, "factors": factors, "matters": change > np.log1p(_LITTLE), "trusted": trusted}
+
+
+def _checked(findings: pd.DataFrame | None) -> pd.DataFrame | None:
+    """What was found in the data, gaps as empty texts; None where nobody looked."""
+    if findings is None:
+        return None
+    fine = isinstance(findings, pd.DataFrame)
+    require(fine, f"findings must be a DataFrame with the columns {_FINDINGS}", type(findings), TypeError)
+    require(set(_FINDINGS) <= set(findings), f"findings must have the columns {_FINDINGS}", list(findings))
+    return findings[_FINDINGS].astype(object).where(findings[_FINDINGS].notna(), "")

@@ -56,17 +56,16 @@ def draws_of_t(fit: xr.DataTree) -> xr.DataArray:
     return t.transpose("chain", "draw", "school")
 
 
-def error_ends(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """PIPs minus and plus two Monte Carlo standard errors."""
-    error = 2 * table["pip_mcse"].fillna(0)
-    return (table["pip"] - error).clip(lower=0), (table["pip"] + error).clip(upper=1)
+def with_ends(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of PIPs with labels as text, and with the PIPs minus and plus two Monte Carlo standard errors."""
+    pip, error = table["pip"], 2 * table["pip_mcse"].fillna(0)
+    ends = {"pip_low": (pip - error).clip(lower=0), "pip_high": (pip + error).clip(upper=1)}
+    return table.assign(label=texts(table.index), **ends)
 
 
 def pip_rows(fit: xr.DataTree, **options) -> pd.DataFrame:
     """`pip_table` with labels as text and the ends of the error bars."""
-    table = pip_table(fit, **options)
-    low, high = error_ends(table)
-    return table.assign(label=texts(table.index), pip_low=low, pip_high=high)
+    return with_ends(pip_table(fit, **options))
 
 
 def with_room(rows: pd.DataFrame, x, y, order, texts=None, height: int = HEIGHT) -> pd.DataFrame:
