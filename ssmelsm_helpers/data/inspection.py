@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from ..arguments import counted, require
 from .alike import alike
 from .chance import without_spread
-from .far import CODES, dominated
+from .far import dominated
 from .findings import Finding, Words, finding, number, patterns, some
 from .frames import data_frame, require_columns
 from .piles import look_at_codes, look_at_values
@@ -78,13 +77,11 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         return
     if missing:
         yield finding("missing labels", name, counted(missing, "row"), missing)
-    codes = _label_codes(labels)
     for kind, form in {
         "labels that are none": rf"{_NAMED['none']}|{re.escape(str(name))}",
         "rows of totals": _TOTALS,
     }.items():
-        found = [x for x in labels if isinstance(x, str) and re.fullmatch(form, x.strip(), re.IGNORECASE)]
-        found += codes if kind == "labels that are none" else []
+        found = [x for x in labels if re.fullmatch(form, str(x).strip(), re.IGNORECASE)]
         if found:
             yield finding(kind, name, some(found, "label"), rows[[x in found for x in labels]].sum(), found=found)
     if labels and all(re.fullmatch(r"(0|[1-9]\d*)\.0", str(x)) for x in labels):
@@ -98,17 +95,6 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         words = ", ".join(f"{x!r} ({count[type(x), x]})" for x in group)
         other = {x: best for x in group if x is not best}
         yield finding(f"labels differ in {step}", name, words, len(group), other=other)
-
-
-def _label_codes(labels: list) -> list:
-    """Labels such as -9 and 999 among numbers that are far from them."""
-    values = pd.to_numeric(pd.Series([None if type(x) is bool else x for x in labels], dtype=object), errors="coerce")
-    codes = values.isin(CODES)
-    low, high, sd = values[~codes].agg(["min", "max", "std"])
-    if len(labels) - codes.sum() < 3 or values.isna().any():
-        return []
-    far = ((values < 0) & (low >= 0)) | (values < low - 2 * sd) | (values > high + 2 * sd)
-    return [labels[at] for at in np.flatnonzero(codes & far)]
 
 
 def look_at_texts(students: Students) -> Iterator[Finding]:

@@ -145,11 +145,10 @@ class Students:
     def moments(self, column, aliases: list[str]) -> pd.DataFrame:
         """n, mean, sd, low and high of some columns, of which `column` makes what is looked at."""
         makers = {"n": "count", "mean": "mean", "sd": "std", "low": "min", "high": "max"}
-        looks = [getattr(column(a), how)().alias(f"{name}{a}") for a in aliases for name, how in makers.items()]
-        found = collected(self.rows.select(*looks)).to_pandas().iloc[0] if looks else {}
-        return pd.DataFrame(
-            {name: [float(found[f"{name}{a}"]) for a in aliases] for name in makers}, index=aliases, dtype=float
-        )
+        looks = [getattr(column(a), how)().alias(f"{how}{a}") for a in aliases for how in makers.values()]
+        found = collected(self.rows.select(*looks)).to_pandas() if looks else pd.DataFrame()
+        found = found.to_numpy(dtype=float, na_value=np.nan).reshape(len(aliases), len(makers))
+        return pd.DataFrame(found, index=aliases, columns=[*makers])
 
     @cached_property
     def spread(self) -> pd.DataFrame:
@@ -221,10 +220,8 @@ class Students:
             rows = collected(part.filter(present).select(*wanted))
             for each, tables in zip(sets, found, strict=True):
                 groups = rows.group_by(SCHOOL, *each).agg(nw.len().alias("count"))
-                groups = groups.with_columns((count * (count - 1) / 2).alias("pairs"))
-                table = groups.group_by(SCHOOL).agg(
-                    nw.col("count").sum().alias("n"), nw.col("pairs").sum(), nw.len().alias("groups")
-                )
+                groups = groups.with_columns(n="count", pairs=count * (count - 1) / 2)
+                table = groups.group_by(SCHOOL).agg(nw.col("n", "pairs").sum(), nw.len().alias("groups"))
                 tables.append(table.to_pandas())
         return [pd.concat(tables).set_index(SCHOOL).sort_index() for tables in found]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..arguments import require
+from ..arguments import require, sequence
 
 _ODD = {"people": "person", "children": "child", "men": "man", "women": "woman"}
 _ENDINGS = {"ies": "y", "sses": "ss", "xes": "x", "ches": "ch", "shes": "sh", "s": ""}
@@ -28,9 +28,8 @@ class Names(NamedTuple):
         ('students', 'members')
         """
         pair = (units, "students" if units == "schools" else "members") if isinstance(units, str) else units
-        fine = (
-            isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(word, str) and word for word in pair)
-        )
+        words = sequence(pair) or []
+        fine = len(words) == 2 and all(isinstance(word, str) and word for word in words)
         require(fine, "units must be a plural, or two: of the groups and of their members", units)
         return cls(*pair, *map(_one, pair))
 
