@@ -185,9 +185,8 @@ def power_view(n_students: int, size: float, share: float, n_schools: int, study
         f"({100 * found.sum() / max(1, deviate.sum()):.0f} %), {found.min()} to {found.max()} a study, and {false.mean():.1f} "
         f"others a study are flagged falsely. Study {study}, the upper panel: {found[at]} of {deviate[at]} found, {false[at]} false."
     )
-    return View(
-        {"schools": studies[at], "studies": table[["study", _OUTCOMES[0], _OUTCOMES[2]]]}, {"shown": study}, sentence
-    )
+    data = {"schools": studies[at], "studies": table[["study", _OUTCOMES[0], _OUTCOMES[2]]]}
+    return View(data, {"shown": study}, sentence)
 
 
 def power_charts() -> alt.VConcatChart:
