@@ -64,10 +64,8 @@ def check_fit() -> str:
 
 def check_kernel() -> str:
     """A kernel of the chapters starts, and its widgets find a way out."""
-    try:
-        from jupyter_client.manager import start_new_kernel
-    except ImportError as error:
-        raise Problem("no notebook can be run", INSTALL) from error
+    from jupyter_client.manager import start_new_kernel
+
     manager, client = start_new_kernel(env=_environment(), extra_arguments=["--IPKernelApp.log_level=40"])
     try:
         said: list[str] = []

@@ -77,10 +77,8 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         return
     if missing:
         yield finding("missing labels", name, counted(missing, "row"), missing)
-    for kind, form in {
-        "labels that are none": rf"{_NAMED['none']}|{re.escape(str(name))}",
-        "rows of totals": _TOTALS,
-    }.items():
+    none = rf"{_NAMED['none']}|{re.escape(str(name))}"
+    for kind, form in {"labels that are none": none, "rows of totals": _TOTALS}.items():
         found = [x for x in labels if re.fullmatch(form, str(x).strip(), re.IGNORECASE)]
         if found:
             yield finding(kind, name, some(found, "label"), rows[[x in found for x in labels]].sum(), found=found)

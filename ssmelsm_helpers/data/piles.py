@@ -10,6 +10,7 @@ from .findings import Finding, Words, finding, number, some
 from .students import SCORE, Students
 
 _FEW = 7
+_STEPS = (10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01)
 # A share is beyond chance at so many of its standard deviations.
 _BEYOND = 8
 
@@ -52,19 +53,12 @@ def look_at_values(students: Students) -> Iterator[Finding]:
         yield finding(ends.get(value, "pile"), name, where, count, line=line)
 
 
-def _grid(values: np.ndarray) -> float:
-    """The step that all values are multiples of; 0 where there is none."""
-    for step in (10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01):
-        if np.allclose(values / step, np.round(values / step), atol=1e-6):
-            return step
-    return 0.0
-
-
 def _heap(counts: pd.Series) -> tuple[float, float, float] | None:
     """Multiples of ten, five or two steps that far too many rows have: the step, their share, the share expected."""
     values, total = counts.index.to_numpy(), counts.sum()
-    grid = _grid(values)
-    if not grid or len(counts) < 15:
+    # The step that all values are multiples of.
+    grid = next((step for step in _STEPS if np.allclose(values / step, np.round(values / step), atol=1e-6)), None)
+    if grid is None or len(counts) < 15:
         return None
     steps = np.round(values / grid).astype(np.int64)
     for multiple in (10, 5):
@@ -77,8 +71,8 @@ def _heap(counts: pd.Series) -> tuple[float, float, float] | None:
     return None
 
 
-def _piles(counts: pd.Series, total: int, ends: dict, heaped) -> pd.Series:
-    """Values with far more rows than their neighbours."""
+def _piles(counts: pd.Series, total: int, ends: dict, heaped) -> dict[float, int]:
+    """Values with far more rows than their neighbours, and their rows."""
     least = max(1, total // 20_000)
     counts = counts[counts > least]
     values, found = counts.to_numpy(dtype=float), {}
@@ -93,4 +87,4 @@ def _piles(counts: pd.Series, total: int, ends: dict, heaped) -> pd.Series:
         factor, beyond, share = (1.2, 3, 0.03) if end else (2.0, 6, 0.01)
         if count > factor * expected + beyond * np.sqrt(expected) and count >= share * total and (end or not heaped):
             found[counts.index[at]] = int(count)
-    return pd.Series(found, dtype=int)
+    return found

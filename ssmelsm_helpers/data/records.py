@@ -52,12 +52,13 @@ def _beyond_chance(students: Students, score, pairs, others, aliases) -> bool:
     unrelated = possible * students.agreement if others is None else score["pairs"] * others / possible
     varies = (score["groups"] > 1).to_numpy()  # where all have one score, that is another finding
     counts = np.append(pairs[varies], pairs[varies].sum())
-    for expected in (unrelated[varies], (possible * students.between(aliases))[varies]):
+
+    def beyond(expected) -> bool:
         # Twice the expected: scores and other columns are related, and then agree more often.
-        chance = poisson.sf(counts - 1, 2 * np.append(expected, expected.sum()))
-        if not (chance < 1e-6 / len(counts)).any():
-            return False
-    return True
+        expected = 2 * np.append(expected[varies], expected[varies].sum())
+        return bool((poisson.sf(counts - 1, expected) < 1e-6 / len(counts)).any())
+
+    return beyond(unrelated) and beyond(possible * students.between(aliases))
 
 
 def look_at_persons(students: Students) -> Iterator[Finding]:

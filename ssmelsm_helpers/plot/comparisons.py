@@ -197,15 +197,14 @@ def two_effects(
     fine = all(name in known for name in chosen) and len(chosen) == len(set(chosen)) == 2
     require(fine, f"effects must name two of the selected effects {known}", effects)
     first, second = chosen
-    rows, numbers = [], {}
+    columns, numbers = {}, {}
     for axis, effect in zip("xy", chosen, strict=True):
         table = style.pip_rows(fit, effect=effect)
-        columns = {axis: table["pip"], f"{axis}_low": table["pip_low"], f"{axis}_high": table["pip_high"]}
+        columns |= {axis: table["pip"], f"{axis}_low": table["pip_low"], f"{axis}_high": table["pip_high"]}
         columns[f"{axis}_bf"] = table["bayes_factor"].clip(upper=1e6)
         columns[f"{axis}_arrow"] = np.where(table["prob_more_variable"] >= 0.5, "▲", "▼")
-        rows.append(pd.DataFrame(columns))
         numbers |= {axis: f"PIP of {effect}", f"{axis}_bf": f"Bayes factor of {effect}"}
-    rows = pd.concat([table[["label", "n"]], *rows], axis=1).reset_index(drop=True)
+    rows = table[["label", "n"]].assign(**columns).reset_index(drop=True)
     both, only_first, only_second = _beyond(rows, threshold)
     description = (
         f"Scatter plot of two PIPs of {len(rows)} {names.groups}: {first} (horizontal, 0 to 1) and {second} (vertical, 0 to 1), with "

@@ -30,14 +30,6 @@ def with_verdict(chart: alt.Chart) -> alt.Chart:
     return chart.transform_calculate(verdict=f"{near} ? {unresolved} : {below} ? {not_flagged} : {direction}")
 
 
-def _points(names: Names, base: alt.Chart) -> alt.Chart:
-    words = {"label": names.group, "n": names.members, "verdict": "verdict"}
-    numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
-    tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
-    size = alt.condition(f"datum.verdict == '{VERDICTS[3]}'", alt.value(50), alt.value(130))
-    return style.points(base, _COLOUR, _SHAPE, tooltip=tooltip).encode(size=size)
-
-
 def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X, description: str) -> alt.LayerChart:
     """Points with error bars, labels from the threshold upwards, the threshold's line and slider."""
     more, less, unresolved = (style.listed(table.loc[table["verdict"] == verdict, "label"]) for verdict in VERDICTS[:3])
@@ -47,13 +39,17 @@ def _points_at_pip(names: Names, table: pd.DataFrame, threshold: float, x: alt.X
     (line,) = style.dashed_lines(base, "y")
     # Where a hand takes hold of it, on a page.
     hold = line.mark_rule(strokeWidth=16, opacity=0, aria=False).properties(name="pull_threshold")
+    words = {"label": names.group, "n": names.members, "verdict": "verdict"}
+    numbers = {"pip": "PIP", "mean": "mean outcome", "sd": "SD (posterior mean)", "sd_ratio": "SD ratio"}
+    tooltip = style.tooltip(words, numbers | {"bayes_factor": "Bayes factor"})
+    size = alt.condition(f"datum.verdict == '{VERDICTS[3]}'", alt.value(50), alt.value(130))
     return style.chart(
         f"{description} At the threshold {threshold:g}, flagged as more variable: {more}; as less variable: {less}; too "
         f"close to call: {unresolved}.{style.without_label(table[table['verdict'] != VERDICTS[3]])}",
         line,
         hold,
         style.bars(base, "y", "pip_low", "pip_high", _COLOUR),
-        _points(names, base),
+        style.points(base, _COLOUR, _SHAPE, tooltip=tooltip).encode(size=size),
         style.labels(base, f"datum.verdict != '{VERDICTS[3]}'"),
     ).add_params(style.threshold_slider(threshold))
 
