@@ -47,10 +47,8 @@ def dominated(table: pd.DataFrame) -> dict:
             strange = certain | ((times > 8) & (distance > 5))
         far = (n > 4) & (rest_sd > 0) & strange & (rest_sd < 0.93 * sd)
         alone = distance > ALONE * np.nanmedian(distance[n > 4]) if far.any() else far
-        found |= {
-            table.index[at]: (score[at], rest_sd[at] / sd[at], bool(alone[at]), bool(certain[at]))
-            for at in np.flatnonzero(far)
-        }
+        for at in np.flatnonzero(far):
+            found[table.index[at]] = score[at], rest_sd[at] / sd[at], bool(alone[at]), bool(certain[at])
     return found
 
 
@@ -72,14 +70,12 @@ def tell_far(outcome: str, table: pd.DataFrame) -> None:
             "Taken as a score it makes these schools look restless and all others calm. sm.inspect finds more.",
             UserWarning,
         )
-    found = dominated(table)
-    far = {
-        label: score
-        for label, (score, times, alone, certain) in found.items()
+    words = [
+        Words(f"{plain(label)!r} ({score:.10g})")
+        for label, (score, times, alone, certain) in dominated(table).items()
         if alone and certain and times < _MUCH and score not in apart
-    }
-    if far:
-        words = [Words(f"{plain(label)!r} ({score:.10g})") for label, score in far.items()]
+    ]
+    if words:
         warn(
             f"one student makes much of the spread of {some(words)}: look at {outcome!r} of that student, or see "
             "whether a flag holds with Student-t residuals.",

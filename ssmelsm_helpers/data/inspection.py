@@ -11,7 +11,7 @@ from .chance import without_spread
 from .far import dominated
 from .findings import Finding, Words, finding, number, patterns, some
 from .frames import data_frame, require_columns
-from .piles import look_at_codes, look_at_values
+from .piles import look_at_values
 from .records import look_at_covariates, look_at_doubles, look_at_levels, look_at_persons
 from .students import SCHOOL, SCORE, Students
 
@@ -113,7 +113,12 @@ def look_at_texts(students: Students) -> Iterator[Finding]:
 
 
 def look_at_gaps(students: Students) -> Iterator[Finding]:
-    """Missing values."""
+    """Codes for missing that are taken as numbers, and missing values."""
+    for alias, counts in students.codes.items():
+        found = [*map(number, counts.index)]
+        words = [Words(f"{code} in {count:,} rows") for code, count in zip(found, counts, strict=True)]
+        if found:
+            yield finding("code for missing", students.names[alias], some(words), counts.sum(), found=found)
     for alias in [*students.numeric, *students.worded]:
         # What was text and is no number was named before.
         text = students.texts.get(alias)
@@ -150,7 +155,6 @@ def look_at_schools(students: Students) -> Iterator[Finding]:
 
 LOOKS = (
     look_at_texts,
-    look_at_codes,
     look_at_gaps,
     look_at_labels,
     look_at_doubles,

@@ -1,4 +1,4 @@
-"""Values that too many rows have: codes for missing, floors, ceilings, heaps; and scores that have few values."""
+"""Scores that too many rows have: floors, ceilings, piles, heaps; and scores that have few values."""
 
 from collections.abc import Iterator
 
@@ -6,22 +6,13 @@ import numpy as np
 import pandas as pd
 
 from .far import CODES
-from .findings import Finding, Words, finding, number, some
+from .findings import Finding, finding, number, some
 from .students import SCORE, Students
 
 _FEW = 7
 _STEPS = (10.0, 5.0, 1.0, 0.5, 0.1, 0.05, 0.01)
 # A share is beyond chance at so many of its standard deviations.
 _BEYOND = 8
-
-
-def look_at_codes(students: Students) -> Iterator[Finding]:
-    """Codes for missing that are taken as numbers."""
-    for alias, counts in students.codes.items():
-        found = [*map(number, counts.index)]
-        words = [Words(f"{code} in {count:,} rows") for code, count in zip(found, counts, strict=True)]
-        if found:
-            yield finding("code for missing", students.names[alias], some(words), counts.sum(), found=found)
 
 
 def look_at_values(students: Students) -> Iterator[Finding]:
