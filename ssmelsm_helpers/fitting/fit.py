@@ -204,8 +204,8 @@ def fit_schools(
 def fit_model(model: Model, run: Run) -> xr.DataTree:
     """A fit: draws of a model, which is sampled on its standard scale, in the data's units."""
     refuse_unsaved(model.design.labels)
-    sample = sample_collapsed if model.formulation == "collapsed" else sample_effects_too
-    tree = assemble(sample(model.standard, run), model)
+    run, sample = run.of_model(model), sample_collapsed if model.formulation == "collapsed" else sample_effects_too
+    tree = assemble(sample(model.standard, run), model, run.chains)
     leaning = leaning_on(model.priors, model.design.effects, tree["posterior"].to_dataset())
     if leaning:
         warn(
@@ -213,5 +213,7 @@ def fit_model(model: Model, run: Run) -> xr.DataTree:
             "prior said; numbers that were given must be meant in the data's units.",
             UserWarning,
         )
-    tree.attrs = attributes_of(model, run.seed) | tree.attrs
+    tree.attrs |= attributes_of(model) | {"random_seed": run.seed}
+    tree.attrs |= {"tune": run.tune} if model.sampler == "nuts" else {}
+    tree.attrs |= {"thinned_from": run.draws} if run.keep < run.draws else {}
     return tree

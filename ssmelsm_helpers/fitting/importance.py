@@ -28,6 +28,8 @@ _UNCERTAIN, _SMALLER = 0.2, 5.0
 _LEAST_PILOT_DRAWS = 500
 # So many schools make the posterior nearly Normal: one round of fewer pilot draws is enough, as from a start nearby.
 _MANY_SCHOOLS, _FEW_PILOT_DRAWS = 4_000, 300
+# Independent replicates of the proposals: an SD from 128 is right to a sixteenth. Fewer draws than these have no even spread.
+_MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
 _NO_DENSITY = "priors must have a finite density around the values that fit the data; found none there."
 
 
@@ -159,30 +161,37 @@ class Proposal(NamedTuple):
         """The one at tau_t = 0."""
         return self.parts[1]
 
-    def in_whole_draws(self, draws: int) -> "Proposal":
-        """The shares that can be had of so many draws; every part has one draw at least."""
-        counts = np.maximum(np.round(self.shares * draws), 1)
+    def sample(self, draws: int, rng, sets: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Independent sets of so many draws each (S, d), and the log densities there that the parts add (parts, S).
+
+        The shares are those that can be had of so many draws; every part has one draw at least.
+        """
+        counts = np.maximum(np.round(self.shares * draws), 1).astype(int)
         counts[0] = draws - counts[1:].sum()
-        return self._replace(shares=counts / draws)
+        both = list(zip(self.parts, counts, strict=True))
+        x = np.concatenate([part.sample(count, rng) for _ in range(sets) for part, count in both])
+        return x, np.stack([part.log_density(x) + np.log(count / draws) for part, count in both])
 
-    def sample(self, draws: int, rng) -> np.ndarray:
-        """Draws (S, d), part by part; the shares must be `in_whole_draws`."""
-        counts = np.round(self.shares * draws).astype(int)
-        return np.concatenate([part.sample(count, rng) for part, count in zip(self.parts, counts, strict=True)])
+    def weighted(self, draws: int, rng) -> WeightedDraws:
+        """Draws with the posterior's weights."""
+        x, log_parts = self.sample(draws, rng)
+        return weigh(x, self.posterior.log_density(x) - logsumexp(log_parts, axis=0))
 
-    def _log_densities(self, x) -> np.ndarray:
-        return np.stack([part.log_density(x) for part in self.parts]) + np.log(self.shares)[:, None]
+    def replicated(self, draws: int, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """At least so many draws in independent replicates, whose differences show the Monte Carlo error.
 
-    def log_density(self, x) -> np.ndarray:
-        """log density at x (S, d)."""
-        return logsumexp(self._log_densities(x), axis=0)
+        x (S, d), their log densities (S,), and which replicate each is of.
+        """
+        replicates = min(_MOST_REPLICATES, draws // _LEAST_REPLICATE)
+        each = -(-draws // replicates)
+        x, log_parts = self.sample(each, rng, replicates)
+        return x, logsumexp(log_parts, axis=0), np.repeat(np.arange(replicates), each)
 
     def improved(self, draws: int, rng) -> "Proposal":
         """Fitted to weighted pilot draws, each part to those that it explains."""
-        here = self.in_whole_draws(draws)
-        x = here.sample(draws, rng)
-        weights = np.exp(weigh(x, self.posterior.log_density(x) - here.log_density(x)).log_weights)
-        explained = weights * softmax(here._log_densities(x), axis=0)
+        x, log_parts = self.sample(draws, rng)
+        weights = weigh(x, self.posterior.log_density(x) - logsumexp(log_parts, axis=0)).weights
+        explained = weights * softmax(log_parts, axis=0)
         parts = tuple(part.fitted(x, share) for part, share in zip(self.parts, explained, strict=True))
         shares = np.maximum(explained.sum(axis=1), _LEAST_SHARE)
         return self._replace(parts=parts, shares=shares / shares.sum())
@@ -244,7 +253,7 @@ def null_evidence(proposal: Proposal, draws: int, rng) -> WeightedDraws:
         x[:, proposal.ridge.free] = free
         body, tails = others.log_density(free) + np.log(1 - few / size), wide.log_density(free) + np.log(few / size)
         found = weigh(x, posterior.null_log_density(x) - np.logaddexp(body, tails))
-        others = others.fitted(free, np.exp(found.log_weights))
+        others = others.fitted(free, found.weights)
     return found
 
 

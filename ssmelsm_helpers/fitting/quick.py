@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design
@@ -41,11 +41,10 @@ def quick_fit(schools: pd.DataFrame, *, random_seed: int) -> QuickFit:
 
 
 def _drawn(posterior: CollapsedPosterior, proposal: Proposal, draws: int, rng) -> QuickFit:
-    proposal = proposal.in_whole_draws(draws)
-    x = proposal.sample(draws, rng)
+    x, log_parts = proposal.sample(draws, rng)
     log_spike, log_slab = posterior.likelihoods(x)
     log_p = posterior.log_prior(x) + posterior.log_mixture(x, log_spike, log_slab).sum(axis=1)
-    weighted = weigh(x, log_p - proposal.log_density(x))
-    weights, inclusion = np.exp(weighted.log_weights), expit(log_slab - log_spike + posterior.log_odds(x))
+    weighted = weigh(x, log_p - logsumexp(log_parts, axis=0))
+    weights, inclusion = weighted.weights, expit(log_slab - log_spike + posterior.log_odds(x))
     tau_t = weights @ np.exp(x[:, posterior.tau_t])
     return QuickFit(weights @ inclusion, float(tau_t), weighted.pareto_k, weighted.ess)

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import chi2
 
+from .weights import WeightedDraws
+
 # Cells of log tau_t, downwards from the bound: e^-60 of it is zero for any purpose.
 _CELLS, _DEPTH = 6000, 60.0
 # How much the log likelihood may change between tau_t = 0 and a "small" tau_t, and standard errors that are no contradiction.
@@ -54,8 +56,8 @@ class LowTail(NamedTuple):
         return float(np.interp(log_tau, self.edges, np.append(0.0, np.cumsum(self.mass))))
 
 
-def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float, ess: float) -> dict[str, float]:
-    """Draws x (S, d) with normalised weights, and their evidence, against `null`, weighted draws of the null model.
+def compare(posterior, tail: LowTail, null: WeightedDraws, draws: WeightedDraws, ess: float) -> dict[str, float]:
+    """Draws, in effect so many, against `null`, those of the model without differences in spread.
 
     For the record of a fit: the posterior probability that tau_t is below a bound, as it is expected from the evidence of
     the models with and without differences in spread (above 1: they contradict), as found among the draws, and whether
@@ -69,8 +71,8 @@ def compare(posterior, tail: LowTail, null, x, log_weights, log_evidence: float,
     change -= posterior.null_log_density(at_mode[None])
     small = np.flatnonzero(np.abs(change) > _CHANGE)
     bound = min(_GRID[max(small[0] - 1, 0)] if len(small) else _GRID[-1], tail.edges[-1])
-    expected = np.exp(min(null.log_evidence - log_evidence, 300.0)) * tail.below(bound)
-    found = float(np.exp(log_weights)[x[:, posterior.tau_t] < bound].sum())
+    expected = np.exp(min(null.log_evidence - draws.log_evidence, 300.0)) * tail.below(bound)
+    found = float(draws.weights[draws.x[:, posterior.tau_t] < bound].sum())
     likely = min(expected, 1.0)
     error = np.sqrt(max(likely * (1 - likely), found * (1 - found), 1 / ess) / ess)
     error += likely / np.sqrt(min(ess, null.ess))

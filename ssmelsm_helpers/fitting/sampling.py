@@ -15,12 +15,10 @@ from ..spec.options import Model
 from .importance import Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import compare, evidence_of_draws
 from .tree import Draws, evenly_spaced
-from .weights import GOOD_PARETO_K, resample, weigh
+from .weights import GOOD_PARETO_K, WeightedDraws, resample, weigh
 
 # Fewer proposals than this say nothing about the tail of their weights.
 _LEAST_PROPOSALS = 700
-# Independent replicates of the proposals: an SD from 128 is right to a sixteenth. Fewer draws than these have no even spread.
-_MOST_REPLICATES, _LEAST_REPLICATE = 128, 30
 # Of a chain's steps, what a fit records.
 STATISTICS = ("diverging", "energy", "n_steps", "acceptance_rate")
 # Versions of nutpie whose way to call compiled functions is known; any other calls Python.
@@ -29,28 +27,20 @@ _CALLS_COMPILED = "0.16."
 _NULL_DRAWS = 300
 # A chain's draws of tau_t are correlated; so many count as one in that check.
 _DRAWS_PER_EFFECTIVE = 5
-# Warm-up draws of chains that start in units of the Laplace approximation.
-_TUNE = 300
+# Warm-up draws of chains that start in units of the Laplace approximation, and of others.
+_TUNE, _LONG_TUNE = 300, 1000
 # Largest array of draws x schools that is kept unless the caller asks for more: 128 MB of float64.
 _KEPT_VALUES = 16_000_000
 
 
-def by_name(posterior: CollapsedPosterior, x, effects, statistics, attributes, chains: int) -> Draws:
-    """Hyperparameters x (S, size), school effects and statistics (S, ...) as named draws; chains share S."""
+def by_name(posterior: CollapsedPosterior, x, effects) -> dict[str, np.ndarray]:
+    """Hyperparameters x (S, size) and school effects (S, ...) by name, in the data's units."""
     tau, factor = posterior.covariance.constrain(x[:, posterior.effects])
     omega = factor @ np.swapaxes(factor, -1, -2)
-    arrays = {"gamma": x[:, posterior.gamma], "eta": x[:, posterior.eta], "tau": tau}
+    arrays = {"gamma": x[:, posterior.gamma], "eta": x[:, posterior.eta], "tau": tau} | effects
     arrays |= {"rho": omega[:, 0, 1]} if posterior.covariance.effects == 2 else {"omega": omega}
     arrays |= {"pi": expit(posterior.log_odds(x))} if posterior.learns_pi else {}
-    u = effects["u"]
-    arrays |= effects | {"u": u[..., 0] if u.shape[-1] == 1 else u}
-    arrays = posterior.units.to_data(arrays)
-
-    def by_chain(value):
-        return value.reshape(chains, -1, *value.shape[1:])
-
-    arrays = {name: by_chain(value) for name, value in arrays.items()}
-    return Draws(arrays, {name: by_chain(value) for name, value in statistics.items()}, attributes)
+    return posterior.units.to_data(arrays)
 
 
 class Run(NamedTuple):
@@ -79,21 +69,27 @@ class Run(NamedTuple):
         most = max(_KEPT_VALUES // values, 100) if self.keep is None else self.keep
         return min(self.draws, max(most // self.chains, 1))
 
-    def thinned(self, kept: int) -> dict:
-        """For the attributes of a fit."""
-        return {"thinned_from": self.draws} if kept < self.draws else {}
+    def of_model(self, model: Model) -> "Run":
+        """With the model's warm-up, and as `keep` the draws per chain that are kept."""
+        design, collapsed = model.design, model.formulation == "collapsed"
+        kept = self.kept(design.n_schools * (1 if collapsed else len(design.effects)))
+        return self._replace(tune=self.tune or (_TUNE if collapsed else _LONG_TUNE), keep=kept)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Positions of the draws that are kept of each chain."""
+        return evenly_spaced(self.draws, self.keep)
 
 
 def sample_collapsed(model: Model, run: Run) -> Draws:
     """Draws of a model that can be collapsed, by the sampler that it names."""
     posterior = CollapsedPosterior(model, run.cores)
-    kept = run.kept(posterior.n_schools)
     rng = np.random.default_rng(run.seed)
     ready = is_compiled(density) and is_compiled(draw_effects)
     bar = {"desc": "fit" if ready else "compiling, once", "delay": 2 if ready else 0}
     bar |= {"leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.
-    passes = 2 if model.sampler == "importance" and kept * run.chains < _LEAST_PROPOSALS else 1
+    passes = 2 if model.sampler == "importance" and run.keep * run.chains < _LEAST_PROPOSALS else 1
     with tqdm(total=passes, disable=not run.show, **bar) as progress:
         sample = run_nuts if model.sampler == "nuts" else run_importance
         return sample(posterior, run, rng, progress)
@@ -101,47 +97,35 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
 
 def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     """Importance sampling; the weighted draws are resampled to equally weighted ones."""
-    chains, kept = run.chains, run.kept(posterior.n_schools)
-    proposal = adapt(posterior, rng)
-    proposals = max(kept * chains, _LEAST_PROPOSALS)
-    proposal, x, replicate = replicated(proposal, proposals, rng)
+    kept, proposal = run.keep * run.chains, adapt(posterior, rng)
+    x, log_q, replicate = proposal.replicated(max(kept, _LEAST_PROPOSALS), rng)
     # School effects come in the same pass over the schools, unless they are more than will be kept.
-    at_once = proposals == kept * chains
+    at_once = kept >= _LEAST_PROPOSALS
     effects, log_density = (
         posterior.draw_effects(x, rng, progress) if at_once else ({}, posterior.log_density(x, progress))
     )
-    weighted = weigh(x, log_density - proposal.log_density(x))
+    weighted = weigh(x, log_density - log_q)
     if not weighted.pareto_k <= GOOD_PARETO_K:
         warn(
             f"importance sampling is unreliable here: Pareto k-hat {weighted.pareto_k:.2f} exceeds {GOOD_PARETO_K}. "
             "Use sampler='nuts'."
         )
-    checked = _checked(proposal, x, weighted.log_weights, weighted.log_evidence, weighted.ess, rng)
+    checked = _checked(proposal, weighted, weighted.ess, rng)
     # Replicate by replicate, so that each keeps its weight: else resampling would add to their differences.
-    chosen = resample(weighted, kept * chains, rng)
+    chosen = resample(weighted, kept, rng)
     if at_once:  # one by one: both copies of all would be much memory
         effects = {name: effects.pop(name)[chosen] for name in [*effects]}
     else:
         effects, _ = posterior.draw_effects(x[chosen], rng, progress)
     attributes = {"pareto_k": weighted.pareto_k, "importance_ess": weighted.ess, "log_evidence": weighted.log_evidence}
-    attributes |= checked | run.thinned(kept)
     statistics = {"log_weight": weighted.log_weights[chosen], "replicate": replicate[chosen]}
-    return by_name(posterior, x[chosen], effects, statistics, attributes, chains)
+    return Draws(by_name(posterior, x[chosen], effects), statistics, attributes | checked)
 
 
-def replicated(proposal: Proposal, proposals: int, rng) -> tuple[Proposal, np.ndarray, np.ndarray]:
-    """Proposals in independent replicates, whose differences show the Monte Carlo error: where from, x, and which."""
-    replicates = min(_MOST_REPLICATES, proposals // _LEAST_REPLICATE)
-    each = -(-proposals // replicates)
-    proposal = proposal.in_whole_draws(each)
-    x = np.concatenate([proposal.sample(each, rng) for _ in range(replicates)])
-    return proposal, x, np.repeat(np.arange(replicates), each)
-
-
-def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> dict[str, float]:
+def _checked(proposal: Proposal, draws: WeightedDraws, ess: float, rng) -> dict[str, float]:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
     null = null_evidence(proposal, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
-    found = compare(proposal.posterior, proposal.ridge.tail, null, x, log_weights, log_evidence, ess)
+    found = compare(proposal.posterior, proposal.ridge.tail, null, draws, ess)
     if not found["near_zero_agrees"]:
         text = (
             "the draws contradict the evidence: {near_zero_found:.3g} of them have tau_t below {near_zero_bound:.2g}, where by "
@@ -154,7 +138,6 @@ def _checked(proposal: Proposal, x, log_weights, log_evidence, ess, rng) -> dict
 
 def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
     """NUTS on the collapsed posterior; every chain starts near the mode."""
-    kept, tune = run.kept(posterior.n_schools), run.tune or _TUNE
     mode, covariance = find_mode(posterior)
     # In units of the Laplace approximation the posterior is nearly round, and short paths suffice.
     factor = np.linalg.cholesky(covariance)
@@ -167,18 +150,17 @@ def run_nuts(posterior: CollapsedPosterior, run: Run, rng, progress) -> Draws:
         return np.random.default_rng(seed).uniform(-2, 2, size=posterior.size)
 
     data = None if posterior.by_pymc else posterior.seen_from(mode, factor)
-    standard, statistics = nutpie_on(in_standard, start, posterior.size, run._replace(tune=tune), rng, data)
-    chosen = evenly_spaced(run.draws, kept)
-    x = mode + standard[:, chosen].reshape(-1, posterior.size) @ factor.T
-    statistics = {name: value[:, chosen].ravel() for name, value in statistics.items()}
+    standard, statistics = nutpie_on(in_standard, start, posterior.size, run, rng, data)
+    x = mode + standard[:, run.chosen].reshape(-1, posterior.size) @ factor.T
+    statistics = {name: value[:, run.chosen] for name, value in statistics.items()}
     effects, log_density = posterior.draw_effects(x, rng, progress)
-    attributes = {"tune": tune} | run.thinned(kept)
+    checked = {}
     if len(x) >= _LEAST_PROPOSALS:  # fewer draws have no evidence to be compared
         proposal = first_proposal(posterior, StudentT.matching(mode, covariance))
         equal = np.full(len(x), -np.log(len(x)))
-        ess = len(x) / _DRAWS_PER_EFFECTIVE
-        attributes |= _checked(proposal, x, equal, evidence_of_draws(x, log_density), ess, rng)
-    return by_name(posterior, x, effects, statistics, attributes, run.chains)
+        draws = WeightedDraws(x, equal, 0.0, evidence_of_draws(x, log_density))
+        checked = _checked(proposal, draws, len(x) / _DRAWS_PER_EFFECTIVE, rng)
+    return Draws(by_name(posterior, x, effects), statistics, checked)
 
 
 def nutpie_on(density, start, size: int, run: Run, rng, data=None):
@@ -200,19 +182,12 @@ def nutpie_on(density, start, size: int, run: Run, rng, data=None):
 def _python_model(density, start, size: int):
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    def make_density():
-        def quiet(x):
-            with np.errstate(all="ignore"):  # a step far outside is rejected, not reported
-                return density(x)
+    def expand(x):
+        return {"x": x}
 
-        return quiet
-
-    def make_expand(*_seeds):
-        return lambda x: {"x": x}
-
-    return from_pyfunc(
-        size, make_density, make_expand, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start
-    )
+    quiet = np.errstate(all="ignore")(density)  # a step far outside is rejected, not reported
+    makers = (lambda: quiet), (lambda *_seeds: expand)
+    return from_pyfunc(size, *makers, [np.dtype(float)], [(size,)], ["x"], make_initial_point_fn=start)
 
 
 def _compiled_model(data, start, size: int):

@@ -10,22 +10,19 @@ from ..model.linear import cholesky, of_rho
 from ..model.marginal import MarginalPosterior
 from ..spec.options import Model
 from .sampling import STATISTICS, Run, nutpie_on
-from .tree import Draws, evenly_spaced
-
-_TUNE = 1000
+from .tree import Draws
 
 
 def sample_effects_too(model: Model, run: Run) -> Draws:
     """Draws of a model whose effects are sampled, by its formulation; in the data's units."""
-    kept = run.kept(model.design.n_schools * len(model.design.effects))
-    run = run._replace(tune=run.tune or _TUNE)
+    K = len(model.design.location_effects)
     sample = _sample_marginal if model.formulation == "marginal" else _sample_all
-    values, statistics = sample(model, run, evenly_spaced(run.draws, kept))
-    values = model.units.to_data(_named(values, model))
-    return Draws(values, statistics, {"tune": run.tune} | run.thinned(kept))
+    values, statistics = sample(model, run)
+    values |= {"u": values["v"][..., :K], "t": values["v"][..., K:], "delta": values["delta"].astype(np.int8)}
+    return Draws(model.units.to_data(values), {name: statistics[name][:, run.chosen] for name in STATISTICS}, {})
 
 
-def _sample_marginal(model: Model, run: Run, chosen):
+def _sample_marginal(model: Model, run: Run):
     """NUTS on the marginal posterior, every chain started near the mode; delta recovered."""
     posterior = MarginalPosterior(model)
     start, rng = posterior.start(), np.random.default_rng(run.seed)
@@ -34,10 +31,9 @@ def _sample_marginal(model: Model, run: Run, chosen):
         return start + np.random.default_rng(chain_seed).normal(size=posterior.size, scale=0.01)
 
     x, statistics = nutpie_on(posterior.log_density_and_gradient, near, posterior.size, run, rng)
-    x = x[:, chosen]
-    found = [_recovered(posterior, chain, rng) for chain in x]
+    found = [_recovered(posterior, chain, rng) for chain in x[:, run.chosen]]
     values = {name: np.stack([one[name] for one in found]) for name in found[0]}
-    return values, {name: value[:, chosen] for name, value in statistics.items()}
+    return values | {"v": values["v"] * _in_force(values["delta"], model)}, statistics
 
 
 def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
@@ -51,17 +47,15 @@ def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
     joint = posterior.log_joint(found, log_odds)
     below = np.cumsum(np.exp(joint - logsumexp(joint, axis=-1, keepdims=True)), axis=-1)
     chosen = (rng.random((*below.shape[:-1], 1)) * below[..., -1:] > below).sum(axis=-1)
-    found["delta"] = posterior.deltas[chosen].astype(np.int8)
+    found["delta"] = posterior.deltas[chosen]
     odds = [logsumexp(joint[..., on], axis=-1) - logsumexp(joint[..., ~on], axis=-1) for on in posterior.deltas.T == 1]
     found["log_bf"] = np.stack(odds, axis=-1) - log_odds[..., None, :]
     factor = found.pop("factor")
     omega = factor @ np.swapaxes(factor, -1, -2)
-    found |= {"rho": omega[..., 0, 1]} if posterior.M == 2 else {"omega": omega}
-    found.pop("z")
-    return found
+    return found | ({"rho": omega[..., 0, 1]} if posterior.M == 2 else {"omega": omega})
 
 
-def _sample_all(model: Model, run: Run, chosen):
+def _sample_all(model: Model, run: Run):
     """PyMC's own steps: NUTS for what is continuous, Gibbs-Metropolis for delta."""
     import pymc as pm
 
@@ -80,9 +74,8 @@ def _sample_all(model: Model, run: Run, chosen):
             trace = pm.sample(run.draws, tune=run.tune, chains=run.chains, **options)
     finally:
         logger.setLevel(level)
-    statistics = {name: trace["sample_stats"][name].to_numpy()[:, chosen] for name in STATISTICS}
-    posterior = trace["posterior"]
-    values = {name: posterior[name].to_numpy()[:, chosen] for name in posterior.data_vars}
+    statistics = {name: trace["sample_stats"][name].to_numpy() for name in STATISTICS}
+    values = {name: value.to_numpy()[:, run.chosen] for name, value in trace["posterior"].data_vars.items()}
     # Computed here and not by PyMC's model: compiling them would take longer than sampling.
     return values | {"v": _effects_in_force(values, model)}, statistics
 
@@ -101,17 +94,3 @@ def _in_force(delta, model: Model) -> np.ndarray:
     found = np.ones((*delta.shape[:-1], len(model.design.effects)))
     found[..., list(model.selected)] = delta
     return found
-
-
-def _named(values, model: Model) -> dict[str, np.ndarray]:
-    """The variables of a fit, u and t in force, without the axes of effects that stand alone."""
-    K = len(model.design.location_effects)
-    if model.formulation == "marginal":
-        values["v"] = values["v"] * _in_force(values["delta"], model)
-    values["u"], values["t"] = values["v"][..., :K], values["v"][..., K:]
-    arrays = {name: values[name] for name in ("gamma", "eta", "tau", "rho", "omega", "pi", "nu") if name in values}
-    for name in ("u", "t", "delta", "log_bf"):
-        if name in values:
-            arrays[name] = values[name][..., 0] if values[name].shape[-1] == 1 else values[name]
-    arrays["delta"] = arrays["delta"].astype(np.int8)
-    return arrays

@@ -19,6 +19,11 @@ class WeightedDraws(NamedTuple):
     log_evidence: float
 
     @property
+    def weights(self) -> np.ndarray:
+        """They add up to one, but for rounding."""
+        return np.exp(self.log_weights)
+
+    @property
     def ess(self) -> float:
         """Number of equally weighted draws that would be as precise."""
         return float(1 / np.exp(2 * self.log_weights).sum())

@@ -10,7 +10,6 @@ from ..arguments import check_count, check_one_of, check_seed
 from ..fitting.importance import adapt, null_evidence
 from ..fitting.sampling import Run
 from ..fitting.tree import design_from, evenly_spaced
-from ..fitting.weights import weigh
 from ..model.collapsed import blocks
 from ..spec.design import Design
 from ..spec.options import Options
@@ -69,10 +68,8 @@ def heterogeneity(
     check_count("draws", draws)
     priors = Options(priors=priors).priors or priors_of(fit)
     rng = np.random.default_rng(check_seed(random_seed))
-    posterior = posterior_of(fit, None, priors)
-    proposal = adapt(posterior, rng).in_whole_draws(draws)
-    x = proposal.sample(draws, rng)
-    found = [weigh(x, posterior.log_density(x) - proposal.log_density(x)), null_evidence(proposal, draws, rng)]
+    proposal = adapt(posterior_of(fit, None, priors), rng)
+    found = [proposal.weighted(draws, rng), null_evidence(proposal, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     # The relative variance of a mean of weights is 1 / ESS - 1 / draws.
     mcse = float(np.sqrt(sum(1 / weighted.ess - 1 / draws for weighted in found)))

@@ -68,7 +68,7 @@ def with_tau_t_scale(fit: xr.DataTree, factor: float) -> ScaledPrior | None:
     tau_t = joined(posterior["tau"].sel(effect=name))
     old, new = (priors.of_tau("tau_t").log_density(tau_t) for priors in (given, scaled))
     weighted = weigh(tau_t, new - old)
-    pip = np.minimum(np.exp(weighted.log_weights) @ joined(inclusion_draws(fit)), 1.0)
+    pip = np.minimum(weighted.weights @ joined(inclusion_draws(fit)), 1.0)
     factors = bayes_factor(pip, inclusion_prior=Inclusion.of_fit(fit.attrs).mean_of(name))
     factors = pd.Series(factors, index=observed_schools(fit).index)
     return ScaledPrior(scaled.tau_t_scale, factors, weighted.pareto_k <= GOOD_PARETO_K)

@@ -92,7 +92,7 @@ class School(NamedTuple):
     def reweighted(self, given: Given, log_p, inclusion) -> tuple[float, float, float]:
         """PIP, its error and k-hat from draws given other students, whose log p and P(delta = 1) these are (S,)."""
         weighted, before = weigh(given.x, log_p - given.log_p), given.inclusion.mean()
-        weights = np.exp(weighted.log_weights)
+        weights = weighted.weights
         pip = weights @ inclusion
         # The same draws before and after: what they err in alike is not in the change.
         change = weights * (inclusion - pip) - (given.inclusion - before) / len(weights)
@@ -123,14 +123,11 @@ class School(NamedTuple):
         cells = Cells(*(part[np.argsort(cells.school, kind="stable")] for part in cells))
         other = self.posterior.of_cells(cells._replace(school=np.unique(cells.school, return_inverse=True)[1]))
         rng = np.random.default_rng(0)
-        proposal = adapt(other, rng).in_whole_draws(draws)
-        x = proposal.sample(draws, rng)
-        weighted = weigh(x, other.log_density(x) - proposal.log_density(x))
-        log_p, inclusion = self.seen(x, here)[..., 0]
-        weights, kept = np.exp(weighted.log_weights), resample(weighted, draws, rng)
-        pip = weights @ inclusion
-        mcse = np.sqrt(weights**2 @ (inclusion - pip) ** 2)
-        return Given(x[kept], log_p[kept], inclusion[kept], pip, mcse, weighted.pareto_k)
+        weighted = adapt(other, rng).weighted(draws, rng)
+        log_p, inclusion = self.seen(weighted.x, here)[..., 0]
+        pip, kept = weighted.weights @ inclusion, resample(weighted, draws, rng)
+        mcse = np.sqrt(weighted.weights**2 @ (inclusion - pip) ** 2)
+        return Given(weighted.x[kept], log_p[kept], inclusion[kept], pip, mcse, weighted.pareto_k)
 
     def lowest(self, given: Given, rows) -> np.ndarray:
         """The PIP without each of some students (n,), roughly."""

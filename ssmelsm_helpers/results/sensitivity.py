@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 
 from ..arguments import check_probability, check_seed, require, sequence, warn
 from ..fitting.importance import adapt, moments
-from ..fitting.sampling import by_name, replicated
-from ..fitting.tree import assemble, design_from, observed_schools
+from ..fitting.sampling import by_name
+from ..fitting.tree import Draws, assemble, design_from, observed_schools
 from ..fitting.weights import GOOD_PARETO_K, WeightedDraws, resample, weigh
 from ..spec.inclusion import Inclusion
 from .checks import effective_share
@@ -37,7 +37,7 @@ def weights_at(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray]:
 
 def _pips(fit: xr.DataTree, weighted: WeightedDraws, replicate) -> dict[str, np.ndarray]:
     """PIPs (J,) with their errors, from P(delta = 1 | y, draw) (S, J)."""
-    weights, inclusion = np.exp(weighted.log_weights), weighted.x
+    weights, inclusion = weighted.weights, weighted.x
     # Weights add up to one but for rounding, which must not make a PIP larger than 1.
     pip = np.minimum((weights[:, None] * inclusion).sum(axis=0), 1.0)
     if replicate is None:
@@ -119,8 +119,8 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     attributes = {"pareto_k": weighted.pareto_k, "importance_ess": ess, "reweighted_from": own}
     attributes |= posterior.inclusion.attributes()
     statistics = {} if replicate is None else {"replicate": replicate[chosen]}
-    draws = by_name(posterior, x, effects, statistics, attributes, fit["posterior"].sizes["chain"])
-    tree = assemble(draws, model_of(fit))
+    draws = Draws(by_name(posterior, x, effects), statistics, attributes)
+    tree = assemble(draws, model_of(fit), fit["posterior"].sizes["chain"])
     kept = {name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))}
     tree.attrs = kept | attributes
     return tree
@@ -197,7 +197,7 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
     if not pareto_k <= GOOD_PARETO_K and not unreadable_priors(fit):
         weighted, change, draws, replicate = _fitted_anew(fit, inclusion_prior, weighted)
         refit_k = weighted.pareto_k
-    weights, design = np.exp(weighted.log_weights), design_from(fit)
+    weights, design = weighted.weights, design_from(fit)
     ratios = 1 + np.where(draws["t"] != 0, change, 0.0) * np.expm1(draws["t"])
     without_t = np.exp(np.einsum("sq,jq->sj", draws["eta"], design.school_means(design.W)))
     sd, sd_ratio = np.einsum("s,sj,sj->j", weights, without_t, ratios), np.einsum("s,sj->j", weights, ratios)
@@ -209,9 +209,8 @@ def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws):
     """Weighted draws under another pi, by importance sampling; the reweighted draws say where to start."""
     posterior, rng = posterior_of(fit, pi, priors_of(fit)), np.random.default_rng(0)
     # Few of these draws are left in effect, so their covariance is too small where it matters.
-    start = moments(hyperparameters(fit, posterior), np.exp(weighted.log_weights), widen=2.5)
-    proposal, x, replicate = replicated(adapt(posterior, rng, start), _DRAWS, rng)
+    start = moments(hyperparameters(fit, posterior), weighted.weights, widen=2.5)
+    x, log_q, replicate = adapt(posterior, rng, start).replicated(_DRAWS, rng)
     effects, log_density = posterior.draw_effects(x, rng)
-    found = weigh(expit(effects["log_bf"] + logit(pi)), log_density - proposal.log_density(x))
-    draws = by_name(posterior, x, effects, {}, {}, 1).posterior
-    return found, 1.0, {name: draws[name][0] for name in ("eta", "t")}, replicate
+    found = weigh(expit(effects["log_bf"] + logit(pi)), log_density - log_q)
+    return found, 1.0, by_name(posterior, x, effects), replicate

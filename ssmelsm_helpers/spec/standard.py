@@ -155,8 +155,8 @@ class Units:
             "gamma": self.margins.location.to_data(draws["gamma"], self.shift, self.unit),
             "eta": self.margins.scale.to_data(draws["eta"], np.log(self.unit), 1.0),
             "tau": draws["tau"] * sizes,
-            "u": draws["u"] * np.squeeze(sizes[:K]),  # a single effect has no axis
-            "t": draws["t"] * np.squeeze(sizes[K:]),
+            "u": draws["u"] * sizes[:K],
+            "t": draws["t"] * sizes[K:],
         }
         return draws | moved
 

@@ -12,7 +12,7 @@ from scipy.integrate import quad
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting.importance import StudentT, find_mode, first_proposal, null_evidence
 from ssmelsm_helpers.fitting.ridge import LowTail, compare, evidence_of_draws
-from ssmelsm_helpers.fitting.weights import weigh
+from ssmelsm_helpers.fitting.weights import WeightedDraws, weigh
 from ssmelsm_helpers.spec.densities import HalfStudentTPrior
 
 pytestmark = pytest.mark.filterwarnings("ignore:the prior counts for more")
@@ -81,15 +81,15 @@ def test_a_sampler_that_misses_the_ridge_is_called_out(saeb_schools):
     assert weighted.pareto_k < 0.7
     proposal = first_proposal(posterior, body)
     null = null_evidence(proposal, 500, rng)
-    found = compare(posterior, proposal.ridge.tail, null, x, weighted.log_weights, weighted.log_evidence, weighted.ess)
+    found = compare(posterior, proposal.ridge.tail, null, weighted, weighted.ess)
     assert null.log_evidence - weighted.log_evidence > 20
     assert not found["near_zero_agrees"]
     # Chains that stayed there say the same through the evidence of what they visited.
     chain = x[rng.choice(len(x), size=1000, p=weights)]
     own = evidence_of_draws(chain, posterior.log_density(chain))
     assert own == pytest.approx(weighted.log_evidence, abs=0.3)
-    equal = np.full(1000, -np.log(1000))
-    assert not compare(posterior, proposal.ridge.tail, null, chain, equal, own, 200)["near_zero_agrees"]
+    draws = WeightedDraws(chain, np.full(1000, -np.log(1000)), 0.0, own)
+    assert not compare(posterior, proposal.ridge.tail, null, draws, 200)["near_zero_agrees"]
 
 
 def test_a_contradiction_is_a_warning_and_not_ok(saeb_schools, monkeypatch):
