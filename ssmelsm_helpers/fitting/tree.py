@@ -43,8 +43,8 @@ def assemble(draws: Draws, model: Model, chains: int) -> xr.DataTree:
     axes = {"location_effect": design.location_effects, "random_scale_effect": design.scale_effects, chosen: selected}
     axes = {name: labels for name, labels in axes.items() if len(labels) > 1}
     axes |= {"location_term": design.location_terms, "scale_term": design.scale_terms}
-    axes |= {"effect": design.effects, "effect_bis": design.effects}
-    axes |= {"z_column": design.location_effects, "s_column": design.scale_effects, "school": design.labels.rename("school")}
+    axes |= {"effect": design.effects, "effect_bis": design.effects, "school": design.labels.rename("school")}
+    axes |= {"z_column": design.location_effects, "s_column": design.scale_effects}
 
     def per_school(name):
         return ["school", name] if name in axes else ["school"]
@@ -69,6 +69,8 @@ def assemble(draws: Draws, model: Model, chains: int) -> xr.DataTree:
         dims |= {name: ["student"] for name in rows} | {name: ["student", of] for name, of in _MATRICES.items()}
     coords = {name: labels if name == "school" else list(labels) for name, labels in axes.items()}
     tree = from_dict(groups, coords=coords, dims=dims, check_conventions=False)
+    for group in tree.children.values():  # what ArviZ says of each stands once, above all
+        group.attrs.clear()
     tree.attrs = dict(draws.attributes)
     return tree
 
