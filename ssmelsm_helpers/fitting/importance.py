@@ -14,6 +14,7 @@ from scipy.special import gammaincinv, gammaln, logsumexp, ndtri, softmax
 from scipy.stats.qmc import Halton
 
 from ..model.collapsed import CollapsedPosterior
+from ..model.hyperparameters import LogitScale
 from .ridge import LowTail
 from .weights import WeightedDraws, weigh
 
@@ -113,31 +114,22 @@ class Defence(NamedTuple):
     of the correlations of t, nor of pi.
     """
 
-    posterior: CollapsedPosterior
     others: StudentT
-    by_prior: np.ndarray  #: positions of the coordinates that follow their priors
-    at: int | None = None  #: of a ridge: where the log of the SD stands
-    tail: LowTail | None = None
-
-    @property
-    def free(self) -> np.ndarray:
-        """Positions of the others."""
-        fixed = [*self.by_prior, *([] if self.at is None else [self.at])]
-        return np.delete(np.arange(self.posterior.size), fixed)
+    free: np.ndarray  #: their positions
+    fixed: dict[int, LowTail | LogitScale]  #: by position, what the coordinates that are not free are drawn from
 
     def sample(self, draws: int, rng) -> np.ndarray:
         """Draws (S, d)."""
-        x = np.empty((draws, self.posterior.size))
+        x = np.empty((draws, len(self.free) + len(self.fixed)))
         x[:, self.free] = self.others.sample(draws, rng)
-        if self.at is not None:
-            x[:, self.at] = self.tail.sample(draws, rng)
-        x[:, self.by_prior] = self.posterior.draw_from_prior(self.by_prior, draws, rng)
+        for at in sorted(self.fixed):
+            x[:, at] = self.fixed[at].sample(draws, rng)
         return x
 
     def log_density(self, x) -> np.ndarray:
         """log density at x (S, d)."""
-        total = self.others.log_density(x[:, self.free]) + self.posterior.log_prior_of(x, self.by_prior)
-        return total if self.at is None else total + self.tail.log_density(x[:, self.at])
+        by_prior = (density.log_density(x[:, at]) for at, density in self.fixed.items())
+        return sum(by_prior, start=self.others.log_density(x[:, self.free]))
 
     def fitted(self, x, weights) -> "Defence":
         """The same with the others' moments from weighted draws."""
@@ -155,11 +147,6 @@ class Proposal(NamedTuple):
     parts: tuple[StudentT | Defence, ...]  #: the body, the ridge at tau_t = 0, further defences
     shares: np.ndarray
     null: StudentT  #: around the mode where tau_t is zero; the ridge may move away from it
-
-    @property
-    def ridge(self) -> Defence:
-        """The one at tau_t = 0."""
-        return self.parts[1]
 
     def sample(self, draws: int, rng, sets: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Independent sets of so many draws each (S, d), and the log densities there that the parts add (parts, S).
@@ -216,17 +203,19 @@ def _ridge(posterior: CollapsedPosterior, body: StudentT, at: int) -> Defence:
     if at == posterior.tau_t:
         density, by_prior = posterior.null_log_density_and_gradient, posterior.of_scale[1:]
     else:
+        density, by_prior = posterior.log_density_and_gradient, ()
         start = np.where(np.arange(len(start)) == at, body.location[at] - np.log(_SMALLER), body.location)
-        density, by_prior = posterior.log_density_and_gradient, posterior.of_scale[:0]
-    ridge = Defence(posterior, body, by_prior, at, tail)
-    return ridge._replace(others=StudentT.matching(*_mode(density, start, factor, ridge.free)))
+    fixed = {other: posterior.prior_at(other) for other in by_prior} | {at: tail}
+    free = np.delete(np.arange(posterior.size), [*fixed])
+    return Defence(StudentT.matching(*_mode(density, start, factor, free)), free, fixed)
 
 
 def _wide_correlations(posterior: CollapsedPosterior, body: StudentT) -> Defence:
     """The body with correlations from their prior: few schools, or few in the slab, say little about them."""
-    wide = Defence(posterior, body, posterior.correlations)
-    scale = (body.factor @ body.factor.T)[np.ix_(wide.free, wide.free)]
-    return wide._replace(others=StudentT(body.location[wide.free], cholesky(scale, lower=True)))
+    free = np.delete(np.arange(posterior.size), posterior.correlations)
+    scale = (body.factor @ body.factor.T)[np.ix_(free, free)]
+    others = StudentT(body.location[free], cholesky(scale, lower=True))
+    return Defence(others, free, {at: posterior.prior_at(at) for at in posterior.correlations})
 
 
 def adapt(posterior: CollapsedPosterior, rng, body: StudentT | None = None) -> Proposal:
@@ -250,7 +239,7 @@ def null_evidence(proposal: Proposal, draws: int, rng) -> WeightedDraws:
         wide, few = StudentT(others.location, 2 * others.factor), size // 5  # for other SDs that may be small
         free = np.concatenate([others.sample(size - few, rng), wide.sample(few, rng)])
         x = np.tile(posterior.start()[0], (size, 1))
-        x[:, proposal.ridge.free] = free
+        x[:, proposal.parts[1].free] = free
         body, tails = others.log_density(free) + np.log(1 - few / size), wide.log_density(free) + np.log(few / size)
         found = weigh(x, posterior.null_log_density(x) - np.logaddexp(body, tails))
         others = others.fitted(free, found.weights)

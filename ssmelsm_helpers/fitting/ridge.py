@@ -56,14 +56,15 @@ class LowTail(NamedTuple):
         return float(np.interp(log_tau, self.edges, np.append(0.0, np.cumsum(self.mass))))
 
 
-def compare(posterior, tail: LowTail, null: WeightedDraws, draws: WeightedDraws, ess: float) -> dict[str, float]:
+def compare(proposal, null: WeightedDraws, draws: WeightedDraws, ess: float) -> dict[str, float]:
     """Draws, in effect so many, against `null`, those of the model without differences in spread.
 
     For the record of a fit: the posterior probability that tau_t is below a bound, as it is expected from the evidence of
     the models with and without differences in spread (above 1: they contradict), as found among the draws, and whether
     these agree.
     """
-    at_mode = null.x[np.argmax(null.log_weights)]
+    posterior, at_zero = proposal.posterior, proposal.parts[1]
+    tail, at_mode = at_zero.fixed[posterior.tau_t], null.x[np.argmax(null.log_weights)]
     grid = np.tile(at_mode, (len(_GRID), 1))
     grid[:, posterior.of_scale] = 0.0
     grid[:, posterior.tau_t] = _GRID

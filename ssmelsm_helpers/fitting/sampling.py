@@ -125,7 +125,7 @@ def run_importance(posterior: CollapsedPosterior, run: Run, rng, progress) -> Dr
 def _checked(proposal: Proposal, draws: WeightedDraws, ess: float, rng) -> dict[str, float]:
     """Draws against what is known of tau_t near zero; a contradiction is said loudly."""
     null = null_evidence(proposal, _NULL_DRAWS, rng.spawn(1)[0])  # the check is no part of the sampler's stream
-    found = compare(proposal.posterior, proposal.ridge.tail, null, draws, ess)
+    found = compare(proposal, null, draws, ess)
     if not found["near_zero_agrees"]:
         text = (
             "the draws contradict the evidence: {near_zero_found:.3g} of them have tau_t below {near_zero_bound:.2g}, where by "

@@ -9,7 +9,7 @@ from ..fitting.tree import design_from, evenly_spaced
 from ..fitting.weights import GOOD_PARETO_K
 from ..spec.design import Design
 from ..spec.inclusion import Inclusion
-from .draws import LEAST_DRAWS, joined, mcse_of_mean, posterior_of_fit, refuse_before
+from .draws import joined, mcse_of_mean, posterior_of_fit, refuse_before
 
 GOOD_RHAT, GOOD_ESS = 1.01, 400
 
@@ -52,13 +52,10 @@ def convergence(fit: xr.DataTree) -> pd.DataFrame:
     from arviz_stats import summary
 
     draws = _hyperparameters(fit)
-    few = draws.sizes["draw"] < LEAST_DRAWS
     with rc_context({"stats.ci_prob": 0.95}):  # tails at 5 and 95 %
-        found = summary(draws, kind="stats" if few else "all", round_to="none")
-    table = found[["mean", "sd"]].rename_axis("parameter")
-    table["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, values)) for values in draws.data_vars.values()])
-    for column in ("ess_bulk", "ess_tail", "r_hat"):
-        table[column] = np.nan if few else found[column]
+        found = summary(draws, kind="all", round_to="none").rename_axis("parameter")
+    found["mcse"] = np.concatenate([np.ravel(mcse_of_mean(fit, values)) for values in draws.data_vars.values()])
+    table = found[["mean", "sd", "mcse", "ess_bulk", "ess_tail", "r_hat"]]
     trusted = table["r_hat"] <= GOOD_RHAT
     if "importance_ess" in fit.attrs:  # these draws have no chains
         table = table.drop(columns="r_hat").assign(pareto_k=fit.attrs["pareto_k"])
@@ -94,8 +91,8 @@ def effective_share(fit: xr.DataTree) -> float:
     from arviz_stats import ess
 
     draws = _hyperparameters(fit)
-    least = fit.attrs.get("importance_ess", np.nan)
-    if "importance_ess" not in fit.attrs and draws.sizes["draw"] >= LEAST_DRAWS:
+    least = fit.attrs.get("importance_ess")
+    if least is None:
         least = min(float(values.min()) for values in ess(draws, method="bulk").data_vars.values())
     return min(1.0, least / (draws.sizes["chain"] * draws.sizes["draw"]))
 
@@ -161,6 +158,7 @@ def replicated_sds(
     table = design.summary
     draw = _student_sds if design.table is None else _summary_sds
     sds = draw(design, fit.attrs["family"], posterior, chosen, rng)
+    sds[:, design.n < 2] = np.nan
     lower, median, upper = np.quantile(sds, [0.025, 0.5, 0.975], axis=0)
     p_value = np.where(table["n"] > 1, (sds >= table["sd"].to_numpy()).mean(axis=0), np.nan)
     return table[["n", "sd"]].assign(lower=lower, median=median, upper=upper, p_value=p_value)
@@ -174,8 +172,7 @@ def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
     require(fine, "schools='new' needs a random intercept in the location and one random effect in the scale", effects)
     refuse_before(fit)
     inclusion = Inclusion.of_fit(fit.attrs)
-    of_scale = [name for name in inclusion.effects if name.startswith("scale[")]
-    pi = inclusion.at(posterior, of_scale[0]) if of_scale else 1.0
+    pi = inclusion.at(posterior, effects[1]) if effects[1] in inclusion.effects else 1.0
     tau_t = posterior["tau"].isel(effect=-1, drop=True)
     t = posterior["t"]
     return tau_t * t.copy(data=rng.normal(size=t.shape)) * (t.copy(data=rng.random(t.shape)) < pi)
@@ -183,15 +180,13 @@ def _new_t(fit: xr.DataTree, posterior: xr.Dataset, rng) -> xr.DataArray:
 
 def _summary_sds(design: Design, _family: str, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
     """SDs of n normal scores (draws, J): no students are needed."""
-    log_sd, n = joined(posterior["eta"].isel(scale_term=0) + posterior["t"]), design.n
-    df = np.where(n > 1, n - 1, 1)
-    sds = np.exp(log_sd[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(n))) / df)
-    return np.where(n > 1, sds, np.nan)
+    log_sd, df = joined(posterior["eta"].isel(scale_term=0) + posterior["t"]), np.maximum(design.n - 1, 1)
+    return np.exp(log_sd[chosen]) * np.sqrt(rng.chisquare(df, (len(chosen), len(df))) / df)
 
 
 def _student_sds(design: Design, family: str, posterior: xr.Dataset, chosen, rng) -> np.ndarray:
     """SDs of simulated students (draws, J), with their covariates."""
-    df = np.where(design.n > 1, design.n - 1, 1)
+    df = np.maximum(design.n - 1, 1)
     sds = np.empty((len(chosen), len(df)))
     for at, draw in enumerate(chosen):
         mu, log_sd = (value[0] for value in location_and_log_sd(posterior, design, slice(draw, draw + 1)))
@@ -202,4 +197,4 @@ def _student_sds(design: Design, family: str, posterior: xr.Dataset, chosen, rng
         y = mu + np.exp(log_sd) * noise
         deviation = y - (np.add.reduceat(y, design.starts) / design.n)[design.school]
         sds[at] = np.sqrt(np.add.reduceat(deviation**2, design.starts) / df)
-    return np.where(design.n > 1, sds, np.nan)
+    return sds

@@ -68,7 +68,7 @@ def heterogeneity(
     check_count("draws", draws)
     priors = Options(priors=priors).priors or priors_of(fit)
     rng = np.random.default_rng(check_seed(random_seed))
-    proposal = adapt(posterior_of(fit, None, priors), rng)
+    proposal = adapt(posterior_of(fit, priors=priors), rng)
     found = [proposal.weighted(draws, rng), null_evidence(proposal, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     # The relative variance of a mean of weights is 1 / ESS - 1 / draws.
@@ -126,9 +126,7 @@ def pointwise_log_likelihood(
         size = len(design.y)
     chains, available = (fit["posterior"].sizes[name] for name in ("chain", "draw"))
     chosen = evenly_spaced(available, Run(available, chains=chains, keep=draws).kept(size))
-    tree = fit.copy()
-    for name in ("posterior", "sample_stats"):
-        tree[name] = xr.DataTree(fit[name].to_dataset().isel(draw=chosen))
+    tree = fit.isel(draw=chosen)
     thinned = tree["posterior"].to_dataset()
     if unit == "school":
         posterior = posterior_of(tree)

@@ -11,7 +11,7 @@ from .checks import effective_share
 from .draws import posterior_of_fit
 from .left_out import Given, School
 from .pips import pip_table
-from .saved import design_of_data, hyperparameters, of_summaries, posterior_of, priors_of, unreadable_priors
+from .saved import design_of_data, hyperparameters, of_summaries, posterior_of, unreadable_priors
 
 _COUNTS = {"removal": "Int64", "students_to_unflag": "Int64"}
 _COLUMNS = ["school", "row", "outcome", "pip", "pip_mcse", "pareto_k", "refitted", "removal", "pip_of_all"]
@@ -104,15 +104,14 @@ def influence(
     check_count("most", most)
     told = outcome is not None or not of_summaries(fit)
     require(told, "outcome must name a column of data, since the fit knows only the schools' summaries", outcome)
-    readable = () if unreadable_priors(fit) else (priors_of(fit),)
     design = design_of_data(fit, data, outcome, group)
-    posterior = posterior_of(fit, None, *readable, design=design)
+    posterior, refits = posterior_of(fit, design=design), not unreadable_priors(fit)
     table = pip_table(fit, threshold=threshold)
     total = own.sizes["chain"] * own.sizes["draw"]
     x = hyperparameters(fit, posterior)[evenly_spaced(total, min(check_count("draws", draws), total))]
     share, found = effective_share(fit), []
     for at in _asked(table, threshold, school):
-        one = School(posterior, at, share, bool(readable))
+        one = School(posterior, at, share, refits)
         given = Given(x, *one.seen(x, one.cells(one.rows))[..., 0], *table[["pip", "pip_mcse"]].iloc[at])
         each = one.without_each(given)
         removal, enough = one.carriers(given, each["pip"].to_numpy(), threshold, most)

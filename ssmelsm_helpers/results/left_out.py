@@ -1,6 +1,5 @@
 """One school with some of its students left out: what the draws of a fit say of it then, or where they do not, a new fit."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -52,10 +51,8 @@ class School(NamedTuple):
         return np.flatnonzero(self.design.school == self.at)
 
     def cells(self, rows) -> Cells:
-        """Of some of its students, as of the only school."""
-        matrices = {name: getattr(self.design, name)[rows] for name in ("y", "X", "W", "Z", "S", "rows")}
-        here = self.design.labels[[self.at]]
-        return cells_of(replace(self.design, **matrices, school=np.zeros(len(rows), dtype=int), labels=here))
+        """Of some students, as of the only ones."""
+        return cells_of(self.design.of_rows(rows))
 
     def seen(self, x, cells: Cells) -> np.ndarray:
         """log p(y_j | x) and P(delta_j = 1 | y_j, x) (2, S, J) of cells in this school's place."""
@@ -116,15 +113,11 @@ class School(NamedTuple):
 
     def anew(self, rows, draws: int) -> Given:
         """Draws of the same model with the same priors, in which the school has some of its students only."""
-        old, here = self.posterior.cells, self.cells(rows) if len(rows) else None
-        parts = [[part[old.school != self.at] for part in old]]
-        parts += [] if here is None else [here._replace(school=np.full(len(here.n), self.at))]
-        cells = Cells(*map(np.concatenate, zip(*parts, strict=True)))
-        cells = Cells(*(part[np.argsort(cells.school, kind="stable")] for part in cells))
-        other = self.posterior.of_cells(cells._replace(school=np.unique(cells.school, return_inverse=True)[1]))
+        others = np.flatnonzero(self.design.school != self.at)
+        other = self.posterior.of_cells(self.cells(np.sort(np.append(others, rows))))
         rng = np.random.default_rng(0)
         weighted = adapt(other, rng).weighted(draws, rng)
-        log_p, inclusion = self.seen(weighted.x, here)[..., 0]
+        log_p, inclusion = self.seen(weighted.x, self.cells(rows))[..., 0]
         pip, kept = weighted.weights @ inclusion, resample(weighted, draws, rng)
         mcse = np.sqrt(weighted.weights**2 @ (inclusion - pip) ** 2)
         return Given(weighted.x[kept], log_p[kept], inclusion[kept], pip, mcse, weighted.pareto_k)

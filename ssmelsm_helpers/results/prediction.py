@@ -117,5 +117,4 @@ def _columns(fit, students, data):
     if students is None or data is None:
         formulas = f"location {fit.attrs['location']!r}, scale {fit.attrs['scale']!r}"
         raise ValueError(f"students and data must both be given: the model has covariates ({formulas}).")
-    x, z, w, s = design_of_data(fit, data).new_rows(students)
-    return x, w, z, s
+    return design_of_data(fit, data).new_rows(students)

@@ -13,11 +13,10 @@ from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design, build_design
 from ..spec.formulas import parse_formulas
 from ..spec.inclusion import Inclusion
-from ..spec.options import Model, why_not_collapsed
+from ..spec.options import Model
 from ..spec.priors import Priors
 from .draws import joined, joined_omega
 
-_ANY_PRIORS = Priors()
 # Transformations of the same students in another order differ by less, relative to the largest value.
 _ROUNDING = 1e-6
 
@@ -34,25 +33,27 @@ def priors_of(fit: xr.DataTree) -> Priors:
     return Priors(**{name: value for name, value in values.items() if value is not None})
 
 
-def model_of(fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS) -> Model:
-    """The model of a fit, by default with the fit's own pi or its prior."""
-    design, inclusion = design_from(fit), Inclusion.of_fit(fit.attrs)
+def model_of(
+    fit: xr.DataTree, inclusion_prior=None, priors: Priors | None = None, design: Design | None = None
+) -> Model:
+    """The model of a fit, with another pi, other priors, or its students one by one.
+
+    Where the fit's priors cannot be read back, and no others are given, any stand for them: they must not matter then.
+    """
+    design, inclusion = design or design_from(fit), Inclusion.of_fit(fit.attrs)
     selected = tuple(design.effects.index(name) for name in inclusion.effects)
     if inclusion_prior is not None:
         inclusion = Inclusion.of(inclusion_prior, inclusion.effects)
+    given = priors or (Priors() if unreadable_priors(fit) else priors_of(fit))
     recorded = {name: fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")}
-    return Model(design, selected=selected, inclusion=inclusion, given=priors, **recorded)
+    return Model(design, selected=selected, inclusion=inclusion, given=given, **recorded)
 
 
-def posterior_of(
-    fit: xr.DataTree, inclusion_prior=None, priors: Priors = _ANY_PRIORS, design: Design | None = None
-) -> CollapsedPosterior:
-    """The collapsed posterior of a fit's data, or of their students one by one; where there is none, a ValueError says why."""
-    model = model_of(fit, inclusion_prior, priors)
-    model = model if design is None else replace(model, design=design)
-    obstacle = why_not_collapsed(model.design, model.selected, model.family, model.indicator)
-    if obstacle:
-        raise ValueError(f"fit must be of a model that can be collapsed: {obstacle}.")
+def posterior_of(fit: xr.DataTree, **changes) -> CollapsedPosterior:
+    """The collapsed posterior of a fit, changed as in `model_of`; where there is none, a ValueError says why."""
+    model = model_of(fit, **changes)
+    if model.obstacle:
+        raise ValueError(f"fit must be of a model that can be collapsed: {model.obstacle}.")
     return CollapsedPosterior(model.standard)
 
 

@@ -17,7 +17,7 @@ from ..spec.inclusion import Inclusion
 from .checks import effective_share
 from .draws import error_between, joined, posterior_of_fit, replicates_of
 from .pips import bayes_factor, pip_table
-from .saved import hyperparameters, model_of, posterior_of, priors_of, unreadable_priors
+from .saved import hyperparameters, model_of, posterior_of, unreadable_priors
 
 # Draws of a model that is fitted anew while somebody waits: more than `quick_fit` has, whose PIPs err by .002.
 _DRAWS = 400
@@ -102,7 +102,7 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     """
     check_probability("inclusion_prior", inclusion_prior)
     own = own_prior(fit)
-    posterior = posterior_of(fit, float(inclusion_prior))
+    posterior = posterior_of(fit, inclusion_prior=float(inclusion_prior))
     x = hyperparameters(fit, posterior)
     weighted, _change = weights_at(fit, inclusion_prior)
     if not weighted.pareto_k <= GOOD_PARETO_K:
@@ -116,14 +116,13 @@ def with_inclusion_prior(fit: xr.DataTree, inclusion_prior: float, *, random_see
     effects, _ = posterior.draw_effects(x, rng)
     # The weights lose draws, and the draws they had were not all effective.
     ess = weighted.ess * effective_share(fit)
-    attributes = {"pareto_k": weighted.pareto_k, "importance_ess": ess, "reweighted_from": own}
-    attributes |= posterior.inclusion.attributes()
+    attributes = {
+        name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))
+    }
+    attributes |= {"pareto_k": weighted.pareto_k, "importance_ess": ess, "reweighted_from": own}
     statistics = {} if replicate is None else {"replicate": replicate[chosen]}
-    draws = Draws(by_name(posterior, x, effects), statistics, attributes)
-    tree = assemble(draws, model_of(fit), fit["posterior"].sizes["chain"])
-    kept = {name: value for name, value in fit.attrs.items() if not name.startswith(("log_evidence", "near_zero"))}
-    tree.attrs = kept | attributes
-    return tree
+    draws = Draws(by_name(posterior, x, effects), statistics, attributes | posterior.inclusion.attributes())
+    return assemble(draws, model_of(fit), fit["posterior"].sizes["chain"])
 
 
 def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1, 0.25, 0.5, 0.75)) -> pd.DataFrame:
@@ -156,22 +155,18 @@ def sensitivity_table(fit: xr.DataTree, inclusion_priors: Sequence[float] = (0.1
     >>> len(table), bool(table["trusted"].all())
     (320, True)
     """
-    own_prior(fit)
+    own, replicate = own_prior(fit), replicates_of(fit)
     values = sequence(inclusion_priors)
     require(values, "inclusion_priors must be one or more numbers between 0 and 1", inclusion_priors)
     values = [check_probability(f"inclusion_priors[{at}]", pi) for at, pi in enumerate(values)]
-    return pd.concat([_pips_at(fit, pi) for pi in values], ignore_index=True)
-
-
-def _pips_at(fit: xr.DataTree, pi: float) -> pd.DataFrame:
-    """PIPs under one pi."""
-    weighted, _change = weights_at(fit, pi)
-    found = _pips(fit, weighted, replicates_of(fit))
-    own = pi == own_prior(fit)
-    table = pd.DataFrame({"inclusion_prior": pi, "school": fit["posterior"].indexes["school"], **found})
-    table["bayes_factor"] = bayes_factor(found["pip"], inclusion_prior=pi)
-    table["pareto_k"] = np.nan if own else weighted.pareto_k
-    return table.assign(trusted=own or weighted.pareto_k <= GOOD_PARETO_K)
+    tables = []
+    for pi in values:
+        weighted, _change = weights_at(fit, pi)
+        pareto_k = np.nan if pi == own else weighted.pareto_k
+        found = {"inclusion_prior": pi, "school": fit["posterior"].indexes["school"], **_pips(fit, weighted, replicate)}
+        found["bayes_factor"] = bayes_factor(found["pip"], inclusion_prior=pi)
+        tables.append(pd.DataFrame(found).assign(pareto_k=pareto_k, trusted=pi == own or pareto_k <= GOOD_PARETO_K))
+    return pd.concat(tables, ignore_index=True)
 
 
 class PriorTable(NamedTuple):
@@ -207,7 +202,7 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
 
 def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws):
     """Weighted draws under another pi, by importance sampling; the reweighted draws say where to start."""
-    posterior, rng = posterior_of(fit, pi, priors_of(fit)), np.random.default_rng(0)
+    posterior, rng = posterior_of(fit, inclusion_prior=pi), np.random.default_rng(0)
     # Few of these draws are left in effect, so their covariance is too small where it matters.
     start = moments(hyperparameters(fit, posterior), weighted.weights, widen=2.5)
     x, log_q, replicate = adapt(posterior, rng, start).replicated(_DRAWS, rng)

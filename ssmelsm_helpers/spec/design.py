@@ -1,9 +1,9 @@
 """Formulas and students to named matrices, through `formulae`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,14 @@ class Design:
         """Names of all random effects, location first."""
         return (*(f"location[{e}]" for e in self.location_effects), *(f"scale[{e}]" for e in self.scale_effects))
 
+    def of_rows(self, rows: np.ndarray) -> "Design":
+        """The design of some of the rows, in their order, and of the schools that these are of."""
+        places, school = np.unique(self.school[rows], return_inverse=True)
+        values = {name: getattr(self, name)[rows] for name in ("y", "X", "W", "Z", "S", "rows")}
+        return replace(self, **values, school=school, labels=self.labels[places])
+
     def new_rows(self, data) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """X, Z, W and S of other students; transformations keep what they learned from the fit's students."""
+        """X, W, Z and S of other students; transformations keep what they learned from the fit's students."""
         columns = [name for part in self.evaluators for p in part for name in p.expression.columns.values()]
         askers = dict.fromkeys(columns, "students")
         frame = table_of(data, askers, "students")
@@ -143,13 +149,11 @@ def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, 
     # In the order of the data, so that functions like np.cumsum see it; sorted afterwards.
     covariates = prepared(frame, askers)
     parts = (formulas.location, formulas.scale)
-    (x, x_pieces), (w, w_pieces) = (_matrix(part.name, [part.fixed], covariates, order) for part in parts)
-    (z, z_pieces), (s, s_pieces) = (
-        _matrix(part.name, part.groups, covariates, order, " (random effects)") for part in parts
-    )
-    blocks = _blocks(*([len(piece.names) for piece in pieces] for pieces in (z_pieces, s_pieces)))
-    evaluators = (x_pieces, z_pieces, w_pieces, s_pieces)
-    design = Design(y, *x, *w, *z, *s, blocks, school[order], labels, rows[order], evaluators)
+    made = [_matrix(part.name, [part.fixed], covariates, order) for part in parts]
+    made += [_matrix(part.name, part.groups, covariates, order, " (random effects)") for part in parts]
+    matrices, pieces = zip(*made, strict=True)
+    blocks = _blocks(*([len(piece.names) for piece in of_groups] for of_groups in pieces[2:]))
+    design = Design(y, *chain(*matrices), blocks, school[order], labels, rows[order], pieces)
     require_spread(*design.summary.to_numpy().T)
     return design
 

@@ -73,7 +73,9 @@ class Options:
         selected = selected_effects(self.select, design.effects)
         names = [design.effects[at] for at in selected]
         inclusion = Inclusion.of(self.inclusion_prior, names)
-        obstacle = why_not_collapsed(design, selected, self.family, self.indicator)
+        given = self.priors or Priors()
+        model = Model(design, self.formulation, self.sampler, selected, inclusion, self.family, self.indicator, given)
+        obstacle = model.obstacle
         if self.formulation == "collapsed" and obstacle:
             raise ValueError(f"formulation='collapsed' does not apply: {obstacle}.")
         fastest = "sampled" if self.indicator == "before" else "marginal" if obstacle else "collapsed"
@@ -82,8 +84,7 @@ class Options:
         require(few, f"select must name at most {MOST_SELECTED} effects unless formulation='sampled'", names)
         if self.sampler == "importance" and formulation != "collapsed":
             raise ValueError(f"sampler='importance' needs formulation='collapsed', which does not apply: {obstacle}.")
-        given = self.priors or Priors()
-        return Model(design, formulation, self.sampler, selected, inclusion, self.family, self.indicator, given)
+        return replace(model, formulation=formulation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,7 @@ class Model:
     """One model of some data, everything decided."""
 
     design: Design
-    formulation: str
+    formulation: str | None
     sampler: str
     selected: tuple[int, ...]  #: positions among the design's effects
     inclusion: Inclusion
@@ -116,19 +117,19 @@ class Model:
         units = Units(self.margins)
         return replace(self, design=units.of_design(self.design), units=units)
 
-
-def why_not_collapsed(design: Design, selected: Sequence[int], family: str, indicator: str) -> str | None:
-    """The reason why the collapsed formulation does not apply, or None."""
-    if family != "normal":
-        return f"it needs family='normal'; found {family!r}"
-    if indicator != "after":
-        return f"it needs indicator='after'; found {indicator!r}"
-    if len(design.scale_effects) != 1 or not (design.S == 1).all():
-        return f"it needs a random intercept in the scale and no other effect there; found {list(design.scale_effects)}"
-    if tuple(selected) != (len(design.effects) - 1,):
-        found = [design.effects[at] for at in selected]
-        return f"it selects 'scale[Intercept]' and nothing else; found select={found}"
-    return None
+    @property
+    def obstacle(self) -> str | None:
+        """The reason why the collapsed formulation does not apply, or None."""
+        scale, selected = list(self.design.scale_effects), list(self.inclusion.effects)
+        if self.family != "normal":
+            return f"it needs family='normal'; found {self.family!r}"
+        if self.indicator != "after":
+            return f"it needs indicator='after'; found {self.indicator!r}"
+        if len(scale) != 1 or not (self.design.S == 1).all():
+            return f"it needs a random intercept in the scale and no other effect there; found {scale}"
+        if selected != [self.design.effects[-1]]:
+            return f"it selects 'scale[Intercept]' and nothing else; found select={selected}"
+        return None
 
 
 def selected_effects(select, effects: Sequence[str]) -> tuple[int, ...]:
