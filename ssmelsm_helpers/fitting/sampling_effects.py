@@ -31,23 +31,21 @@ def _sample_marginal(model: Model, run: Run):
         return start + np.random.default_rng(chain_seed).normal(size=posterior.size, scale=0.01)
 
     x, statistics = nutpie_on(posterior.log_density_and_gradient, near, posterior.size, run, rng)
-    found = [_recovered(posterior, chain, rng) for chain in x[:, run.chosen]]
-    values = {name: np.stack([one[name] for one in found]) for name in found[0]}
-    return values | {"v": values["v"] * _in_force(values["delta"], model)}, statistics
+    return _recovered(posterior, x[:, run.chosen], rng), statistics
 
 
 def _recovered(posterior: MarginalPosterior, x, rng) -> dict[str, np.ndarray]:
-    """All variables of draws x (S, size); delta given everything else, and log_bf.
+    """All variables of draws x (..., size), v in force; delta given everything else, and log_bf.
 
     The Bayes factor of effect k averages over the other effects' indicators:
     log_bf_k = logit P(delta_k = 1 | rest) - logit pi_k.
     """
     found = posterior.constrain(x)
-    log_odds = x[:, posterior.pi] if posterior.learns_pi else np.atleast_1d(posterior.log_odds(x))
+    log_odds = x[..., posterior.pi] if posterior.learns_pi else np.atleast_1d(posterior.log_odds(x))
     joint = posterior.log_joint(found, log_odds)
     below = np.cumsum(np.exp(joint - logsumexp(joint, axis=-1, keepdims=True)), axis=-1)
     chosen = (rng.random((*below.shape[:-1], 1)) * below[..., -1:] > below).sum(axis=-1)
-    found["delta"] = posterior.deltas[chosen]
+    found["delta"], found["v"] = posterior.deltas[chosen], found["v"] * posterior.in_force[chosen]
     odds = [logsumexp(joint[..., on], axis=-1) - logsumexp(joint[..., ~on], axis=-1) for on in posterior.deltas.T == 1]
     found["log_bf"] = np.stack(odds, axis=-1) - log_odds[..., None, :]
     factor = found.pop("factor")
@@ -83,14 +81,8 @@ def _sample_all(model: Model, run: Run):
 def _effects_in_force(values, model: Model) -> np.ndarray:
     """v (chain, draw, school, effect), as the sampled model defines it."""
     omega = values["omega"] if "omega" in values else of_rho(values["rho"])
-    factor, in_force = np.swapaxes(cholesky(omega), -1, -2), _in_force(values["delta"], model)
+    factor, in_force = np.swapaxes(cholesky(omega), -1, -2), np.ones_like(values["z"])
+    in_force[..., list(model.selected)] = values["delta"]
     if model.indicator == "before":
         return values["tau"][..., None, :] * ((in_force * values["z"]) @ factor)
     return values["tau"][..., None, :] * (values["z"] @ factor) * in_force
-
-
-def _in_force(delta, model: Model) -> np.ndarray:
-    """The indicators (..., M) of all effects, from those of the selected ones."""
-    found = np.ones((*delta.shape[:-1], len(model.design.effects)))
-    found[..., list(model.selected)] = delta
-    return found

@@ -130,8 +130,7 @@ def _asked(table: pd.DataFrame, threshold: float, school) -> np.ndarray:
     else:
         # A label may be a tuple: then it is one school, unless no school has this label.
         one = sequence(school) is None or (isinstance(school, tuple) and school in table.index)
-        places = np.array(
-            [place_of(label, table.index) for label in ([school] if one else sequence(school))], dtype=int
-        )
-        require(len(places), "school must be one or more of the fit's schools", school)
+        labels = [school] if one else sequence(school)
+        require(labels, "school must be one or more of the fit's schools", school)
+        places = np.array([place_of(label, table.index) for label in labels])
     return places[np.argsort(-pip[places], kind="stable")]

@@ -10,8 +10,7 @@ from ..spec.inclusion import Inclusion
 from .draws import check_effect, inclusion_draws, mcse_of_mean, of_effect, posterior_of_fit, school_log_sd
 
 VERDICTS = ("more variable", "less variable", "unresolved", "not flagged")
-# What the first two are called where the effect is the location's.
-_DIRECTIONS_OF_LOCATION = ("higher", "lower")
+_DIRECTIONS = {"scale": VERDICTS[:2], "location": ("higher", "lower")}
 _PIPS = (lambda v: (v >= 0) & (v <= 1), "numbers from 0 to 1")
 
 
@@ -70,8 +69,8 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
     sample = ("chain", "draw")
     effect = check_effect(fit, effect)
     inclusion = inclusion_draws(fit, effect)
-    variable = "t" if effect.startswith("scale[") else "u"
-    value = of_effect(posterior[variable], effect.removeprefix("scale[").removeprefix("location[")[:-1])
+    kind, column = effect.removesuffix("]").split("[", 1)
+    value = of_effect(posterior["t" if kind == "scale" else "u"], column)
     delta = of_effect(posterior["delta"], effect)
     sd = np.exp(school_log_sd(fit)).transpose(*sample, "school")
     lower, upper = sd.quantile([0.025, 0.975], dim=sample).to_numpy()
@@ -85,15 +84,11 @@ def pip_table(fit: xr.DataTree, *, threshold: float = 0.75, effect: str | None =
         "sd": sd.mean(sample).to_numpy(),
         "sd_lower": lower,
         "sd_upper": upper,
-        "sd_ratio": np.exp(value).mean(sample).to_numpy(),
+        **({"sd_ratio": np.exp(value).mean(sample).to_numpy()} if kind == "scale" else {}),
         "prob_more_variable": np.divide(more, in_slab, out=np.full(len(pip), np.nan), where=in_slab > 0),
     }
-    directions = VERDICTS[:2]
-    if effect.startswith("location["):
-        del columns["sd_ratio"]
-        directions = _DIRECTIONS_OF_LOCATION
     table = observed_schools(fit)[["n", "mean"]].assign(**columns)
-    table["verdict"] = verdicts(table, threshold=threshold, directions=directions)
+    table["verdict"] = verdicts(table, threshold=threshold, directions=_DIRECTIONS[kind])
     table.attrs["threshold"] = float(threshold)
     return table
 

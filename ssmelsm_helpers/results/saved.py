@@ -84,24 +84,24 @@ def design_of_data(fit: xr.DataTree, data, outcome: str | None = None, group: st
     formulas, stored = parse_formulas(*texts), design_from(fit)
     formulas = replace(formulas, outcome=outcome or formulas.outcome, school=group or formulas.school)
     design = build_design(formulas, data, **left_out)
-    names = [(list(d.labels), d.location_terms, d.scale_terms, d.effects) for d in (design, stored)]
-    same = names[0] == names[1] and (design.n == stored.n).all()
-    if same and stored.table is None:
-        same = all(map(_alike, _sorted_students(design), _sorted_students(stored)))
-    elif same:  # the fit holds only summaries: those must do
-        same = all(map(_alike, design.summary.to_numpy().T, stored.summary.to_numpy().T))
-    expected, found = (f"{d.n.sum()} in {d.n_schools} schools" for d in (stored, design))
-    if not same:
+    names = [(list(d.labels), d.location_terms, d.scale_terms, d.effects, d.n.tolist()) for d in (design, stored)]
+    known = _known_of_students if stored.table is None else _known_of_schools
+    if not (names[0] == names[1] and all(map(_alike, known(design), known(stored)))):
+        expected, found = (f"{d.n.sum()} in {d.n_schools} schools" for d in (stored, design))
         found = found if found != expected else "other labels, outcomes or covariates"
         raise ValueError(f"data must be the students of the fit ({expected}); found {found}.")
     return design
 
 
-def _sorted_students(design: Design) -> list[np.ndarray]:
+def _known_of_schools(design: Design) -> np.ndarray:
+    """n, mean and SD by school, which is all that some fits hold."""
+    return design.summary.to_numpy().T
+
+
+def _known_of_students(design: Design) -> np.ndarray:
     """School, outcome, and columns of X, W, Z and S, sorted by all of them: the order of the caller's rows is no matter."""
-    columns = [design.school, design.y, *np.column_stack([design.X, design.W, design.Z, design.S]).T]
-    order = np.lexsort(columns[::-1])
-    return [column[order] for column in columns]
+    columns = np.column_stack([design.school, design.y, design.X, design.W, design.Z, design.S]).T
+    return columns[:, np.lexsort(columns[::-1])]
 
 
 def _alike(found: np.ndarray, expected: np.ndarray) -> bool:

@@ -107,10 +107,8 @@ def check_columns(what: str, names: tuple[str, ...], values: np.ndarray) -> None
     """Refuse columns of the same name, and those that are combinations of columns before them."""
     twice = sorted({name for name in names if names.count(name) > 1})
     require(not twice, f"{what} must have columns of different names", twice)
-    # An effect for each student explains everything.
-    require(
-        len(names) < len(values), f"{what} must have fewer columns than there are students, {len(values)}", len(names)
-    )
+    few = f"{what} must have fewer columns than there are students, {len(values)}"
+    require(len(names) < len(values), few, len(names))  # an effect for each student explains everything
     unit = values / np.maximum(np.linalg.norm(values, axis=0), np.finfo(float).tiny)
     left = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
     if (left < _RANK).any():

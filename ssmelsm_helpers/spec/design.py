@@ -185,10 +185,8 @@ def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.
     infinite = np.isinf(frame[outcome].to_numpy()) & ~absent
     none = missing and len(frame) and (absent | infinite).all()
     require(not none, f"data must have a row with finite values in {list(frame)}", f"{len(frame)} rows without")
-    for what, bad in (
-        (f"missing values in {columns_with_gaps(frame)}", absent),
-        (f"an infinite {outcome!r}", infinite),
-    ):
+    problems = {f"missing values in {columns_with_gaps(frame)}": absent, f"an infinite {outcome!r}": infinite}
+    for what, bad in problems.items():
         if bad.any():
             leave_out("data", rows_with(what, bad), missing, REMEDY if missing else "")
     kept = np.flatnonzero(~(absent | infinite))
