@@ -3,8 +3,6 @@
 import copy
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,23 +46,11 @@ def prepared(frame: pd.DataFrame, askers: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame({name: covariate(frame[name], asker) for name, asker in askers.items()}, index=frame.index)
 
 
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """One expression's columns, and how to make them for other students."""
+def evaluate(asker: str, expression: Expression, frame: pd.DataFrame) -> tuple[tuple[str, ...], np.ndarray, Callable]:
+    """The names of one expression's columns, their values for prepared covariates, and what makes other students' values.
 
-    asker: str
-    expression: Expression
-    names: tuple[str, ...]
-    common: Any  #: formulae's
-
-    def of(self, frame: pd.DataFrame) -> np.ndarray:
-        """The same columns of other students; transformations keep what they learned."""
-        problem = f"students do not fit {self.expression!r} of {self.asker}"
-        return _made(self.common.evaluate_new_data, self.asker, self.expression, frame, problem)[2]
-
-
-def evaluate(asker: str, expression: Expression, frame: pd.DataFrame) -> tuple[Piece, np.ndarray]:
-    """The named columns of one expression of prepared covariates, and their values."""
+    For these, transformations keep what they learned.
+    """
     import formulae
 
     def make(data: pd.DataFrame):
@@ -75,7 +61,12 @@ def evaluate(asker: str, expression: Expression, frame: pd.DataFrame) -> tuple[P
     single = [own(term, expression.columns) for term, its in common.slices.items() if its.start == its.stop]
     if single:
         raise ValueError(f"{asker}: {single[0]!r} has a single level, so that there is no effect to estimate.")
-    return Piece(asker, expression, names, common), values
+
+    def of_others(students: pd.DataFrame) -> np.ndarray:
+        problem = f"students do not fit {expression!r} of {asker}"
+        return _made(common.evaluate_new_data, asker, expression, students, problem)[2]
+
+    return names, values, of_others
 
 
 def _made(make: Callable, asker: str, expression: Expression, frame: pd.DataFrame, problem: str) -> tuple:

@@ -19,13 +19,6 @@ _WHY = (
 )
 
 
-def with_spread(argument: str, schools: pd.DataFrame, constant: str) -> pd.DataFrame:
-    """A checked school summary without the schools that have no spread: these are refused, or left out and reported."""
-    bad = without_spread(schools["n"].to_numpy() - 1, np.nan_to_num(schools["sd"].to_numpy(dtype=float)))
-    leave_out_schools(argument, bad, schools.index, schools["n"].to_numpy(), constant)
-    return schools[~bad]
-
-
 def in_design(design) -> np.ndarray:
     """Which schools of a `Design` have no spread, given their own columns."""
     # A random slope on a two-valued column in the scale gives an SD of its own to either part of a school.
@@ -66,14 +59,20 @@ def _spread(groups, columns, y) -> tuple[np.ndarray, np.ndarray]:
     return df, np.array([np.linalg.norm(left) for left, _ in found]) / np.sqrt(np.maximum(df, 1))
 
 
-def leave_out_schools(argument: str, bad, labels, counts, constant: str) -> None:
-    """Refuse the schools without spread, or say that they are left out."""
-    if not bad.any():
-        return
-    if constant == "drop":
-        require((~bad).sum() >= 2, f"{argument} must hold at least two schools with spread", int((~bad).sum()))
-    first = zip(labels[bad][:5], counts[bad][:5], strict=True)
-    named = ", ".join(f"{label!r} ({counted(n, 'student')})" for label, n in first)
-    more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
-    found = f"{counted(int(bad.sum()), 'school')} of {len(bad)} without spread: {named}{more}"
-    leave_out(argument, found, constant, _WHY)
+def with_spread(argument: str, design, constant: str | None) -> np.ndarray:
+    """Which schools of a `Design` have spread; others are refused, or left out and reported. None: nobody asks."""
+    if constant is None:
+        return np.ones(design.n_schools, dtype=bool)
+    table, n, labels = design.table, design.n, design.labels
+    bad = (
+        in_design(design) if table is None else without_spread(n - 1, np.nan_to_num(table["sd"].to_numpy(dtype=float)))
+    )
+    if bad.any():
+        if constant == "drop":
+            require((~bad).sum() >= 2, f"{argument} must hold at least two schools with spread", int((~bad).sum()))
+        first = zip(labels[bad][:5], n[bad][:5], strict=True)
+        named = ", ".join(f"{label!r} ({counted(students, 'student')})" for label, students in first)
+        more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
+        found = f"{counted(int(bad.sum()), 'school')} of {len(bad)} without spread: {named}{more}"
+        leave_out(argument, found, constant, _WHY)
+    return ~bad

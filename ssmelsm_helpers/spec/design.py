@@ -14,7 +14,7 @@ from ..data.frames import REMEDY, columns_with_gaps, leave_out, refuse_missing, 
 from ..data.labels import by_label, report_unused, tell_alike
 from ..data.schools import require_spread
 from .columns import check_columns, evaluate, prepared
-from .constant import in_design, leave_out_schools
+from .constant import with_spread
 from .formulas import Expression, Formulas
 
 
@@ -92,13 +92,13 @@ class Design:
 
     def new_rows(self, data) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """X, W, Z and S of other students; transformations keep what they learned from the fit's students."""
-        columns = [name for part in self.evaluators for p in part for name in p.expression.columns.values()]
+        columns, parts = self.evaluators
         askers = dict.fromkeys(columns, "students")
         frame = table_of(data, askers, "students")
         refuse_missing(frame, frame.isna().any(axis=1), "students")
         require(len(frame), "students must have at least one row", 0)
         frame = prepared(frame, askers)
-        return tuple(np.column_stack([piece.of(frame) for piece in part]) for part in self.evaluators)
+        return tuple(np.column_stack([of_others(frame) for of_others in part]) for part in parts)
 
 
 def build_design(formulas: Formulas, data, *, missing: str | None = "raise", constant: str | None = "raise") -> Design:
@@ -133,13 +133,12 @@ def build_design(formulas: Formulas, data, *, missing: str | None = "raise", con
     for name in frame:
         report_unused(name, frame[name])
     design = _design_of(formulas, askers, frame, rows, school, labels)
-    bad = in_design(design) if constant else np.zeros(design.n_schools, dtype=bool)
-    if not bad.any():
+    spread = with_spread("data", design, constant)
+    if spread.all():
         return design
-    leave_out_schools("data", bad, labels, design.n, constant)
-    kept, place = ~bad[school], np.cumsum(~bad) - 1
+    kept, place = spread[school], np.cumsum(spread) - 1
     frame = frame[kept].reset_index(drop=True)
-    return _design_of(formulas, askers, frame, rows[kept], place[school[kept]], labels[~bad])
+    return _design_of(formulas, askers, frame, rows[kept], place[school[kept]], labels[spread])
 
 
 def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, rows, school, labels) -> Design:
@@ -151,9 +150,9 @@ def _design_of(formulas: Formulas, askers: dict[str, str], frame: pd.DataFrame, 
     parts = (formulas.location, formulas.scale)
     made = [_matrix(part.name, [part.fixed], covariates, order) for part in parts]
     made += [_matrix(part.name, part.groups, covariates, order, " (random effects)") for part in parts]
-    matrices, pieces = zip(*made, strict=True)
-    blocks = _blocks(*([len(piece.names) for piece in of_groups] for of_groups in pieces[2:]))
-    design = Design(y, *chain(*matrices), blocks, school[order], labels, rows[order], pieces)
+    matrices, sizes, evaluators = zip(*made, strict=True)
+    rows = school[order], labels, rows[order]
+    design = Design(y, *chain(*matrices), _blocks(*sizes[2:]), *rows, (list(askers), evaluators))
     require_spread(*design.summary.to_numpy().T)
     return design
 
@@ -171,12 +170,12 @@ def _covariates(formulas: Formulas) -> dict[str, str]:
 
 
 def _matrix(asker: str, expressions: Sequence[Expression], covariates: pd.DataFrame, order, kind: str = "") -> tuple:
-    """Values in the given order with their names, and the pieces they come from."""
-    pieces, values = zip(*(evaluate(asker, expression, covariates) for expression in expressions), strict=True)
-    names = tuple(name for piece in pieces for name in piece.names)
-    matrix = np.column_stack(values)[order]
-    check_columns(asker + kind, names, matrix)
-    return (matrix, names), pieces
+    """Values in the given order with their names, how many each expression has, and what makes those of other students."""
+    found = [evaluate(asker, expression, covariates) for expression in expressions]
+    names, values, of_others = zip(*found, strict=True)
+    matrix, all_names = np.column_stack(values)[order], tuple(chain(*names))
+    check_columns(asker + kind, all_names, matrix)
+    return (matrix, all_names), [*map(len, names)], of_others
 
 
 def _usable(frame: pd.DataFrame, outcome: str, missing: str | None) -> tuple[pd.DataFrame, np.ndarray]:

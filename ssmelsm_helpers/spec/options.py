@@ -66,7 +66,8 @@ class Options:
 
     def for_schools(self, argument: str, table) -> "Model":
         """The intercept-only model of a checked school summary."""
-        return self.for_design(Design.of_schools(with_spread(argument, table, self.constant)))
+        kept = with_spread(argument, Design.of_schools(table), self.constant)
+        return self.for_design(Design.of_schools(table[kept]))
 
     def for_design(self, design: Design) -> "Model":
         """The model of a design: `formulation=None` becomes the fastest that applies."""

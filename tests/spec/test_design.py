@@ -683,13 +683,13 @@ def test_other_students_get_the_same_columns():
     """What transformations learned stays: means, SDs, polynomials, levels."""
     location = "score ~ scale(ses) * track + poly(income, 2) + C(grade) + size + (1 + center(ses) | school)"
     design = design_of(location, "~ bs(ses, df=4) + public + (1 | school)")
-    x, z, w, s = design.new_rows(STUDENTS)
+    x, w, z, s = design.new_rows(STUDENTS)
     for new, old in ((x, design.X), (z, design.Z), (w, design.W), (s, design.S)):
         np.testing.assert_allclose(new[design.rows], old, rtol=1e-12, atol=1e-12)
     some = STUDENTS.iloc[[7, 3, 3, 58]].drop(columns=["school", "score"]).set_axis(list("qqrs"))
     some["size"] = some["size"].astype(str)
     for frame in (some, pl.from_pandas(some)):
-        for new, all_of in zip(design.new_rows(frame), (x, z, w, s), strict=True):
+        for new, all_of in zip(design.new_rows(frame), (x, w, z, s), strict=True):
             np.testing.assert_allclose(new, all_of[[7, 3, 3, 58]], rtol=1e-12, atol=1e-12)
 
 
