@@ -12,7 +12,6 @@ from ..fitting.sampling import Run
 from ..fitting.tree import design_from, evenly_spaced
 from ..model.collapsed import blocks
 from ..spec.design import Design
-from ..spec.options import Options
 from ..spec.priors import Priors
 from .checks import location_and_log_sd
 from .draws import joined, posterior_of_fit
@@ -66,9 +65,8 @@ def heterogeneity(
     """
     posterior_of_fit(fit)
     check_count("draws", draws)
-    priors = Options(priors=priors).priors or priors_of(fit)
     rng = np.random.default_rng(check_seed(random_seed))
-    proposal = adapt(posterior_of(fit, priors=priors), rng)
+    proposal = adapt(posterior_of(fit, priors=priors or priors_of(fit)), rng)
     found = [proposal.weighted(draws, rng), null_evidence(proposal, draws, rng)]
     log_bf = found[0].log_evidence - found[1].log_evidence
     # The relative variance of a mean of weights is 1 / ESS - 1 / draws.

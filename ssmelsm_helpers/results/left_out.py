@@ -86,28 +86,32 @@ class School(NamedTuple):
             found[..., high - low <= _ROUNDING * np.abs(ordered).max()] = np.nan
         return found, kind.ravel()
 
-    def reweighted(self, given: Given, log_p, inclusion) -> tuple[float, float, float]:
-        """PIP, its error and k-hat from draws given other students, whose log p and P(delta = 1) these are (S,)."""
+    def with_students(self, rows, given: Given, log_p, inclusion) -> tuple[float, float, float, Given | None]:
+        """PIP, its error and k-hat with these students, whose log p and P(delta = 1) are known (S,), from draws given others.
+
+        Where the weights are not to be trusted, from a new fit, whose draws are the last.
+        """
         weighted, before = weigh(given.x, log_p - given.log_p), given.inclusion.mean()
         weights = weighted.weights
         pip = weights @ inclusion
         # The same draws before and after: what they err in alike is not in the change.
         change = weights * (inclusion - pip) - (given.inclusion - before) / len(weights)
         mcse = np.sqrt(change @ change / self.share + given.pip_mcse**2)
-        return float(np.clip(given.pip + pip - before, 0.0, 1.0)), float(mcse), weighted.pareto_k
+        if weighted.pareto_k > GOOD_PARETO_K and self.refits:
+            anew = self.anew(rows, len(given.x))
+            return anew.pip, anew.pip_mcse, anew.pareto_k, anew
+        return float(np.clip(given.pip + pip - before, 0.0, 1.0)), float(mcse), weighted.pareto_k, None
 
     def without_each(self, given: Given) -> pd.DataFrame:
         """PIP, error and k-hat without each single student, by refits where the weights are not to be trusted."""
         (log_p, inclusion), kind = self.seen_without_each(given.x, self.rows)
         found = []
         for at in range(log_p.shape[1]):
-            known = not np.isnan(log_p[0, at])
-            pip, mcse, pareto_k = self.reweighted(given, log_p[:, at], inclusion[:, at]) if known else [np.nan] * 3
-            again = self.refits and pareto_k > GOOD_PARETO_K
-            if again:
-                anew = self.anew(np.delete(self.rows, np.flatnonzero(kind == at)[0]), len(given.x))
-                pip, mcse, pareto_k = anew.pip, anew.pip_mcse, anew.pareto_k
-            found.append((pip, mcse, pareto_k, again))
+            values, anew = [np.nan] * 3, None
+            if not np.isnan(log_p[0, at]):
+                left = np.delete(self.rows, np.flatnonzero(kind == at)[0])
+                *values, anew = self.with_students(left, given, log_p[:, at], inclusion[:, at])
+            found.append((*values, anew is not None))
         table = pd.DataFrame(found, columns=["pip", "pip_mcse", "pareto_k", "refitted"])
         return table.iloc[kind].reset_index(drop=True)
 
@@ -142,11 +146,10 @@ class School(NamedTuple):
                 break
             out = np.nanargmin(without)
             left = np.delete(places, out)
-            pip, _, pareto_k = self.reweighted(given, *self.seen(given.x, self.cells(self.rows[left]))[..., 0])
-            if pareto_k > GOOD_PARETO_K and self.refits:
-                given = self.anew(self.rows[left], len(given.x))
-                pip, pareto_k = given.pip, given.pareto_k
+            rows = self.rows[left]
+            pip, _, pareto_k, anew = self.with_students(rows, given, *self.seen(given.x, self.cells(rows))[..., 0])
             if pareto_k > GOOD_PARETO_K:
                 return order, np.nan
+            given = anew or given
             order[places[out]], places = number, left
         return order, np.nanmax(order, initial=0) if pip < threshold else np.nan

@@ -13,7 +13,7 @@ from ..model.collapsed import CollapsedPosterior
 from ..spec.design import Design, build_design
 from ..spec.formulas import parse_formulas
 from ..spec.inclusion import Inclusion
-from ..spec.options import Model
+from ..spec.options import Model, Options
 from ..spec.priors import Priors
 from .draws import joined, joined_omega
 
@@ -40,13 +40,10 @@ def model_of(
 
     Where the fit's priors cannot be read back, and no others are given, any stand for them: they must not matter then.
     """
-    design, inclusion = design or design_from(fit), Inclusion.of_fit(fit.attrs)
-    selected = tuple(design.effects.index(name) for name in inclusion.effects)
-    if inclusion_prior is not None:
-        inclusion = Inclusion.of(inclusion_prior, inclusion.effects)
-    given = priors or (Priors() if unreadable_priors(fit) else priors_of(fit))
-    recorded = {name: fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")}
-    return Model(design, selected=selected, inclusion=inclusion, given=given, **recorded)
+    inclusion, given = Inclusion.of_fit(fit.attrs), priors or (Priors() if unreadable_priors(fit) else priors_of(fit))
+    asked = {name: fit.attrs[name] for name in ("formulation", "sampler", "family", "indicator")}
+    asked |= {"inclusion_prior": inclusion.prior if inclusion_prior is None else inclusion_prior}
+    return Options(**asked, priors=given, select=inclusion.effects).for_design(design or design_from(fit))
 
 
 def posterior_of(fit: xr.DataTree, **changes) -> CollapsedPosterior:
