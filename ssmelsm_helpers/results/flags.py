@@ -34,17 +34,15 @@ def end_of_scale(fit: xr.DataTree, table: pd.DataFrame) -> pd.Series:
     mean of rho is at most -.7, so that high means go with small spreads everywhere. "floor?": with a low mean and a rho of
     at least .7. It is a question to the data, not an answer. `table` is what `pip_table` gave.
     """
-    posterior, marks = fit["posterior"].to_dataset(), pd.Series("", index=table.index)
-    pair = ["location[Intercept]", "scale[Intercept]"]
+    posterior, pair = fit["posterior"].to_dataset(), ["location[Intercept]", "scale[Intercept]"]
     if not set(pair) <= set(posterior["effect"].to_numpy()):
-        return marks
+        return pd.Series("", index=table.index)
     rho = posterior["rho"] if "rho" in posterior else posterior["omega"].sel(effect=pair[0], effect_bis=pair[1])
-    high = of_effect(posterior["u"], "Intercept").mean(("chain", "draw")).to_numpy()
-    high = high / float(posterior["tau"].sel(effect=pair[0]).mean())
+    rho, tau_u = float(rho.mean()), float(posterior["tau"].sel(effect=pair[0]).mean())
+    high = of_effect(posterior["u"], "Intercept").mean(("chain", "draw")).to_numpy() / tau_u
     less = (table["prob_more_variable"] < 0.5).to_numpy()
-    marks[less & (high >= _FAR) & (float(rho.mean()) <= -_RHO)] = "ceiling?"
-    marks[less & (high <= -_FAR) & (float(rho.mean()) >= _RHO)] = "floor?"
-    return marks
+    ends = [less & (high >= _FAR) & (rho <= -_RHO), less & (high <= -_FAR) & (rho >= _RHO)]
+    return pd.Series(np.select(ends, ["ceiling?", "floor?"], ""), index=table.index)
 
 
 class ScaledPrior(NamedTuple):

@@ -19,6 +19,7 @@ from .standard import DATA_UNITS, Margins, Units
 
 FORMULATIONS = ("collapsed", "marginal", "sampled")
 MOST_SELECTED = 4
+_INTERCEPTS = "location[Intercept]", "scale[Intercept]"
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,7 @@ class Options:
         """The model of students; where their schools' summaries say all that it needs, of those."""
         formulas = parse_formulas(location, scale)
         collapsed = self.formulation in (None, "collapsed") and self.family == "normal" and self.indicator == "after"
-        names = [self.select] if isinstance(self.select, str) else self.select
-        of_scale = isinstance(names, list | tuple) and list(names) in (["scale"], ["scale[Intercept]"])
-        if formulas.intercept_only and collapsed and of_scale:
+        if formulas.intercept_only and collapsed and selected_effects(self.select, _INTERCEPTS) == (1,):
             table = school_table(data, formulas.outcome, formulas.school, self.missing)
             model = self.for_schools("data", check_summary(table))
             tell_far(formulas.outcome, table)
