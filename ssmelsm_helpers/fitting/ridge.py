@@ -63,8 +63,8 @@ def compare(proposal, null: WeightedDraws, draws: WeightedDraws, ess: float) -> 
     the models with and without differences in spread (above 1: they contradict), as found among the draws, and whether
     these agree.
     """
-    posterior, at_zero = proposal.posterior, proposal.parts[1]
-    tail, at_mode = at_zero.fixed[posterior.tau_t], null.x[np.argmax(null.log_weights)]
+    posterior, ridge = proposal.posterior, proposal.parts[1]
+    tail, at_mode = ridge.fixed[posterior.tau_t], null.x[np.argmax(null.log_weights)]
     grid = np.tile(at_mode, (len(_GRID), 1))
     grid[:, posterior.of_scale] = 0.0
     grid[:, posterior.tau_t] = _GRID
