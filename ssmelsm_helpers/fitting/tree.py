@@ -43,19 +43,16 @@ def assemble(draws: Draws, model: Model, chains: int) -> xr.DataTree:
     axes = {"location_effect": design.location_effects, "random_scale_effect": design.scale_effects, chosen: selected}
     axes = {name: labels for name, labels in axes.items() if len(labels) > 1}
     axes |= {"location_term": design.location_terms, "scale_term": design.scale_terms}
-    axes |= {"effect": design.effects, "effect_bis": design.effects, "school": design.labels.rename("school")}
+    axes |= {"effect": design.effects, "effect_bis": design.effects}
     axes |= {"z_column": design.location_effects, "s_column": design.scale_effects}
-
-    def per_school(name):
-        return ["school", name] if name in axes else ["school"]
-
-    dims = {"gamma": ["location_term"], "eta": ["scale_term"], "tau": ["effect"]}
-    dims |= {"rho": [], "omega": ["effect", "effect_bis"], "pi": [], "nu": []}
-    dims |= {"u": per_school("location_effect"), "t": per_school("random_scale_effect")}
-    dims |= {"delta": per_school(chosen), "log_bf": per_school(chosen)}
+    coords = {name: list(labels) for name, labels in axes.items()} | {"school": design.labels.rename("school")}
+    dims = {"gamma": ["location_term"], "eta": ["scale_term"], "tau": ["effect"], "omega": ["effect", "effect_bis"]}
+    dims |= {"rho": [], "pi": [], "nu": [], "u": ["school", "location_effect"], "t": ["school", "random_scale_effect"]}
+    dims |= {"delta": ["school", chosen], "log_bf": ["school", chosen]}
+    dims = {name: [axis for axis in its if axis in coords] for name, its in dims.items()}
 
     def shaped(value, name):
-        return value.reshape(chains, -1, *(len(axes[dim]) for dim in dims.get(name, ())))
+        return value.reshape(chains, -1, *(len(coords[axis]) for axis in dims.get(name, ())))
 
     groups = {
         "posterior": {name: shaped(draws.posterior[name], name) for name in dims if name in draws.posterior},
@@ -67,7 +64,6 @@ def assemble(draws: Draws, model: Model, chains: int) -> xr.DataTree:
         rows = {"outcome": design.y, "school_position": design.school, "row": design.rows}
         groups["constant_data"] = rows | {name: getattr(design, name) for name in _MATRICES}
         dims |= {name: ["student"] for name in rows} | {name: ["student", of] for name, of in _MATRICES.items()}
-    coords = {name: labels if name == "school" else list(labels) for name, labels in axes.items()}
     tree = from_dict(groups, coords=coords, dims=dims, check_conventions=False)
     for group in tree.children.values():  # what ArviZ says of each stands once, above all
         group.attrs.clear()
