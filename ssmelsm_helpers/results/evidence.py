@@ -68,17 +68,21 @@ def school_evidence(
     check_probability("inclusion_prior", inclusion_prior)
     values = {"n": n, "mean": mean, "sd": sd, "gamma": gamma, "eta": eta, "tau_u": tau_u, "tau_t": tau_t, "rho": rho}
     values = {name: check_numbers(name, value, *_RANGES.get(name, FINITE)) for name, value in values.items()}
-    shape = np.broadcast_shapes(*map(np.shape, values.values()))
-    each = (np.array(np.broadcast_to(value, shape), dtype=float).ravel() for value in values.values())
-    n, mean, sd, gamma, eta, tau_u, tau_t, rho = each
+    log_spike, log_slab = _likelihoods(*np.broadcast_arrays(*values.values()))
+    log_bf = log_slab - log_spike
+    return Evidence(log_spike, log_slab, log_bf, expit(log_bf + logit(inclusion_prior)))
+
+
+def _likelihoods(n, *others) -> np.ndarray:
+    """log p(scores | spike) and log p(scores | slab) (2, ...) of schools, each at its own hyperparameters."""
+    shape = np.shape(n)
+    n, mean, sd, gamma, eta, tau_u, tau_t, rho = (np.array(values, dtype=float).ravel() for values in (n, *others))
     one, variance, free = np.ones((1, len(n))), (tau_u**2)[:, None, None], (1 - rho**2)[:, None, None]
     students = (one, one, one, one, n, mean, (n - 1) * sd**2, np.arange(len(n) + 1))
     points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
     found = np.empty((2, len(n), 1))
     log_likelihoods(students, points, True, *found)
-    log_spike, log_slab = found.reshape(2, *shape)
-    log_bf = log_slab - log_spike
-    return Evidence(log_spike, log_slab, log_bf, expit(log_bf + logit(inclusion_prior)))
+    return found.reshape(2, *shape)
 
 
 _RANGES = {
