@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,32 @@ SETTLED = """() => document.readyState === "complete"
   && [...document.querySelectorAll("figure.book-chart, figure.book-explorer")]
     .every(f => ["ready", "error"].includes(f.dataset.state) || f.closest("details:not([open])"))
   && (!document.querySelector(".math, mjx-container") || document.querySelector("mjx-container") !== null)"""
+
+# Marks the texts whose colours axe is to judge, three of each look: their own, and that of all they stand in. A judgement
+# takes two milliseconds, and a page has thousands of texts. Hidden texts and single characters axe never judges.
+EVERY_LOOK = """() => {
+  const paint = ["color", "backgroundColor", "backgroundImage", "opacity", "fontSize", "fontWeight", "textShadow",
+    "position", "zIndex", "float", "filter", "mixBlendMode"];
+  const looks = new Map([[document, 0]]), numbers = new Map(), seen = new Map();
+  const look = one => {
+    if (!looks.has(one)) {
+      const style = getComputedStyle(one);
+      const key = [look(one.parentNode), one.tagName, ...paint.map(name => style[name])].join();
+      numbers.set(key, numbers.get(key) ?? numbers.size + 1);
+      looks.set(one, numbers.get(key));
+    }
+    return looks.get(one);
+  };
+  for (const one of document.querySelectorAll("body *")) {
+    const words = [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    delete one.dataset.judged;
+    if (!words || one.innerText?.trim().length === 1 || !one.checkVisibility({ visibilityProperty: true })) continue;
+    const count = seen.get(look(one)) ?? 0;
+    seen.set(look(one), count + 1);
+    if (count < 3) one.dataset.judged = "";
+  }
+  axe.configure({ rules: [{ id: "color-contrast", selector: "[data-judged]" }] });
+}"""
 
 # Texts in charts with too little contrast to what is behind them: WCAG asks for 4.5.
 PALE_TEXTS = """() => {
@@ -181,6 +208,14 @@ class Visit:
     def close(self) -> None:
         """Close the page and its context."""
         self.page.context.close()
+
+
+def violations(page: Page, **options) -> list[dict]:
+    """What axe finds by all of its rules, of any level."""
+    page.evaluate(Axe().axe_script)
+    page.evaluate(EVERY_LOOK)
+    options |= {"resultTypes": ["violations"]}
+    return page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
 
 
 def take_screenshots(folder: Path, paths: list[str]) -> None:

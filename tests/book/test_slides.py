@@ -12,9 +12,8 @@ from pathlib import Path
 
 import build_slides
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from book_ext.running import NUMBER, run, write_numbers
-from book_harness import browser, serve  # noqa: F401 (a fixture among them)
+from book_harness import browser, serve, violations  # noqa: F401 (a fixture among them)
 from build_slides import BUILD, SLIDES
 from course_plan import NOTES, Course, minutes_of, slides
 from pypdf import PdfReader
@@ -214,7 +213,7 @@ def test_a_deck_in_a_room_without_network(browser, address, path):
         assert slide["window"]
         assert [chart for chart in slide["charts"] if chart[0] != "ready" or chart[1] < 300] == []
     show.page.add_style_tag(content=ALL_SHOWN)
-    problems = Axe().run(show.page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    problems = violations(show.page, preload=False)
     assert [(one["id"], [node["html"][:160] for node in one["nodes"]][:4]) for one in problems] == []
     assert show.external == []
     assert show.errors == []
