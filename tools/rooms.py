@@ -48,6 +48,8 @@ become=
 if [ "$user" != 0 ]; then
   chown "$user" "$room/tmp"  # and not what lies in it, where the project is a folder of /tmp
   chown -R "$user" "$room/submission"
+  # Numba uses compiled code only where it could write it; else every submission would compile for ten seconds.
+  find "$room$package" -name __pycache__ -exec chown -R "$user" {} +
   become="--reuid=$user --regid=$user --clear-groups"
 fi
 exec chroot "$room" setpriv $become --bounding-set=-all --inh-caps=-all --no-new-privs "$python" "$runner"

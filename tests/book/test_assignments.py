@@ -26,6 +26,8 @@ import pytest
 import rooms
 import xarray
 
+from ssmelsm_helpers.model import compiled, school
+
 MASTERS = sorted(assignments.MASTERS.glob("*.ipynb"))
 WORD = "stats2027"
 
@@ -289,7 +291,7 @@ def hostile(classroom, tmp_path_factory):
             cells(classroom / "student" / "homework_1" / "homework_1.ipynb"),
         )
         hand_in(given / "other.ipynb", full)
-        return marked(classroom, given, CELL_SECONDS=6, SECONDS=30)
+        return marked(classroom, given, CELL_SECONDS=6, SECONDS=20)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -329,6 +331,20 @@ def test_processes_of_a_submission_are_bounded(tmp_path):
     (tmp_path / "data.csv").touch()
     answer, _ = rooms.run({"cells": [MANY], "probes": {"count": "count"}}, tmp_path)
     assert 0 < json.loads(answer)["values"]["count"] < 200
+
+
+def test_nobody_compiles_in_a_room_what_is_compiled_outside(tmp_path):
+    """Ten seconds of each submission: Numba takes only a cache that it may write to."""
+    if not rooms.isolated():
+        pytest.skip("this system cannot shut a submission off; make grade says so")
+    one = "import ssmelsm_helpers as sm; sm.school_evidence(20, sd=1.2)"
+    subprocess.run([sys.executable, "-c", one], check=True)
+    if not compiled.is_compiled(school.log_likelihoods):
+        pytest.skip("compiled code cannot be kept here")
+    (tmp_path / "data.csv").touch()
+    hits = "sum(sys.modules['ssmelsm_helpers.model.school'].log_likelihoods.stats.cache_hits.values())"
+    answer, _ = rooms.run({"cells": ["import sys", one], "probes": {"hits": hits}}, tmp_path)
+    assert json.loads(answer)["values"] == {"hits": 1}
 
 
 def test_a_project_may_lie_among_temporary_files(tmp_path, monkeypatch):
