@@ -95,9 +95,9 @@ def check_data() -> str:
 def check_cache() -> str:
     """What was compiled is kept."""
     from ssmelsm_helpers.model.compiled import is_compiled
-    from ssmelsm_helpers.model.school import log_likelihoods
+    from ssmelsm_helpers.model.school_effects import likelihoods_and_effects
 
-    if not log_likelihoods.stats.cache_path or not is_compiled(log_likelihoods):
+    if not likelihoods_and_effects.stats.cache_path or not is_compiled(likelihoods_and_effects):
         raise Problem(
             "compiled code cannot be kept: every start takes a quarter of a minute longer",
             "set the environment variable NUMBA_CACHE_DIR to a folder that you can write to",

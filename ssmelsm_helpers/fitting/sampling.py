@@ -10,7 +10,7 @@ from ..arguments import check_count, check_seed, warn
 from ..model.collapsed import CollapsedPosterior
 from ..model.compiled import is_compiled, usable_cores
 from ..model.school_density import callbacks, density
-from ..model.school_effects import draw_effects
+from ..model.school_effects import likelihoods_and_effects
 from ..spec.options import Model
 from .importance import Proposal, StudentT, adapt, find_mode, first_proposal, null_evidence
 from .ridge import compare, evidence_of_draws
@@ -85,7 +85,7 @@ def sample_collapsed(model: Model, run: Run) -> Draws:
     """Draws of a model that can be collapsed, by the sampler that it names."""
     posterior = CollapsedPosterior(model, run.cores)
     rng = np.random.default_rng(run.seed)
-    ready = is_compiled(density) and is_compiled(draw_effects)
+    ready = is_compiled(density) and is_compiled(likelihoods_and_effects)
     bar = {"desc": "fit" if ready else "compiling, once", "delay": 2 if ready else 0}
     bar |= {"leave": False, "bar_format": "{l_bar}{bar}"}
     # Importance sampling that keeps few of its draws passes over the schools once more for their effects.

@@ -13,16 +13,19 @@ from ..spec.options import Model
 from .cells import Cells, cells_of, students_of
 from .compiled import in_threads, usable_cores
 from .hyperparameters import Hyperparameters
-from .linear import cholesky
-from .school import Points, log_likelihoods
 from .school_density import density, packed
-from .school_effects import draw_effects
+from .school_effects import NO_EFFECTS, likelihoods_and_effects
 from .start import Start
 
 # Draw-school pairs and draw-student pairs that a thread evaluates at once.
 _PAIRS, _ROWS = 40_000, 400_000
 # Few draws are shared all the same. (Not by the number of cores, which must not change a draw.)
 _LEAST_JOBS = 4
+
+
+def copied(x) -> np.ndarray:
+    """For compiled functions, which are compiled once more for arrays that are read-only, or parts of others."""
+    return np.array(x, dtype=float, order="C")
 
 
 def blocks(total: int, size: int) -> list[slice]:
@@ -56,7 +59,7 @@ class CollapsedPosterior(Hyperparameters):
         self.of_scale = np.array([self.tau_t, *with_t, *range(self.pi.start, self.pi.stop)])
 
     def _see(self, cells: Cells) -> None:
-        self.cells, self.students = cells, students_of(cells)
+        self.cells = cells
         n = np.bincount(cells.school, cells.n)
         self.n_schools = len(n)
         #: the outcome's unit is part of a density (J,)
@@ -80,13 +83,6 @@ class CollapsedPosterior(Hyperparameters):
         drawn = [self.prior_at(at).sample(draws, rng) for at in positions]
         return np.reshape(drawn, (len(positions), draws)).T
 
-    def points(self, x, root, null: bool = False) -> Points:
-        """Hyperparameters at x (..., size), as a school sees them, from tau and L; where `null`, with a tau_t of zero."""
-        # Copies: functions are compiled once more for arrays that are read-only, or parts of others.
-        parts = x[..., self.gamma], x[..., self.eta], *self.covariance.conditional(*root)
-        points = Points(*(np.array(values, order="C") for values in parts))
-        return points._replace(tau_t=np.zeros_like(points.tau_t)) if null else points
-
     def log_mixture(self, x, log_spike, log_slab) -> np.ndarray:
         """log p(y_j | hyperparameters) (S, J) of draws x (S, size)."""
         log_odds = np.expand_dims(self.log_odds(x), -1)
@@ -94,9 +90,8 @@ class CollapsedPosterior(Hyperparameters):
 
     def likelihoods(self, x, null: bool = False) -> np.ndarray:
         """log p(y_j | spike) and log p(y_j | slab) (2, S, J) of draws x (S, size)."""
-        points = self.points(x, self.covariance.constrain(x[:, self.effects]), null)
         values = np.empty((2, len(x), self.n_schools))
-        log_likelihoods(self.students, points, False, *values)
+        likelihoods_and_effects(self.data, copied(x), False, null, 0, *values, *NO_EFFECTS)
         return values - self.log_unit
 
     def over_draws(self, work, draws: int, progress=None) -> None:
@@ -133,13 +128,11 @@ class CollapsedPosterior(Hyperparameters):
         shape = (len(x), self.n_schools)
         delta, t, u = np.empty(shape, dtype=np.int8), np.empty(shape), np.empty((*shape, self.cells.Z.shape[1]))
         log_bf, log_p = np.empty(shape), self.log_prior(x)
-        seeds, log_odds = rng.integers(2**32, size=len(x)), self.log_odds(x) + np.zeros(len(x))
+        seeds = rng.integers(2**32, size=len(x))
 
         def draw(draws):
-            points = self.points(x[draws], self.covariance.constrain(x[draws, self.effects]))
-            roots, values = cholesky(np.stack([points.spike, points.slab])), np.empty((2, *t[draws].shape))
-            effects = delta[draws], t[draws], u[draws]
-            draw_effects(self.students, points, roots, log_odds[draws], seeds[draws.start], *values, *effects)
+            values, effects = np.empty((2, *t[draws].shape)), (delta[draws], t[draws], u[draws])
+            likelihoods_and_effects(self.data, copied(x[draws]), False, False, seeds[draws.start], *values, *effects)
             log_bf[draws] = values[1] - values[0]
             log_p[draws] += self.log_mixture(x[draws], *(values - self.log_unit)).sum(axis=1)
 
@@ -152,12 +145,10 @@ class CollapsedPosterior(Hyperparameters):
 
     def seen_from(self, mode, factor) -> np.ndarray:
         """All that compiled code needs to know, in one array; its callback's coordinates are x = mode + factor @ them."""
-        X, W, Z, _, *cells, starts = self.students
+        X, W, Z, _, *cells, starts = students_of(self.cells)
         rows, forms, constant = self.forms
         numbers = [0.0 if self.learns_pi else self.inclusion.log_odds, self.learns_pi, constant, -self.log_unit.sum()]
-        partials = np.reshape([(block[i], block[j]) for block, i, j in self.covariance.partials], (-1, 2))
-        parts = rows, forms, [numbers], partials, X, W, Z, cells, [starts], [mode], factor
-        return packed(*parts)
+        return packed(rows, forms, [numbers], self.covariance.places, X, W, Z, cells, [starts], [mode], factor)
 
     def null_log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """The same at one point x (size,), with its gradient, which is zero along `of_scale`."""
@@ -177,6 +168,5 @@ class CollapsedPosterior(Hyperparameters):
         return self._at(x, False, False)
 
     def _at(self, x, whole: bool, null: bool):
-        # Copies: see `points`.
         gradient = np.empty(self.size)
-        return density(self.data, np.array(x, dtype=float), whole, null, gradient), gradient
+        return density(self.data, copied(x), whole, null, gradient), gradient

@@ -6,15 +6,13 @@ with a = shape + (size - 2 - j) / 2 (Lewandowski, Kurowicka & Joe, 2009, *Journa
 Analysis*, 100, 1989-2001). For two effects p is their correlation rho itself.
 """
 
-import math
-
 import numpy as np
 
 from .linear import cholesky
 
 
 class EffectCovariance:
-    """The map from unconstrained x to tau, L, and what the collapsed likelihood needs of them.
+    """The map from unconstrained x to tau, L, both ways.
 
     Parameters
     ----------
@@ -29,6 +27,8 @@ class EffectCovariance:
         self.effects = sum(map(len, blocks))
         #: per partial correlation: its block, row, column
         self.partials = [(b, i, j) for b in blocks for i in range(len(b)) for j in range(i)]
+        #: the same, as rows and columns of L (., 2)
+        self.places = np.reshape([(block[i], block[j]) for block, i, j in self.partials], (-1, 2)).astype(float)
         self.size = self.effects + len(self.partials)
         #: partial correlations with the last effect, which is the scale's: they matter only where that has an SD
         self.with_last = [at for at, (b, i, _j) in enumerate(self.partials) if b[i] == self.effects - 1]
@@ -56,28 +56,6 @@ class EffectCovariance:
             rest = (factor[..., block[i], block[j] :] ** 2).sum(axis=-1)
             partials.append(np.arctanh(factor[..., block[i], block[j]] / np.sqrt(rest)))
         return np.concatenate([np.log(tau), np.moveaxis(np.reshape(partials, (-1, *tau.shape[:-1])), 0, -1)], axis=-1)
-
-    def conditional(self, tau, factor) -> tuple[np.ndarray, ...]:
-        """Location effects u given the standardised scale effect z (t = tau_t z), from tau (..., M) and L (..., M, M).
-
-        The slope E[u | z] / z (..., K), Cov(u | z) and Cov(u) (..., K, K), which are those of slab and spike, and tau_t (...).
-        """
-        scaled, row = tau[..., :-1, None] * factor[..., :-1, :-1], factor[..., -1, :-1]
-        slope, spike = (scaled * row[..., None, :]).sum(axis=-1), scaled @ np.swapaxes(scaled, -1, -2)
-        return slope, spike - slope[..., :, None] * slope[..., None, :], spike, tau[..., -1]
-
-    def pull_back_factor(self, tau, factor, by_tau, by_factor) -> np.ndarray:
-        """Gradient by x (size,) of a function whose gradients at tau (M,) and L (M, M) are given."""
-        gradient = np.empty(self.size)
-        gradient[: self.effects] = by_tau * tau
-        for at, (block, i, j) in enumerate(self.partials, start=self.effects):
-            row, column = block[i], block[j]
-            # p moves its own element, and scales all that follow in the row by sqrt(1 - p^2).
-            later = factor[row, column + 1 :]
-            left = math.sqrt(factor[row, column] ** 2 + later @ later)
-            p = factor[row, column] / left
-            gradient[at] = by_factor[row, column] * left * (1 - p * p) - p * (by_factor[row, column + 1 :] @ later)
-        return gradient
 
     def lkj_shapes(self, shape: float) -> list[float]:
         """a of the Beta(a, a) prior of each (p + 1) / 2."""

@@ -98,17 +98,16 @@ class MarginalPosterior(Hyperparameters):
     def log_density_and_gradient(self, x) -> tuple[float, np.ndarray]:
         """log posterior density, up to log p(y), and its gradient at one point x (size,)."""
         x, log_odds = np.array(x, dtype=float), self.log_odds(x)
-        tau, factor = self.covariance.constrain(x[self.effects])
         nu = float(LEAST_NU + np.exp(x[self.nu][0])) if self.student else np.inf
         indicators = *self._indicators, self.log_prior_of_configurations(log_odds)
         known, schools = (x[self.gamma], x[self.eta], nu), x[self.schools].reshape(self.J, self.M)
-        found = all_schools(*self._students, indicators, known, tau[:, None] * factor, self.around, schools)
-        log_p, by_gamma, by_eta, by_nu, by_root, by_schools, included = found
-        by_tau, by_factor = (by_root * factor).sum(axis=1), tau[:, None] * by_root
+        effects = self.covariance.places, x[self.effects]
+        found = all_schools(*self._students, indicators, known, *effects, self.around, schools)
+        log_p, by_gamma, by_eta, by_nu, by_effects, by_schools, included = found
         gradient = self.log_prior_gradient(x)
         gradient[self.gamma] += by_gamma
         gradient[self.eta] += by_eta
-        gradient[self.effects] += self.covariance.pull_back_factor(tau, factor, by_tau, by_factor)
+        gradient[self.effects] += by_effects
         gradient[self.pi] += (included @ self.deltas - self.J * expit(log_odds)).sum()
         if self.student:
             constant = 0.5 * (digamma((nu + 1) / 2) - digamma(nu / 2) - 1 / (nu - 2))

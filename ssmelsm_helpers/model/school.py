@@ -14,18 +14,19 @@ F = R O, loads lambda = diag(F'V F), centres d = O'p and slopes b = F'slope, u i
 The integral over z is a trapezoidal sum between limits that are found for each school: for a smooth integrand that vanishes
 at both ends it converges exponentially, for one student as for 100,000 (Trefethen & Weideman, 2014, *SIAM Review*, 56, 385).
 
-Students come as `cells.students_of` lays them out. What is known of one school stands in three small matrices, whose
+Students are a tuple: X, W and Z, columns first, their cells, and the schools' first rows (`school_density`). What is known of one school stands in three small matrices, whose
 rows have names: ``seen``, a spike or slab (``part``), and the ``nodes`` of the integral; `school_gradient` and
 `school_effects` read them. (Matrices because the compiler counts the owners of every array that is handed on.)
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from .compiled import compiled, helper
+from .compiled import helper
 
+# Rows of cells: students, their mean, squared deviations from it.
+N, MEAN, SQUARES = 0, 1, 2
 # A part: loads, centres and slopes, then F (K rows), then V F (K rows), which is how u follows a pull along the directions.
 LOAD, CENTRE, SLOPE, F = 0, 1, 2, 3
 # Nodes: z, s, the integrand over its largest value; per direction the students' pull a on u and their information b; E[u | z].
@@ -48,17 +49,6 @@ _RANK = 1e-12
 _ROTATIONS = 8
 
 
-class Points(NamedTuple):
-    """Hyperparameters of draws (first axis)."""
-
-    gamma: np.ndarray  #: (..., P)
-    eta: np.ndarray  #: (..., Q)
-    slope: np.ndarray  #: (..., K) E[u | z] / z
-    slab: np.ndarray  #: (..., K, K) Cov(u | z)
-    spike: np.ndarray  #: (..., K, K) Cov(u)
-    tau_t: np.ndarray  #: (...); zero: there is no slab
-
-
 @helper
 def empty_room(starts, K):
     """Empty matrices: rows of residuals and weights; what is seen of a school (R, and p below); spike, slab, nodes."""
@@ -70,11 +60,12 @@ def empty_room(starts, K):
 
 
 @helper
-def add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
+def add_up(students, j, gamma, eta, rows, seen):
     """n, Q and c of a school; its residuals, its weights (times n), R and p are set."""
-    K = len(Z)
+    X, W, Z, cells, starts = students
+    K, first, size = len(Z), starts[j], starts[j + 1] - starts[j]
     for i in range(size):
-        rows[0, i], rows[1, i] = mean[first + i], 0.0
+        rows[0, i], rows[1, i] = cells[MEAN, first + i], 0.0
     for k in range(len(gamma)):
         for i in range(size):
             rows[0, i] -= X[k, first + i] * gamma[k]
@@ -83,11 +74,11 @@ def add_up(X, W, Z, n, mean, squares, first, size, gamma, eta, rows, seen):
             rows[1, i] += W[k, first + i] * eta[k]
     count = log_sds = Q = 0.0
     for i in range(size):
-        count += n[first + i]
-        log_sds += n[first + i] * rows[1, i]
-        w = math.exp(-2 * rows[1, i])
-        rows[1, i] = n[first + i] * w
-        Q += w * squares[first + i] + rows[1, i] * rows[0, i] ** 2
+        n, w = cells[N, first + i], math.exp(-2 * rows[1, i])
+        count += n
+        log_sds += n * rows[1, i]
+        rows[1, i] = n * w
+        Q += w * cells[SQUARES, first + i] + rows[1, i] * rows[0, i] ** 2
     # R R' = M row by row; a direction of which the students say nothing has zeros.
     for k in range(K):
         p = 0.0
@@ -256,23 +247,3 @@ def spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab,
         nodes[DENSITY, i] = math.exp(nodes[DENSITY, i] - peak)
         total += nodes[DENSITY, i]
     return log_spike, peak + math.log(total * step) - 0.5 * _LOG_2PI, step, count, total, peak
-
-
-@compiled
-def log_likelihoods(students, points, paired, log_spike, log_slab):
-    """log p(y_j | spike) and log p(y_j | slab) of draws and schools (S, J), or of each draw and its own school (S, 1); set.
-
-    Where tau_t is zero there is no slab, and both are the spike's.
-    """
-    X, W, Z, _, n_, mean, squares, starts = students
-    gammas, etas, slopes, slabs, spikes, tau_ts = points
-    rows, seen, spike, slab, nodes = empty_room(starts, len(Z))
-    flat = np.zeros(len(Z))
-    for d in range(len(tau_ts)):
-        gamma, eta, slope, slab_V, spike_V, tau_t = gammas[d], etas[d], slopes[d], slabs[d], spikes[d], tau_ts[d]
-        for at in range(log_spike.shape[1]):
-            j = d if paired else at
-            first, size = starts[j], starts[j + 1] - starts[j]
-            n, Q, c = add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
-            found = spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
-            log_spike[d, at], log_slab[d, at] = c + found[0], c + found[1]

@@ -31,9 +31,16 @@ def packed(*parts) -> np.ndarray:
 
 
 @helper
-def _part(data, which):
+def part(data, which):
     at, rows, columns = int(data[1 + 3 * which]), int(data[2 + 3 * which]), int(data[3 + 3 * which])
     return data[at : at + rows * columns].reshape((rows, columns))
+
+
+@helper
+def students_in(data):
+    """X, W and Z, columns first; the rows of the cells; each school's first row, and the number of all."""
+    starts = part(data, STARTS)[0].astype(np.int64)
+    return part(data, LOCATION), part(data, SCALE), part(data, EFFECTS), part(data, CELLS), starts
 
 
 @helper
@@ -53,23 +60,29 @@ def _log_prior(rows, forms, x, gradient):
 
 
 @helper
-def _constrain(partials, x, tau, L, slope, slab, spike):
-    """tau, the factor L of the correlations, and what a school sees of them, set: as `EffectCovariance` has them."""
-    K = len(slope)
-    for i in range(K + 1):
+def factor_of(partials, x, tau, L):
+    """SDs and the factor L of the correlations, set: as `EffectCovariance` has them; L is zero before."""
+    for i in range(len(tau)):
         tau[i], L[i, i] = math.exp(x[i]), 1.0
     for at in range(len(partials)):
-        i, j, p = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[K + 1 + at])
+        i, j, p = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[len(tau) + at])
         L[i, j], L[i, i] = p * L[i, i], L[i, i] * math.sqrt(1 - p * p)
-    for i in range(K):
-        for k in range(K):
-            slope[i] += tau[i] * L[i, k] * L[K, k]
-        for j in range(K):
-            for k in range(K):
+
+
+@helper
+def constrain(partials, x, tau, L, slope, slab, spike):
+    """The same, and what a school sees of them: E[u | z] / z, Cov(u | z) and Cov(u), z being standardised t."""
+    factor_of(partials, x, tau, L)
+    for i in range(len(slope)):
+        slope[i] = 0.0
+        for k in range(i + 1):
+            slope[i] += tau[i] * L[i, k] * L[-1, k]
+        for j in range(i + 1):
+            spike[i, j] = 0.0
+            for k in range(j + 1):
                 spike[i, j] += tau[i] * L[i, k] * tau[j] * L[j, k]
-    for i in range(K):
-        for j in range(K):
             slab[i, j] = spike[i, j] - slope[i] * slope[j]
+            spike[j, i], slab[j, i] = spike[i, j], slab[i, j]
 
 
 @helper
@@ -88,30 +101,40 @@ def _pull_back(partials, x, tau, L, slope, by_slope, by_slab, by_spike, by_tau_t
             gradient[i] += by * tau[i] * L[i, k]
             by_L[i, k] += by * tau[i]
     gradient[K] += by_tau_t * tau[K]
+    pull_back_partials(partials, x[K + 1 :], by_L, gradient[K + 1 :])
+
+
+@helper
+def pull_back_partials(partials, x, by_L, gradient):
+    """Gradient by the partial correlations' atanh, added, from that by L, which is used up."""
     # Backwards: each p = L[i, j] / rest shortened what is left of row i, `rest`, to sqrt(1 - p^2) of it.
     for at in range(len(partials) - 1, -1, -1):
-        i, j, p, rest = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[K + 1 + at]), 1.0
+        i, j, p, rest = int(partials[at, 0]), int(partials[at, 1]), math.tanh(x[at]), 1.0
         for before in range(at):
             if partials[before, 0] == i:
-                rest *= 1 / math.cosh(x[K + 1 + before])
+                rest *= 1 / math.cosh(x[before])
         left = math.sqrt(1 - p * p)
-        gradient[K + 1 + at] += rest * left * (by_L[i, j] * left - by_L[i, i] * p)
+        gradient[at] += rest * left * (by_L[i, j] * left - by_L[i, i] * p)
         by_L[i, i] = by_L[i, j] * p + by_L[i, i] * left
 
 
 @compiled
 def density(data, x, whole, null, gradient):
     """log posterior density, or, where not `whole`, log likelihood; its gradient is set. Where `null`, tau_t is zero."""
-    X, W, Z = _part(data, LOCATION), _part(data, SCALE), _part(data, EFFECTS)
-    cells, starts = _part(data, CELLS), _part(data, STARTS)[0].astype(np.int64)
-    partials, numbers = _part(data, PARTIALS), _part(data, NUMBERS)[0]
+    students, partials, numbers = students_in(data), part(data, PARTIALS), part(data, NUMBERS)[0]
+    X, W, Z, _, starts = students
     P, first, K, pi = len(X), len(X) + len(W), len(Z), len(x) - 1
-    tau, L, slope = np.zeros(K + 1), np.zeros((K + 1, K + 1)), np.zeros(K)
-    slab, spike = np.zeros((K, K)), np.zeros((K, K))
-    _constrain(partials, x[first:], tau, L, slope, slab, spike)
+    tau, L, slope, slab, spike = (
+        np.empty(K + 1),
+        np.zeros((K + 1, K + 1)),
+        np.empty(K),
+        np.empty((K, K)),
+        np.empty((K, K)),
+    )
+    constrain(partials, x[first:], tau, L, slope, slab, spike)
     log_odds = -np.inf if null else x[pi] if numbers[LEARNED] else numbers[LOG_ODDS]
     point = x[:P], x[P:first], slope, slab, spike, 0.0 if null else tau[K]
-    found = log_likelihood_and_gradient((X, W, Z, Z, cells[0], cells[1], cells[2], starts), point, log_odds)
+    found = log_likelihood_and_gradient(students, point, log_odds)
     log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included = found
     for k in range(len(x)):  # not by slices, which take the compiler a second
         gradient[k] = by_gamma[k] if k < P else by_eta[k - P] if k < first else 0.0
@@ -119,7 +142,7 @@ def density(data, x, whole, null, gradient):
     if numbers[LEARNED]:
         gradient[pi] = included - (len(starts) - 1) / (1 + math.exp(-log_odds))
     if whole:
-        log_p += _log_prior(_part(data, ROWS), _part(data, FORMS), x, gradient) + numbers[CONSTANT]
+        log_p += _log_prior(part(data, ROWS), part(data, FORMS), x, gradient) + numbers[CONSTANT]
     return log_p + numbers[UNIT]
 
 
@@ -132,7 +155,7 @@ def callbacks():
     def in_standard(size, standard, gradient, log_p, data):
         known = carray(data, (int(carray(data, (1,), np.float64)[0]),), np.float64)
         at, found, value = carray(standard, (size,)), carray(gradient, (size,)), carray(log_p, (1,))
-        factor, x, by_x = _part(known, FACTOR), _part(known, MODE)[0].copy(), np.empty(size)
+        factor, x, by_x = part(known, FACTOR), part(known, MODE)[0].copy(), np.empty(size)
         for i in range(size):
             for k in range(size):
                 x[i] += factor[i, k] * at[k]

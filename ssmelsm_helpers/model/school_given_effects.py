@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from .compiled import compiled, helper
+from .school_density import factor_of, pull_back_partials
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -173,14 +174,19 @@ def school(students, first, size, indicators, known, v, scratch, by_gamma, by_et
 
 
 @compiled
-def all_schools(students, starts, indicators, known, root, around, coordinates):
-    """log p(y, v) of all schools; gradients by gamma, eta, nu (but the constant's), root and coordinates; included (C,).
+def all_schools(students, starts, indicators, known, partials, effects, around, coordinates):
+    """log p(y, v) of all schools; gradients by gamma, eta, nu (but the constant's), effects and coordinates; included (C,).
 
-    v = root z with standard Normal z. Of a school's coordinates (M,) the first are v + around gamma, as many as around
+    `effects` are log tau and the partial correlations' atanh; v = root z, root = diag(tau) L, with standard Normal z. Of a school's coordinates (M,) the first are v + around gamma, as many as around
     (J, ., P) has rows for it; the others are z. `starts` are the schools' first rows, and the number of all.
     """
     (J, M), centred, (gamma, eta, _nu), C = coordinates.shape, around.shape[1], known, len(indicators[1])
-    by_gamma, by_eta, by_root = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros((M, M))
+    by_gamma, by_eta, by_effects = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros(len(effects))
+    tau, root, by_root = np.empty(M), np.zeros((M, M)), np.zeros((M, M))
+    factor_of(partials, effects, tau, root)
+    for k in range(M):
+        for m in range(M):
+            root[k, m] *= tau[k]
     by_coordinates, included, scratch = np.empty((J, M)), np.zeros(C), room_for(starts, C)
     z, v, by_z, by_v = np.empty(M), np.empty(M), np.empty(M), np.empty(M)
     log_p, by_nu = -0.5 * J * M * _LOG_2PI, 0.0
@@ -210,7 +216,12 @@ def all_schools(students, starts, indicators, known, root, around, coordinates):
         for k in range(centred):
             for m in range(len(gamma)):
                 by_gamma[m] -= by_coordinates[j, k] * around[j, k, m]
-    return log_p, by_gamma, by_eta, by_nu, by_root, by_coordinates, included
+    for k in range(M):
+        for m in range(M):
+            by_effects[k] += by_root[k, m] * root[k, m]
+            by_root[k, m] *= tau[k]
+    pull_back_partials(partials, effects[M:], by_root, by_effects[M:])
+    return log_p, by_gamma, by_eta, by_nu, by_effects, by_coordinates, included
 
 
 @compiled

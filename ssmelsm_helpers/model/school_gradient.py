@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .compiled import helper, inlined
-from .school import AT, CENTRE, DENSITY, LOAD, PULL, SLOPE, F, S, add_up, empty_room, spike_and_slab
+from .school import AT, CENTRE, DENSITY, LOAD, PULL, SLOPE, SQUARES, F, N, S, add_up, empty_room, spike_and_slab
 
 
 @inlined
@@ -15,17 +15,15 @@ def log_likelihood_and_gradient(students, point, log_odds):
     logit pi may be minus infinity. Fisher's identity: the gradient of a log mixture is the posterior mean of its components'
     gradients. The means are taken over the nodes of the integral itself.
     """
-    X, W, Z, _, n_, mean, squares, starts = students
     gamma, eta, slope, slab_V, spike_V, tau_t = point
-    K = len(Z)
+    starts, K = students[-1], len(slope)
     rows, seen, spike, slab, nodes = empty_room(starts, K)
     by_gamma, by_eta, by_slope = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros(K)
     by_slab, by_spike, flat, su, suu = np.zeros((K, K)), np.zeros((K, K)), np.zeros(K), np.zeros(K), np.zeros((K, K))
     log_pi, log_rest = -math.log1p(math.exp(-log_odds)), -math.log1p(math.exp(log_odds))
     log_p = by_tau_t = included = 0.0
     for j in range(len(starts) - 1):
-        first, size = starts[j], starts[j + 1] - starts[j]
-        n, Q, c = add_up(X, W, Z, n_, mean, squares, first, size, gamma, eta, rows, seen)
+        n, Q, c = add_up(students, j, gamma, eta, rows, seen)
         l0, l1, _, count, total, _ = spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
         larger = max(log_pi + l1, log_rest + l0)
         mixture = larger + math.log(math.exp(log_pi + l1 - larger) + math.exp(log_rest + l0 - larger))
@@ -38,7 +36,7 @@ def log_likelihood_and_gradient(students, point, log_odds):
             by_tau_t += by_t
         nodes[AT, 0], nodes[S, 0], nodes[DENSITY, 0] = 0.0, 1.0, 1.0
         s += _pull_back(1 - inclusion, np.int64(1), n, Q, flat, spike_V, spike, nodes, by_slope, by_spike, su, suu)[0]
-        _pull_back_students(X, W, Z, n_, squares, first, size, rows, s, su, suu, by_gamma, by_eta)
+        _pull_back_students(students, j, rows, s, su, suu, by_gamma, by_eta)
     return log_p, by_gamma, by_eta, by_slope, by_slab, by_spike, by_tau_t, included
 
 
@@ -93,9 +91,10 @@ def _pull_back(weight, count, n, Q, slope, V, part, nodes, by_slope, by_V, su, s
 
 
 @helper
-def _pull_back_students(X, W, Z, n, squares, first, size, rows, s, su, suu, by_gamma, by_eta):
+def _pull_back_students(students, j, rows, s, su, suu, by_gamma, by_eta):
     """Gradient by gamma and eta (added), from the posterior means of s, s u and s u u'."""
-    K = len(Z)
+    X, W, Z, cells, starts = students
+    K, first, size = len(Z), starts[j], starts[j + 1] - starts[j]
     for i in range(size):
         r, w, fitted, spread = rows[0, i], rows[1, i], 0.0, 0.0
         for k in range(K):
@@ -103,7 +102,8 @@ def _pull_back_students(X, W, Z, n, squares, first, size, rows, s, su, suu, by_g
             for m in range(K):
                 spread += Z[k, first + i] * suu[k, m] * Z[m, first + i]
         rows[0, i] = w * (s * r - fitted)
-        rows[1, i] = w * (r * (s * r - 2 * fitted) + spread + s * squares[first + i] / n[first + i]) - n[first + i]
+        n, squares = cells[N, first + i], cells[SQUARES, first + i]
+        rows[1, i] = w * (r * (s * r - 2 * fitted) + spread + s * squares / n) - n
     for k in range(len(by_gamma)):
         for i in range(size):
             by_gamma[k] += rows[0, i] * X[k, first + i]

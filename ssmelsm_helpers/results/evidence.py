@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ..arguments import FINITE, NOT_NEGATIVE, POSITIVE, check_numbers, check_probability, whole_numbers
-from ..model.school import Points, log_likelihoods
+from ..model.school_density import packed
+from ..model.school_effects import NO_EFFECTS, likelihoods_and_effects
 
 
 class Evidence(NamedTuple):
@@ -77,11 +78,11 @@ def _likelihoods(n, *others) -> np.ndarray:
     """log p(scores | spike) and log p(scores | slab) (2, ...) of schools, each at its own hyperparameters."""
     shape = np.shape(n)
     n, mean, sd, gamma, eta, tau_u, tau_t, rho = (np.array(values, dtype=float).ravel() for values in (n, *others))
-    one, variance, free = np.ones((1, len(n))), (tau_u**2)[:, None, None], (1 - rho**2)[:, None, None]
-    students = (one, one, one, one, n, mean, (n - 1) * sd**2, np.arange(len(n) + 1))
-    points = Points(gamma[:, None], eta[:, None], (tau_u * rho)[:, None], variance * free, variance, tau_t)
+    x = np.stack([gamma, eta, np.log(tau_u), np.log(tau_t), np.arctanh(rho)], axis=1)
+    one, none, cells = np.ones((1, len(n))), np.empty((0, 0)), [n, mean, (n - 1) * sd**2]
+    data = packed(none, none, [[0.0, 0.0]], [[1, 0]], one, one, one, cells, [np.arange(len(n) + 1)], none, none)
     found = np.empty((2, len(n), 1))
-    log_likelihoods(students, points, True, *found)
+    likelihoods_and_effects(data, np.ascontiguousarray(x), True, False, 0, *found, *NO_EFFECTS)
     return found.reshape(2, *shape)
 
 

@@ -21,6 +21,8 @@ from .saved import hyperparameters, model_of, posterior_of, unreadable_priors
 
 # Draws of a model that is fitted anew while somebody waits: more than `quick_fit` has, whose PIPs err by .002.
 _DRAWS = 400
+# exp of more is infinite; at so much P(delta = 1) is 1 whatever pi.
+_LARGEST_LOG_BF = 700.0
 
 
 def weights_at(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray]:
@@ -29,10 +31,10 @@ def weights_at(fit: xr.DataTree, pi: float) -> tuple[WeightedDraws, np.ndarray]:
     The weights are p(y | draw, new pi) / p(y | draw, old pi), products over schools.
     """
     own = own_prior(fit)
-    old = expit(joined(fit["posterior"]["log_bf"]) + logit(own))
-    by_school = old * (pi / own) + (1 - old) * ((1 - pi) / (1 - own))
-    change = pi / own / by_school
-    return weigh(old * change, np.log(by_school).sum(axis=1)), change
+    bf = np.exp(np.minimum(joined(fit["posterior"]["log_bf"]), _LARGEST_LOG_BF))
+    likelihood = pi * bf + (1 - pi)  # of a school, over that under the spike
+    by_school = likelihood / (own * bf + (1 - own))
+    return weigh(pi * bf / likelihood, np.log(by_school).sum(axis=1)), pi / own / by_school
 
 
 def _pips(fit: xr.DataTree, weighted: WeightedDraws, replicate) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from posteriors import posterior_of
 
 import ssmelsm_helpers as sm
 from ssmelsm_helpers.fitting import sampling
-from ssmelsm_helpers.model import compiled, school, school_density, school_effects
+from ssmelsm_helpers.model import compiled, school_density, school_effects
 
 EVIDENCE = "import ssmelsm_helpers as sm; print(float(sm.school_evidence([5, 80], sd=[2.0, 1.2]).log_bf.sum()))"
 
@@ -46,7 +46,7 @@ def test_two_processes_may_fill_one_cache(expected, tmp_path):
     for process in processes:
         found, problems = process.communicate(timeout=180)
         assert (float(found), problems) == (expected, "")
-    assert any(tmp_path.rglob("*log_likelihoods*.nbc"))
+    assert any(tmp_path.rglob("*likelihoods_and_effects*.nbc"))
 
 
 def test_a_cache_does_not_outlive_a_change_in_another_file(tmp_path):
@@ -88,7 +88,7 @@ def test_every_loop_is_compiled_once(saeb_schools, tmp_path):
     posterior.log_density_and_gradient(x)
     posterior.log_density(x[None])
     sm.school_evidence(20, sd=[1.0, 1.2])
-    entries = school.log_likelihoods, school_effects.draw_effects, school_density.density
+    entries = school_effects.likelihoods_and_effects, school_density.density
     for function in entries:
         assert len({*map(str, function.signatures)}) == 1, "\n".join(map(str, function.signatures))
 

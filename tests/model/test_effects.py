@@ -12,8 +12,8 @@ from scipy.special import expit, logit
 
 from ssmelsm_helpers import Priors
 from ssmelsm_helpers.data.schools import check_summary
-from ssmelsm_helpers.model import school, school_effects
-from ssmelsm_helpers.model.school import AT, DENSITY, Points
+from ssmelsm_helpers.model import school, school_density, school_effects
+from ssmelsm_helpers.model.school import AT, DENSITY
 
 GAMMA, ETA = 0.1, -0.25
 # n, school SD over the average, deviation of its mean, tau_u, tau_t, rho: corners where the density is wide,
@@ -49,42 +49,38 @@ def test_t_follows_the_slabs_density(name):
     Without the rejection step the interpolation's variance is several per cent too large: that is found.
     """
     case, size = case_of(*HARD[name]), 100_000
-    students, point = in_package(case)
-    draws = Points(*(np.repeat(value[None], size, axis=0) for value in point))
+    data, x = in_package(case, log_odds=600.0)
     found = [np.empty((size, 1)) for _ in range(3)]
     delta, u = np.empty((size, 1), dtype=np.int8), np.empty((size, 1, 1))
-    roots = np.sqrt(np.stack([draws.spike, draws.slab]))
-    school_effects.draw_effects(students, draws, roots, np.full(size, 600.0), 3, *found[:2], delta, found[2], u)
+    effects = delta, found[2], u
+    school_effects.likelihoods_and_effects(data, np.repeat(x, size, axis=0), False, False, 3, *found[:2], *effects)
     assert (delta == 1).all()
     assert stats.kstest(found[2][:, 0] / case.tau_t, cdf_of(case)).pvalue > 1e-4
 
 
-def in_package(case: Case) -> tuple[tuple, Points]:
-    """A case as the compiled functions see it."""
-    one, variance = np.ones((1, 1)), np.full((1, 1), case.tau_u**2)
-    values = (np.full(1, value) for value in (case.n, case.mean, case.sum_squares))
-    students = (one, one, one, one, *values, np.array([0, 1]))
-    slope, free = np.full(1, case.tau_u * case.rho), 1 - case.rho**2
-    return students, Points(
-        *np.full((2, 1), [[case.gamma], [case.eta]]), slope, variance * free, variance, np.array(case.tau_t)
-    )
+def in_package(case: Case, log_odds: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """A case and its hyperparameters as the compiled functions see them."""
+    one, none, cells = np.ones((1, 1)), np.empty((0, 0)), np.array([[case.n], [case.mean], [case.sum_squares]])
+    data = school_density.packed(none, none, [[log_odds, 0]], [[1, 0]], one, one, one, cells, [[0, 1]], none, none)
+    return data, np.array([[case.gamma, case.eta, np.log(case.tau_u), np.log(case.tau_t), np.arctanh(case.rho)]])
 
 
 @njit
-def first_school(students, point, tau_t):
+def first_school(data, x):
     """The slab's nodes, and how many they are."""
-    (X, W, Z, _, n, mean, squares, starts), (gamma, eta, slope, slab_V, spike_V) = students, point
-    rows, seen, spike, slab, nodes = school.empty_room(starts, 1)
-    count, Q, _ = school.add_up(X, W, Z, n, mean, squares, starts[0], starts[1], gamma, eta, rows, seen)
-    flat = np.zeros(1)
-    found = school.spike_and_slab(count, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes)
+    students, flat, tau, L = school_density.students_in(data), np.zeros(1), np.empty(2), np.zeros((2, 2))
+    slope, slab_V, spike_V = np.empty(1), np.empty((1, 1)), np.empty((1, 1))
+    school_density.constrain(school_density.part(data, school_density.PARTIALS), x[2:], tau, L, slope, slab_V, spike_V)
+    rows, seen, spike, slab, nodes = school.empty_room(students[4], 1)
+    count, Q, _ = school.add_up(students, 0, x[:1], x[1:2], rows, seen)
+    found = school.spike_and_slab(count, Q, seen, flat, slope, spike_V, slab_V, tau[1], spike, slab, nodes)
     return nodes, found[3]
 
 
 def slab_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """The slab's nodes, and its density there over its largest value."""
-    students, (*point, tau_t) = in_package(case)
-    nodes, size = first_school(students, tuple(point), float(tau_t))
+    data, x = in_package(case)
+    nodes, size = first_school(data, x[0])
     return nodes[AT, :size], nodes[DENSITY, :size]
 
 
@@ -105,7 +101,7 @@ def largest_ratio(case: Case) -> float:
 def test_guessed_limits_are_used_and_scanned_ones_where_they_fail():
     """The fast lane must not be empty, and must not be trusted blindly either."""
     numbers = [
-        len(slab_of(case_of(n, sd_ratio, deviation, 0.35, 0.12, rho))[0])
+        len(slab_of(case_of(n, sd_ratio, deviation, 0.35, 0.1, rho))[0])
         for n in (1.0, 2.0, 3.0, 10.0, 29.0, 300.0, 10_000.0)
         for sd_ratio in (0.2, 0.5, 1.0, 1.4, 5.0)
         for deviation in (0.0, 0.5, 1.5)
