@@ -8,6 +8,8 @@ from scipy.special import logsumexp
 GOOD_PARETO_K = 0.7
 # Log ratios closer than this differ by rounding.
 _EQUAL_LOG_RATIOS = 1e-9
+# The largest fifth of fewer is no tail to be smoothed.
+_LEAST_DRAWS = 21
 
 
 class WeightedDraws(NamedTuple):
@@ -35,12 +37,14 @@ def weigh(x, log_ratio) -> WeightedDraws:
 
     # Where the density cannot be computed, far outside, a draw gets no weight.
     log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)
-    if np.ptp(log_ratio) < _EQUAL_LOG_RATIOS:  # equal weights have no tail to be smoothed
+    if len(x) > 1 and np.ptp(log_ratio) < _EQUAL_LOG_RATIOS:  # equal weights have no tail to be smoothed
         return WeightedDraws(x, np.full(len(x), -np.log(len(x))), 0.0, float(log_ratio[0]))
-    # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
-    log_weights, pareto_k = array_stats.psislw(-log_ratio)
-    if np.isnan(log_weights).any():  # hardly a draw has any weight: there is no tail to be smoothed
-        log_weights, pareto_k = log_ratio, np.inf
+    log_weights, pareto_k = log_ratio, np.inf
+    if len(x) >= _LEAST_DRAWS:
+        # psislw reads log-likelihoods, whose importance ratios are the inverse: hence the sign.
+        smooth, k = array_stats.psislw(-log_ratio)
+        if not np.isnan(smooth).any():  # else hardly a draw has any weight: there is no tail to be smoothed
+            log_weights, pareto_k = smooth, k
     log_evidence = logsumexp(log_ratio) - np.log(len(x))
     return WeightedDraws(x, log_weights - logsumexp(log_weights), float(pareto_k), float(log_evidence))
 

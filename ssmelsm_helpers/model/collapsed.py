@@ -78,11 +78,6 @@ class CollapsedPosterior(Hyperparameters):
         factor[self.gamma, self.gamma], factor[self.eta, self.eta] = found.gamma_factor, found.eta_factor
         return self.start_from(found, [found.tau_t]), factor
 
-    def draw_from_prior(self, positions, draws: int, rng) -> np.ndarray:
-        """Correlations' atanh and logit pi, those at `positions`, from their priors (S, positions)."""
-        drawn = [self.prior_at(at).sample(draws, rng) for at in positions]
-        return np.reshape(drawn, (len(positions), draws)).T
-
     def log_mixture(self, x, log_spike, log_slab) -> np.ndarray:
         """log p(y_j | hyperparameters) (S, J) of draws x (S, size)."""
         log_odds = np.expand_dims(self.log_odds(x), -1)

@@ -13,7 +13,7 @@ from ..model.cells import Cells, cells_of, without_each
 from ..model.collapsed import CollapsedPosterior, blocks
 from ..spec.design import Design
 
-# Draws that tell which student's removal lowers a PIP most; the PIP itself comes from all.
+# Draws that tell which student's removal lowers a PIP most, and the fewest of a new fit; the PIP itself comes from all.
 _FEW = 200
 # Cells that are looked at together: those of a school, once for every student.
 _CELLS = 400_000
@@ -120,7 +120,7 @@ class School(NamedTuple):
         others = np.flatnonzero(self.design.school != self.at)
         other = self.posterior.of_cells(self.cells(np.sort(np.append(others, rows))))
         rng = np.random.default_rng(0)
-        weighted = adapt(other, rng).weighted(draws, rng)
+        weighted = adapt(other, rng).weighted(max(draws, _FEW), rng)
         log_p, inclusion = self.seen(weighted.x, self.cells(rows))[..., 0]
         pip, kept = weighted.weights @ inclusion, resample(weighted, draws, rng)
         mcse = np.sqrt(weighted.weights**2 @ (inclusion - pip) ** 2)

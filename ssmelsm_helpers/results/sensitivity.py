@@ -205,8 +205,9 @@ def reweighted_table(fit: xr.DataTree, inclusion_prior: float) -> PriorTable:
 def _fitted_anew(fit: xr.DataTree, pi: float, weighted: WeightedDraws):
     """Weighted draws under another pi, by importance sampling; the reweighted draws say where to start."""
     posterior, rng = posterior_of(fit, inclusion_prior=pi), np.random.default_rng(0)
-    # Few of these draws are left in effect, so their covariance is too small where it matters.
-    start = moments(hyperparameters(fit, posterior), weighted.weights, widen=2.5)
+    # Few of these draws are left in effect, so their covariance is too small where it matters; of too few there is none.
+    x = hyperparameters(fit, posterior)
+    start = moments(x, weighted.weights, widen=2.5) if weighted.ess > posterior.size + 1 else None
     x, log_q, replicate = adapt(posterior, rng, start).replicated(_DRAWS, rng)
     effects, log_density = posterior.draw_effects(x, rng)
     found = weigh(expit(effects["log_bf"] + logit(pi)), log_density - log_q)

@@ -1,5 +1,7 @@
 """What follows a fit: other values of pi, evidence, log likelihoods, replicated SDs, schools not seen."""
 
+import warnings
+
 import arviz as az
 import brute_force
 import numpy as np
@@ -65,6 +67,20 @@ def test_reweighted_is_refitted(model, students, request):
 def test_reweighting_too_far_is_said(plain):
     with pytest.warns(RuntimeWarning, match=r"from pi = 0.5 to 0.001 is unreliable: Pareto k-hat .* Fit again with"):
         sm.with_inclusion_prior(plain, 0.001)
+
+
+@pytest.mark.parametrize("draws", [1, 2, 6, 20])
+def test_draws_too_few_for_a_tail_are_reweighted_and_not_trusted(draws, students):
+    """Their weights are taken as they are; the explorer, which fits anew, begins at the mode."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        fit = sm.fit(*PLAIN, students, sampler="importance", chains=1, draws=draws, **QUIET)
+        moved, table = sm.with_inclusion_prior(fit, 0.4), sm.sensitivity_table(fit, [0.4])
+        sm.influence(fit, students)
+    assert sm.pip_table(moved)["pip"].between(0, 1).all()
+    assert not table["trusted"].any()
+    flagged = sm.explore.threshold(fit).view(pi=0.05).data["schools"]
+    assert flagged["pip"].between(0, 1).all()
 
 
 def test_the_sensitivity_table_says_what_the_fits_say(plain):
