@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, pages, site, sources, violations  # noqa: F401 (fixtures among them)
+from book_harness import DESKTOP, PALE_TEXTS, PHONE, Visit, address, browser, pages, serve, site, sources, violations  # noqa: F401 (fixtures among them)
 
 pytestmark = pytest.mark.browser
 
@@ -175,8 +175,19 @@ def test_is_accessible(fresh, theme, size):
     assert [(one["id"], node["target"], node["html"][:200]) for one in found for node in one["nodes"]] == []
 
 
+def test_what_is_asked_elsewhere_is_noticed_and_gets_nothing(browser, tmp_path):
+    (tmp_path / "page.html").write_text(
+        "<!doctype html><link rel='icon' href='data:,'><img src='https://example.org/a'>"
+    )
+    with serve(tmp_path) as address:
+        visit = Visit(browser, address, "page.html")
+        assert visit.external == ["https://example.org/a"]
+        assert visit.errors == ["error: Failed to load resource: net::ERR_NAME_NOT_RESOLVED"]
+        visit.close()
+
+
 def test_one_pale_text_among_many_is_found(browser, address):
-    """Although axe judges three texts of a look only."""
+    """Although axe judges two texts of a look only."""
     visit = Visit(browser, address, "notebooks/07_fitting_saeb.html")
     assert violations(visit.page) == []
     at = visit.page.evaluate(

@@ -272,7 +272,9 @@ def test_a_shell_finds_what_stands_beside_its_script(tmp_path, shell, place):
         one.mkdir(parents=True)
         (one / "start.py").write_text(f"import sys\nprint({word!r}, sys.argv[1:])", "utf8")
     shutil.copyfile(STICK / "start.sh", folder / "start.command")  # without a mark that it can be run
-    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CDPATH": str(decoy.parent)}
+    # Not all that this machine calls python: some of these are slow to say no.
+    places = (str(tmp_path), str(Path(sys.executable).parent), os.defpath)
+    environment = {"PATH": os.pathsep.join(places), "CDPATH": str(decoy.parent)}
     broken = tmp_path / "python3.14"  # may be there and not run
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)

@@ -13,7 +13,7 @@ from pathlib import Path
 import build_slides
 import pytest
 from book_ext.running import NUMBER, run, write_numbers
-from book_harness import browser, serve, violations  # noqa: F401 (a fixture among them)
+from book_harness import asked_elsewhere, browser, serve, violations  # noqa: F401 (a fixture among them)
 from build_slides import BUILD, SLIDES
 from course_plan import NOTES, Course, minutes_of, slides
 from pypdf import PdfReader
@@ -127,9 +127,9 @@ class Show:
     """A deck that was opened with the rest of the world cut off, and what it tried and said."""
 
     def __init__(self, browser, address: str, path: str):
-        self.external, self.errors = [], []
+        self.errors = []
         self.page = browser.new_context(viewport=SIZES[0]).new_page()
-        self.page.route("**/*", lambda route: self._pass_or_record(route, address))
+        self.external = asked_elsewhere(self.page, address)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.errors.append(said.text))
         self.page.goto(f"{address}/{path}", wait_until="load")
@@ -137,13 +137,6 @@ class Show:
         self.page.evaluate(
             "document.fonts.ready.then(() => window.MathJax && MathJax.startup.promise).then(() => null)"
         )
-
-    def _pass_or_record(self, route, address: str) -> None:
-        if route.request.url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.external.append(route.request.url)
-            route.abort()
 
     def each_slide(self) -> list[dict]:
         """Go through the deck by keyboard, and measure every slide when its charts are drawn."""
