@@ -26,7 +26,7 @@ import pytest
 import rooms
 import xarray
 
-from ssmelsm_helpers.model import compiled, school
+from ssmelsm_helpers.model import compiled, school_effects
 
 MASTERS = sorted(assignments.MASTERS.glob("*.ipynb"))
 WORD = "stats2027"
@@ -339,10 +339,10 @@ def test_nobody_compiles_in_a_room_what_is_compiled_outside(tmp_path):
         pytest.skip("this system cannot shut a submission off; make grade says so")
     one = "import ssmelsm_helpers as sm; sm.school_evidence(20, sd=1.2)"
     subprocess.run([sys.executable, "-c", one], check=True)
-    if not compiled.is_compiled(school.log_likelihoods):
+    if not compiled.is_compiled(school_effects.likelihoods_and_effects):
         pytest.skip("compiled code cannot be kept here")
     (tmp_path / "data.csv").touch()
-    hits = "sum(sys.modules['ssmelsm_helpers.model.school'].log_likelihoods.stats.cache_hits.values())"
+    hits = "sum(sys.modules['ssmelsm_helpers.model.school_effects'].likelihoods_and_effects.stats.cache_hits.values())"
     answer, _ = rooms.run({"cells": ["import sys", one], "probes": {"hits": hits}}, tmp_path)
     assert json.loads(answer)["values"] == {"hits": 1}
 
