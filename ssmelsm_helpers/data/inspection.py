@@ -8,7 +8,7 @@ import pandas as pd
 from ..arguments import counted, require
 from .alike import alike
 from .chance import without_spread
-from .far import dominated
+from .far import CODES, dominated
 from .findings import Finding, Words, finding, number, patterns, some
 from .frames import data_frame, require_columns
 from .piles import look_at_values
@@ -77,7 +77,9 @@ def look_at_labels(students: Students) -> Iterator[Finding]:
         return
     if missing:
         yield finding("missing labels", name, counted(missing, "row"), missing)
-    none = rf"{_NAMED['none']}|{re.escape(str(name))}"
+    values = pd.to_numeric(pd.Series(labels, dtype=object), errors="coerce")
+    far = values.isin(CODES) & (values > 2 * values[~values.isin(CODES)].max())  # 999 after 160, not after 998
+    none = "|".join([_NAMED["none"], *(re.escape(str(x)) for x in (name, *schools.index[far]))])
     for kind, form in {"labels that are none": none, "rows of totals": _TOTALS}.items():
         found = [x for x in labels if re.fullmatch(form, str(x).strip(), re.IGNORECASE)]
         if found:

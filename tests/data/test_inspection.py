@@ -272,6 +272,7 @@ FAULTS |= {
     "labels in first rows only": first_rows_only,
     "header again": names_again,
     "labels that are none (code)": relabelled(lambda label: -9 if isinstance(label, int) else "unbekannt"),
+    "labels that are none (9999)": lambda table, rng: table.assign(school=np.where(rng.random(len(table)) < 0.05, 9999, pd.factorize(table["school"])[0] + 1)),
     "labels read as decimals (text)": lambda table, rng: table.assign(school=[f"{j}.0" for j in pd.factorize(table["school"])[0] + 1]),
     "rows of totals (each school)": relabelled(lambda label: f"{label} Total"),
     "thousands mark (point)": written(lambda score: f"{1000 * (abs(score) + 1.0):,.0f}".replace(",", "."), rows=None),
