@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from ..arguments import check_probability, require
-from ..fitting.fit import fit
+from ..fitting.fit import fit_schools
 from ..fitting.tree import evenly_spaced
 from ..model.simulate import simulate_schools
 from ..results.pips import pip_table
@@ -90,8 +90,7 @@ def replicate_calibration(condition: dict, seed: int) -> dict:
         # A k-hat above 0.7 warns, and a prior that counts for more than the data; among ten schools both happen, and the
         # ranks show whether it matters.
         warnings.simplefilter("ignore")
-        formulas = "score ~ 1 + (1 | school)", "~ 1 + (1 | school)"
-        found = fit(*formulas, data.students, random_seed=seed % 2**31, cores=1, **options)
+        found = fit_schools(data.schools, random_seed=seed % 2**31, cores=1, **options)
     posterior = found["posterior"].to_dataset().isel(chain=0)
     # Only ranks need independent draws. PIPs want all: a noisy PIP that falls into a low class is too low on average.
     draws = posterior.isel(draw=evenly_spaced(posterior.sizes["draw"], KEPT))
