@@ -64,8 +64,10 @@ def check_fit() -> str:
 
 def check_kernel() -> str:
     """A kernel of the chapters starts, and its widgets find a way out."""
-    from jupyter_client.manager import start_new_kernel
-
+    try:
+        from jupyter_client.manager import start_new_kernel
+    except ImportError as error:
+        raise Problem("no notebook can be run", INSTALL) from error
     manager, client = start_new_kernel(env=_environment(), extra_arguments=["--IPKernelApp.log_level=40"])
     try:
         said: list[str] = []
