@@ -1,15 +1,11 @@
 """What several test modules share: the Saeb data, one fit of each sampler, the reference implementation's numbers."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import ssmelsm_helpers as sm
-
-# nbformat loads jsonschema, which where it can parses a grammar of web addresses: a second in each process, for no test.
-sys.modules.setdefault("rfc3987_syntax", None)
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -63,19 +59,11 @@ LONG = (
     "test_book.py",
     "test_browser.py",
 )
-WITHOUT_A_FIT = "test_inspection.py"
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first, so that two processes end together; the book after its chapters, whose outputs it takes.
-
-    One module without a fit comes second: while its process is there, the other compiles what both will need.
-    """
-    first = {name: at for at, name in enumerate(LONG, 1)} | {WITHOUT_A_FIT: 0}
-    items.sort(key=lambda item: first.get(item.path.name, len(first)))
-    chapter = next((at for at, item in enumerate(items) if item.path.name == LONG[0]), None)
-    if chapter is not None:
-        items.insert(0, items.pop(chapter))
+    """The longest first, so that two processes end together; the book after its chapters, whose outputs it takes."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,9 +14,10 @@ F = R O, loads lambda = diag(F'V F), centres d = O'p and slopes b = F'slope, u i
 The integral over z is a trapezoidal sum between limits that are found for each school: for a smooth integrand that vanishes
 at both ends it converges exponentially, for one student as for 100,000 (Trefethen & Weideman, 2014, *SIAM Review*, 56, 385).
 
-Students are a tuple: X, W and Z, columns first, their cells, and the schools' first rows (`school_density`). What is known of one school stands in three small matrices, whose
-rows have names: ``seen``, a spike or slab (``part``), and the ``nodes`` of the integral; `school_gradient` and
-`school_effects` read them. (Matrices because the compiler counts the owners of every array that is handed on.)
+Students are a tuple: X, W and Z, columns first, their cells, and the schools' first rows (`school_density.students_in`).
+What is known of one school stands in three small matrices, whose rows have names: ``seen``, a spike or slab (``part``), and
+the ``nodes`` of the integral; `school_gradient` and `school_effects` read them. (Matrices because the compiler counts the
+owners of every array that is handed on.)
 """
 
 import math

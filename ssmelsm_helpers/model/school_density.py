@@ -124,13 +124,8 @@ def density(data, x, whole, null, gradient):
     students, partials, numbers = students_in(data), part(data, PARTIALS), part(data, NUMBERS)[0]
     X, W, Z, _, starts = students
     P, first, K, pi = len(X), len(X) + len(W), len(Z), len(x) - 1
-    tau, L, slope, slab, spike = (
-        np.empty(K + 1),
-        np.zeros((K + 1, K + 1)),
-        np.empty(K),
-        np.empty((K, K)),
-        np.empty((K, K)),
-    )
+    tau, L, slope = np.empty(K + 1), np.zeros((K + 1, K + 1)), np.empty(K)
+    slab, spike = np.empty((K, K)), np.empty((K, K))
     constrain(partials, x[first:], tau, L, slope, slab, spike)
     log_odds = -np.inf if null else x[pi] if numbers[LEARNED] else numbers[LOG_ODDS]
     point = x[:P], x[P:first], slope, slab, spike, 0.0 if null else tau[K]

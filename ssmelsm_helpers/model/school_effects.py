@@ -12,8 +12,6 @@ from .school_density import LEARNED, LOG_ODDS, NUMBERS, PARTIALS, constrain, par
 BOUND = 1.22
 # One of so many proposals is accepted, but for a density that is none: such a draw gets no weight.
 _TRIES = 1000
-
-
 #: instead of delta, t and u: likelihoods alone
 NO_EFFECTS = np.empty((0, 0), np.int8), np.empty((0, 0)), np.empty((0, 0, 0))
 
@@ -71,9 +69,9 @@ def _cholesky(V, root):
 
 @helper
 def _draw_u(z, s, slope, root, part, noise, u):
-    """u of one school given z, s = exp(-2 tau_t z): a draw from its prior, moved by the students' sums (Matheron's rule).
+    """u of one school given z, s = exp(-2 tau_t z): Matheron's rule.
 
-    What moves it are the sums beside some drawn from it.
+    A draw from the prior, and sums drawn from it; what the students' own sums say beside these moves the draw.
     """
     K = len(slope)
     for k in range(K):

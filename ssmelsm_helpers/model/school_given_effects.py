@@ -177,8 +177,9 @@ def school(students, first, size, indicators, known, v, scratch, by_gamma, by_et
 def all_schools(students, starts, indicators, known, partials, effects, around, coordinates):
     """log p(y, v) of all schools; gradients by gamma, eta, nu (but the constant's), effects and coordinates; included (C,).
 
-    `effects` are log tau and the partial correlations' atanh; v = root z, root = diag(tau) L, with standard Normal z. Of a school's coordinates (M,) the first are v + around gamma, as many as around
-    (J, ., P) has rows for it; the others are z. `starts` are the schools' first rows, and the number of all.
+    `effects` are log tau and the partial correlations' atanh; v = root z with root = diag(tau) L and standard Normal z. Of a
+    school's coordinates (M,) the first are v + around gamma, as many as around (J, ., P) has rows for it; the others are z.
+    `starts` are the schools' first rows, and the number of all.
     """
     (J, M), centred, (gamma, eta, _nu), C = coordinates.shape, around.shape[1], known, len(indicators[1])
     by_gamma, by_eta, by_effects = np.zeros(len(gamma)), np.zeros(len(eta)), np.zeros(len(effects))
