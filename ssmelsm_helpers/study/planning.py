@@ -20,10 +20,11 @@ _MEAN_NODES, _MEAN_WEIGHTS = hermegauss(9)
 _STUDENTS = whole_numbers(2)
 _SHARE = (lambda v: (v > 0) & (v < 1), "a number between 0 and 1, both excluded")
 # t matters much, and detection changes within a standard error of log SD: a fine grid, in SDs of t. The SDs that the
-# threshold asks for hardly change with t (only through the mean's variance): they are interpolated from few points.
+# threshold asks for hardly change with t (only through the mean's variance): they are interpolated from few points, most
+# of them where most schools are. (The error is below .004 from n = 2 on; with equal steps it reached .02.)
 _T_GRID = np.linspace(-4.5, 4.5, 601)
 _T_WEIGHTS = np.exp(-0.5 * _T_GRID**2) / np.exp(-0.5 * _T_GRID**2).sum()
-_COARSE = np.linspace(-4.5, 4.5, 9)
+_COARSE = 4.5 * np.sinh(np.linspace(-2.5, 2.5, 13)) / np.sinh(2.5)
 _BISECTIONS = 30
 _TAU_U = 0.4  # in units of the common SD, about that of the Saeb schools
 _FARTHEST = 8.0  # of log SD ratios

@@ -71,6 +71,18 @@ def test_design_table_against_the_simulation_study():
     assert (both["fpr_planned"] - both["fpr"]).abs().max() < 0.02
 
 
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+@pytest.mark.parametrize("size", [0.1, 0.6, 0.9])
+def test_a_table_is_the_mean_over_t(n, size):
+    """Of the probability at each t, whose few points are enough: equal steps of as many were .02 off with few students."""
+    z = np.linspace(-4.5, 4.5, 181)
+    found = sm.study.detection_probability(n, sd_ratio=np.exp(size * z), tau_t=size)
+    expected = np.average(found, weights=np.exp(-0.5 * z**2))
+    table = sm.study.design_table(n, size=size, tau_t=size).loc[0]
+    assert table["tpr"] == pytest.approx(expected, abs=0.005)
+    assert table["fpr"] == pytest.approx(sm.study.detection_probability(n, sd_ratio=1.0, tau_t=size), abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
