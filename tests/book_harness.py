@@ -206,16 +206,21 @@ class Visit:
         """Switch to "light" or "dark" as the page's button does."""
         self.page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
 
+    @property
+    def theme(self) -> str:
+        """The theme that is shown."""
+        return self.page.evaluate("document.documentElement.dataset.theme")
+
     def close(self) -> None:
         """Close the page and its context."""
         self.page.context.close()
 
 
 def violations(page: Page, **options) -> list[dict]:
-    """What axe finds by all of its rules, of any level."""
+    """What axe finds by all of its rules, of any level, that are not experimental (these alone read all styles anew)."""
     page.evaluate(Axe().axe_script)
     page.evaluate(EVERY_LOOK)
-    options |= {"resultTypes": ["violations"]}
+    options |= {"resultTypes": ["violations"], "preload": False}
     return page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
 
 

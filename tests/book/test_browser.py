@@ -21,9 +21,10 @@ def fresh(visit):
     """The page as it was opened: wide and light; so again afterwards."""
     visit.use_theme("light")
     yield visit
-    visit.use_theme("light")
-    visit.page.set_viewport_size(DESKTOP)
-    visit.settle()
+    if visit.page.viewport_size != DESKTOP or visit.theme != "light":
+        visit.use_theme("light")
+        visit.page.set_viewport_size(DESKTOP)
+        visit.settle()
 
 
 def test_asks_no_other_server(visit):
@@ -166,10 +167,12 @@ def test_is_accessible(fresh, theme, size):
     fresh.use_theme(theme)
     fresh.page.set_viewport_size(size)
     fresh.settle()
-    # The theme waits a little after a resize, or a drawing, before it looks which code can be scrolled.
-    for wait in (600 if size == PHONE else 0, 600):
+    # In the dark nothing but colours is another. The theme waits a little after a resize, or a drawing, before it looks
+    # which code can be scrolled: what it has not seen yet is looked at again.
+    rules = {"runOnly": ["color-contrast", "link-in-text-block"]} if theme == "dark" else {}
+    for wait in (600 if size == PHONE else 0, 600, 600):
         fresh.page.wait_for_timeout(wait)
-        found = violations(fresh.page)
+        found = violations(fresh.page, **rules)
         if found == []:
             break
     assert [(one["id"], node["target"], node["html"][:200]) for one in found for node in one["nodes"]] == []
@@ -215,7 +218,7 @@ def test_the_theme_button_works(browser, address):
     seen = set()
     for _ in range(3):
         visit.page.locator(".theme-switch-button:visible").first.click()
-        seen.add(visit.page.evaluate("document.documentElement.dataset.theme"))
+        seen.add(visit.theme)
     assert seen == {"light", "dark"}
     assert visit.errors == []
     visit.close()
