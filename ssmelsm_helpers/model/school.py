@@ -30,12 +30,13 @@ from .compiled import helper
 N, MEAN, SQUARES = 0, 1, 2
 # A part: loads, centres and slopes, then F (K rows), then V F (K rows), which is how u follows a pull along the directions.
 LOAD, CENTRE, SLOPE, F = 0, 1, 2, 3
-# Nodes: z, s, the integrand over its largest value; per direction the students' pull a on u and their information b; E[u | z].
-AT, S, DENSITY, PULL = 0, 1, 2, 3
+# Nodes: z, s, the integrand, its factor prod_k (1 + lambda_k s)^-1/2; then per direction the students' pull a on u, their
+# information b, and E[u | z].
+AT, S, DENSITY, ROOT, PULL = 0, 1, 2, 3, 4
 
 _LOG_2PI = math.log(2 * math.pi)
-# The sum stops where the integrand has fallen to exp(-16), about 1e-7, of its peak: less than 1e-8 of the integral is beyond.
-_DROP = 16.0
+# The sum stops where the integrand has fallen to about 1e-7 of its peak: less than 1e-8 of the integral is beyond.
+_DROP = math.exp(-16)
 # Where the integrand is close to a Gaussian, limits are guessed, some seven SDs to either side, and few nodes do: for a small
 # tau_t always, for a larger one in schools of enough students whose mean is not too far from the others.
 _GUESSED_SDS, _GUESSED = 7.0, np.int64(18)
@@ -153,21 +154,26 @@ def _diagonalise(A, axes):
 
 
 @helper
-def log_integrand(low, step, count, n, Q, tau_t, part, nodes):
-    """log p(y_j | t = tau_t z) - z^2 / 2 without c at equally spaced z, set as density; its largest value."""
-    s, ratio, peak = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf
+def integrand(low, step, count, n, Q, tau_t, part, nodes):
+    """p(y_j | t = tau_t z) exp(-z^2 / 2) without c at equally spaced z, set as density; the log of its unit, its largest value."""
+    s, ratio, unit, largest = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf, 0.0
     for i in range(count):
         z = low + i * step
-        nodes[AT, i], nodes[S, i], nodes[DENSITY, i] = z, s, -0.5 * (s * Q + z * z) - n * tau_t * z
+        nodes[AT, i], nodes[S, i], nodes[ROOT, i] = z, s, 1.0
+        nodes[DENSITY, i] = -0.5 * (s * Q + z * z) - n * tau_t * z
         s *= ratio
     for k in range(part.shape[1]):
         load, centre, slope = part[LOAD, k], part[CENTRE, k], part[SLOPE, k]
         for i in range(count):
             inflation, deviation = 1 + load * nodes[S, i], centre - slope * nodes[AT, i]
-            nodes[DENSITY, i] -= 0.5 * (nodes[S, i] * deviation * deviation / inflation + math.log(inflation))
+            nodes[DENSITY, i] -= 0.5 * nodes[S, i] * deviation * deviation / inflation
+            nodes[ROOT, i] /= math.sqrt(inflation)  # takes less time than a logarithm in the exponent
     for i in range(count):
-        peak = max(peak, nodes[DENSITY, i])
-    return peak
+        unit = max(unit, nodes[DENSITY, i])
+    for i in range(count):
+        nodes[DENSITY, i] = nodes[ROOT, i] * math.exp(nodes[DENSITY, i] - unit)
+        largest = max(largest, nodes[DENSITY, i])
+    return unit, largest
 
 
 @helper
@@ -205,10 +211,10 @@ def _scan(n, Q, tau_t, part, nodes):
     high = min(max(by_spread, by_mean, 0.0) + 8.0, bound)
     for _ in range(_SCANS):
         step = (high - low) / (_SCANNED - 1)
-        least = log_integrand(low, step, _SCANNED, n, Q, tau_t, part, nodes) - _DROP
+        _, largest = integrand(low, step, _SCANNED, n, Q, tau_t, part, nodes)
         first, last = _SCANNED, 0
         for i in range(_SCANNED):
-            if nodes[DENSITY, i] > least:
+            if nodes[DENSITY, i] > _DROP * largest:
                 first, last = min(first, i), i
         low, high = low + (first - 1) * step, low + (last + 1) * step
     # More tau_t, more skewness: so many hold the error in a log Bayes factor below 1e-6.
@@ -217,18 +223,18 @@ def _scan(n, Q, tau_t, part, nodes):
 
 
 @helper
-def _proven(peak, surprise, n, tau_t, nodes):
+def _proven(largest, surprise, n, tau_t, nodes):
     """Whether guessed nodes show the whole peak well, where no second one can hide (by a mean far from the others)."""
     seen = 0
     for i in range(_GUESSED):
-        seen += 1 if nodes[DENSITY, i] > peak - _DROP else 0
-    whole = max(nodes[DENSITY, 0], nodes[DENSITY, _GUESSED - 1]) <= peak - _DROP and seen >= _GUESSED // 2
+        seen += 1 if nodes[DENSITY, i] > _DROP * largest else 0
+    whole = max(nodes[DENSITY, 0], nodes[DENSITY, _GUESSED - 1]) <= _DROP * largest and seen >= _GUESSED // 2
     return whole and surprise <= _USUAL_MEAN**2 and n >= min(_QUICK_SLOPE * (tau_t - _QUICK_TAU), _QUICK_N)
 
 
 @helper
 def spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab, nodes):
-    """log p(y_j | spike) and log p(y_j | slab) without c; the step between nodes, how many, their total density, the peak."""
+    """log p(y_j | spike) and log p(y_j | slab) without c; the step between nodes, how many, their total density, its unit's log."""
     _turn(seen, flat, spike_V, spike)
     surprise = log_volume = 0.0
     for k in range(len(flat)):
@@ -239,12 +245,11 @@ def spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab,
         return log_spike, log_spike, 0.0, 0, 0.0, 0.0
     _turn(seen, slope, slab_V, slab)
     low, step, count = _guess(n, Q, tau_t, slab)
-    peak = log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
-    if not _proven(peak, surprise, n, tau_t, nodes):
+    log_unit, largest = integrand(low, step, count, n, Q, tau_t, slab, nodes)
+    if not _proven(largest, surprise, n, tau_t, nodes):
         low, step, count = _scan(n, Q, tau_t, slab, nodes)
-        peak = log_integrand(low, step, count, n, Q, tau_t, slab, nodes)
+        log_unit, _ = integrand(low, step, count, n, Q, tau_t, slab, nodes)
     total = 0.0
     for i in range(count):
-        nodes[DENSITY, i] = math.exp(nodes[DENSITY, i] - peak)
         total += nodes[DENSITY, i]
-    return log_spike, peak + math.log(total * step) - 0.5 * _LOG_2PI, step, count, total, peak
+    return log_spike, log_unit + math.log(total * step) - 0.5 * _LOG_2PI, step, count, total, log_unit

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .compiled import compiled, helper
-from .school import AT, CENTRE, DENSITY, LOAD, PULL, F, add_up, empty_room, log_integrand, spike_and_slab
+from .school import AT, CENTRE, DENSITY, LOAD, PULL, F, add_up, empty_room, integrand, spike_and_slab
 from .school_density import LEARNED, LOG_ODDS, NUMBERS, PARTIALS, constrain, part, students_in
 
 # Upper bound of density / interpolation wherever the slab holds mass (tests/model/test_effects.py).
@@ -40,12 +40,12 @@ def likelihoods_and_effects(data, x, paired, null, seed, log_spike, log_slab, de
             j = d if paired else at
             n, Q_j, c = add_up(students, j, gamma, eta, rows, seen)
             found = spike_and_slab(n, Q_j, seen, flat, slope, V[0], V[1], tau_t, spike, slab, nodes)
-            l0, l1, step, count, total, peak = found
+            l0, l1, step, count, total, log_unit = found
             log_spike[d, at], log_slab[d, at] = c + l0, c + l1
             if len(delta) == 0:
                 continue
             if np.random.random() < 1 / (1 + math.exp(min(l0 - l1 - log_odds, 700.0))):
-                z = _draw_z(n, Q_j, tau_t, slab, step, count, total, peak, nodes, spot)
+                z = _draw_z(n, Q_j, tau_t, slab, step, count, total, log_unit, nodes, spot)
                 delta[d, j], t[d, j] = 1, tau_t * z
                 _draw_u(z, math.exp(-2 * tau_t * z), slope, roots[1], slab, noise, u[d, j])
             else:
@@ -90,7 +90,7 @@ def _draw_u(z, s, slope, root, part, noise, u):
 
 
 @helper
-def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
+def _draw_z(n, Q, tau_t, slab, step, count, total, log_unit, nodes, spot):
     """z from the slab's density itself: from the linear interpolation between its nodes, by rejection."""
     low, ends, z = nodes[AT, 0], nodes[DENSITY, 0] + nodes[DENSITY, count - 1], 0.0
     for _ in range(_TRIES):
@@ -103,7 +103,7 @@ def _draw_z(n, Q, tau_t, slab, step, count, total, peak, nodes, spot):
         # Inverse of a linear density's distribution function, in the form without cancellation.
         fraction = share * (left + right) / (left + math.sqrt(left**2 + share * (right**2 - left**2)))
         z = low + (i + fraction) * step
-        log_p = log_integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
-        if np.random.random() * BOUND * (left + fraction * (right - left)) < math.exp(log_p - peak):
+        found, density = integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
+        if np.random.random() * BOUND * (left + fraction * (right - left)) < density * math.exp(found - log_unit):
             break
     return z

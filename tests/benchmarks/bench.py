@@ -125,15 +125,8 @@ def in_fresh_process(at: int, package: str | None = None) -> dict:
     return json.loads(output.splitlines()[-1])
 
 
-EXPLORERS = {  # name -> limit of an answer in ms; the power explorer and far values of pi fit anew
-    "threshold": 100,
-    "threshold, refit": 150,
-    "construction": 100,
-    "spike_slab": 100,
-    "melsm": 100,
-    "power": 300,
-    "card": 100,
-}
+# Name -> limit of an answer in ms; far values of pi fit anew. The others answer in the browser.
+EXPLORERS = {"threshold": 100, "threshold, refit": 150, "power": 300, "card": 100}
 
 
 def explorer_latencies() -> pd.Series:

@@ -81,7 +81,7 @@ def slab_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """The slab's nodes, and its density there over its largest value."""
     data, x = in_package(case)
     nodes, size = first_school(data, x[0])
-    return nodes[AT, :size], nodes[DENSITY, :size]
+    return nodes[AT, :size], nodes[DENSITY, :size] / nodes[DENSITY, :size].max()
 
 
 def largest_ratio(case: Case) -> float:
