@@ -17,7 +17,7 @@ WORKERS ?= 2
 .PHONY: help book test test-live numbers course slides assignments grade usb lab rehearse wheel pdf release bench against study sbc house lock repository clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
 
 $(PYTHON):
 	@python=$$(sh tools/find-python.sh) || exit 1; \
