@@ -276,6 +276,14 @@ class Course:
             gone = {*self.plan["units"][piece.unit]["aims"]} <= without | known
             if gone or (piece.aims and not aims):
                 continue
+            # A unit's core first, unless the class has it, or is to do without.
+            core = self.pieces[f"{piece.unit} core"]
+            if (
+                piece.part != "core"
+                and {*core.aims} - without - known
+                and core.name not in {one.name for one in chosen}
+            ):
+                continue
             piece = Piece(**{**vars(piece), "aims": aims})
             if self.fill(slots, [*chosen, piece]) is None:
                 continue

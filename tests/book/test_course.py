@@ -143,6 +143,18 @@ def test_other_slots_are_filled_and_have_room(slots):
     assert [any(row.show == "break" for row in rows) for rows in filled] == [slot > 120 for slot in slots]
 
 
+@pytest.mark.parametrize("slots", [[45, 45], [75], [90, 45], [50, 50, 50], [120]])
+def test_the_rest_of_a_unit_is_taken_with_its_core_only(slots):
+    taken = names(COURSE.choose(slots))
+    assert [name for name in taken if f"{name.split()[0]} core" not in taken] == []
+
+
+def test_the_rest_of_a_unit_whose_core_is_known_can_be_taken():
+    taken = names(COURSE.choose(ENOUGH, known={*COURSE.pieces["1 core"].aims}))
+    assert "1 core" not in taken
+    assert "1 rest" in taken
+
+
 def test_more_time_keeps_what_comes_first():
     for less, more in (([60], [90]), ([90], [180]), ([180], [360])):
         first = [name for name in PLAN["ladder"] if name in names(COURSE.choose(less))][:3]
