@@ -217,10 +217,10 @@ class Visit:
 
 
 def violations(page: Page, **options) -> list[dict]:
-    """What axe finds by all of its rules, of any level, that are not experimental (these alone read all styles anew)."""
+    """What axe finds by all of its rules, of any level."""
     page.evaluate(Axe().axe_script)
     page.evaluate(EVERY_LOOK)
-    options |= {"resultTypes": ["violations"], "preload": False}
+    options |= {"resultTypes": ["violations"]}
     return page.evaluate("options => axe.run(document, options).then(found => found.violations)", options)
 
 

@@ -277,12 +277,8 @@ class Course:
             if gone or (piece.aims and not aims):
                 continue
             # A unit's core first, unless the class has it, or is to do without.
-            core = self.pieces[f"{piece.unit} core"]
-            if (
-                piece.part != "core"
-                and {*core.aims} - without - known
-                and core.name not in {one.name for one in chosen}
-            ):
+            core, taken = self.pieces[f"{piece.unit} core"], {one.name for one in chosen}
+            if name != core.name and core.name not in taken and {*core.aims} - without - known:
                 continue
             piece = Piece(**{**vars(piece), "aims": aims})
             if self.fill(slots, [*chosen, piece]) is None:

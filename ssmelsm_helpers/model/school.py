@@ -155,8 +155,8 @@ def _diagonalise(A, axes):
 
 @helper
 def integrand(low, step, count, n, Q, tau_t, part, nodes):
-    """p(y_j | t = tau_t z) exp(-z^2 / 2) without c at equally spaced z, set as density; the log of its unit, its largest value."""
-    s, ratio, unit, largest = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf, 0.0
+    """p(y_j | t = tau_t z) exp(-z^2 / 2) without c at equally spaced z, set as density; the log of its unit, its largest value, its sum."""
+    s, ratio, unit, largest, total = math.exp(-2 * tau_t * low), math.exp(-2 * tau_t * step), -np.inf, 0.0, 0.0
     for i in range(count):
         z = low + i * step
         nodes[AT, i], nodes[S, i], nodes[ROOT, i] = z, s, 1.0
@@ -173,7 +173,8 @@ def integrand(low, step, count, n, Q, tau_t, part, nodes):
     for i in range(count):
         nodes[DENSITY, i] = nodes[ROOT, i] * math.exp(nodes[DENSITY, i] - unit)
         largest = max(largest, nodes[DENSITY, i])
-    return unit, largest
+        total += nodes[DENSITY, i]
+    return unit, largest, total
 
 
 @helper
@@ -211,7 +212,7 @@ def _scan(n, Q, tau_t, part, nodes):
     high = min(max(by_spread, by_mean, 0.0) + 8.0, bound)
     for _ in range(_SCANS):
         step = (high - low) / (_SCANNED - 1)
-        _, largest = integrand(low, step, _SCANNED, n, Q, tau_t, part, nodes)
+        _, largest, _ = integrand(low, step, _SCANNED, n, Q, tau_t, part, nodes)
         first, last = _SCANNED, 0
         for i in range(_SCANNED):
             if nodes[DENSITY, i] > _DROP * largest:
@@ -245,11 +246,8 @@ def spike_and_slab(n, Q, seen, flat, slope, spike_V, slab_V, tau_t, spike, slab,
         return log_spike, log_spike, 0.0, 0, 0.0, 0.0
     _turn(seen, slope, slab_V, slab)
     low, step, count = _guess(n, Q, tau_t, slab)
-    log_unit, largest = integrand(low, step, count, n, Q, tau_t, slab, nodes)
+    log_unit, largest, total = integrand(low, step, count, n, Q, tau_t, slab, nodes)
     if not _proven(largest, surprise, n, tau_t, nodes):
         low, step, count = _scan(n, Q, tau_t, slab, nodes)
-        log_unit, _ = integrand(low, step, count, n, Q, tau_t, slab, nodes)
-    total = 0.0
-    for i in range(count):
-        total += nodes[DENSITY, i]
+        log_unit, _, total = integrand(low, step, count, n, Q, tau_t, slab, nodes)
     return log_spike, log_unit + math.log(total * step) - 0.5 * _LOG_2PI, step, count, total, log_unit

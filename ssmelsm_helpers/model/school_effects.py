@@ -103,7 +103,7 @@ def _draw_z(n, Q, tau_t, slab, step, count, total, log_unit, nodes, spot):
         # Inverse of a linear density's distribution function, in the form without cancellation.
         fraction = share * (left + right) / (left + math.sqrt(left**2 + share * (right**2 - left**2)))
         z = low + (i + fraction) * step
-        found, density = integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
+        found, density, _ = integrand(z, 0.0, np.int64(1), n, Q, tau_t, slab, spot)
         if np.random.random() * BOUND * (left + fraction * (right - left)) < density * math.exp(found - log_unit):
             break
     return z

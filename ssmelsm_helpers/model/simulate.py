@@ -91,11 +91,8 @@ def simulate_schools(
     students = pd.DataFrame({"school": labels.to_numpy()[school], "score": score})
     require(np.isfinite(score).all(), "eta must be a log SD of finite scores", eta)
     # Not by `summarise_schools`: what is wrong with students need not be looked for here, and takes longer than a fit.
-    mean = np.bincount(school, score) / counts
-    squares = np.bincount(school, (score - mean[school]) ** 2)
-    sd = np.sqrt(squares / np.where(counts > 1, counts - 1, np.nan))
-    schools = pd.DataFrame({"n": counts, "mean": mean, "sd": sd}, index=labels)
-    return Simulation(students, schools, truth)
+    schools = (students["score"] - gamma).groupby(students["school"]).agg(n="size", mean="mean", sd="std")
+    return Simulation(students, schools.assign(mean=schools["mean"] + gamma), truth)
 
 
 def simulate_outcomes(

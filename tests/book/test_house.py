@@ -29,7 +29,7 @@ ROOMS = {
     "exercises",
 }
 # Lines of code. (The collapsed density is compiled as a whole, some 180 lines, so that chains run without Python.)
-MOST_LINES, MOST_LINES_OF_THE_CORE = 7145, 3800
+MOST_LINES, MOST_LINES_OF_THE_CORE = 7140, 3795
 # Below this, a room is one screen after the other.
 MOST_LINES_OF_A_MODULE = 290
 
